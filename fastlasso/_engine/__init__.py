@@ -1,0 +1,1 @@
+"""The compiled engine; see engine.pyx for its parts."""

@@ -1,0 +1,351 @@
+# Columns of X, dense and sparse: the only compiled loops that know how X is stored.
+#
+# Dense X is (pointer, row stride, column stride); one of the two strides is 1. "Long" arrays run along the unit stride.
+# Sparse X is (data, indices, indptr) along its major axis: CSC by columns, CSR by rows.
+# R holds right-hand sides: (k, n) with contiguous rows for dense X, (n, k) with contiguous rows for sparse X.
+
+
+cdef inline void dots(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff_t m, const double* B, ptrdiff_t ldb,
+                      ptrdiff_t k, ptrdiff_t n, double* out, ptrdiff_t sj, ptrdiff_t sc) noexcept nogil:
+    if real is double:
+        KERNELS.dots_f64(A, lda, cols, m, B, ldb, k, n, out, sj, sc)
+    else:
+        KERNELS.dots_f32(A, lda, cols, m, B, ldb, k, n, out, sj, sc)
+
+
+cdef inline void combine(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff_t m, const double* coef,
+                         ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n, double* out,
+                         ptrdiff_t ldo) noexcept nogil:
+    if real is double:
+        KERNELS.combine_f64(A, lda, cols, m, coef, sj, sc, k, n, out, ldo)
+    else:
+        KERNELS.combine_f32(A, lda, cols, m, coef, sj, sc, k, n, out, ldo)
+
+
+# ---------------------------------------------------------------- dense, columns contiguous
+
+def dense_moments(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double[::1] w, const double[::1] u,
+                  double[:, ::1] out):
+    """out[j] = sum w d, sum w d^2, sum u d with d = X[:, j] - X[0, j], for start <= j < stop."""
+    with nogil:
+        if real is double:
+            KERNELS.moments_f64(&X[0, start], leading(X), stop - start, &w[0], &u[0], X.shape[0], &out[start, 0])
+        else:
+            KERNELS.moments_f32(&X[0, start], leading(X), stop - start, &w[0], &u[0], X.shape[0], &out[start, 0])
+
+
+cdef inline ptrdiff_t leading(const real[:, :] X) noexcept nogil:
+    return X.strides[1] // <ptrdiff_t> sizeof(real)
+
+
+def dense_dots(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
+    """out[c, j] = X[:, j] . R[c] for start <= j < stop."""
+    with nogil:
+        out[:, start:stop] = 0.0
+        dots(&X[0, start], leading(X), NULL, stop - start, &R[0, 0], R.shape[1], R.shape[0], X.shape[0],
+             &out[0, start], 1, out.shape[1])
+
+
+def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] R, double[:, ::1] out):
+    """out[c, s] = X[:, cols[s]] . R[c]."""
+    with nogil:
+        out[:, :] = 0.0
+        dots(&X[0, 0], leading(X), &cols[0], cols.shape[0], &R[0, 0], R.shape[1], R.shape[0], X.shape[0],
+             &out[0, 0], 1, out.shape[1])
+
+
+def dense_combine(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] B, ptrdiff_t start,
+                  ptrdiff_t stop, double[:, ::1] out):
+    """out[c, i] += sum_s X[i, cols[s]] B[c, s] for rows start <= i < stop."""
+    with nogil:
+        combine(&X[start, 0], leading(X), &cols[0], cols.shape[0], &B[0, 0], 1, B.shape[1], B.shape[0],
+                stop - start, &out[0, start], out.shape[1])
+
+
+# ---------------------------------------------------------------- dense, rows contiguous: X passed as its transpose
+
+def rows_moments(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const double[::1] w, const double[::1] u,
+                 double[:, ::1] out):
+    """As dense_moments, for a row-major X given as its transpose Xt (n_features, n_samples)."""
+    cdef ptrdiff_t i, j, a, tile
+    cdef double d, x
+    cdef const real* row
+    cdef const real* first
+    cdef double[3][ROW_TILE] acc
+    with nogil:
+        a = start
+        while a < stop:
+            tile = min(ROW_TILE, stop - a)
+            for j in range(tile):
+                acc[0][j] = acc[1][j] = acc[2][j] = 0.0
+            first = &Xt[a, 0]
+            for i in range(Xt.shape[1]):
+                row = &Xt[a, i]
+                for j in range(tile):
+                    d = <double> row[j] - <double> first[j]
+                    x = w[i] * d
+                    acc[0][j] += x
+                    acc[1][j] += x * d
+                    acc[2][j] += u[i] * d
+            for j in range(tile):
+                out[a + j, 0] = acc[0][j]
+                out[a + j, 1] = acc[1][j]
+                out[a + j, 2] = acc[2][j]
+            a += ROW_TILE
+
+
+def rows_dots(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
+    """As dense_dots, for a row-major X given as its transpose: out[c, j] = sum_i Xt[j, i] R[c, i]."""
+    with nogil:
+        out[:, start:stop] = 0.0
+        combine(&Xt[start, 0], leading(Xt), NULL, Xt.shape[1], &R[0, 0], 1, R.shape[1], R.shape[0], stop - start,
+                &out[0, start], out.shape[1])
+
+
+def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] shift, const double[::1] scale,
+                 ptrdiff_t start, ptrdiff_t stop, double[:, ::1] out):
+    """out[s, i - start] = (X[i, cols[s]] - shift[s]) scale[i] for rows start <= i < stop."""
+    cdef ptrdiff_t i, s, j
+    cdef ptrdiff_t m = cols.shape[0]
+    with nogil:
+        if X.strides[0] == <ptrdiff_t> sizeof(real):
+            for s in range(m):
+                j = cols[s]
+                for i in range(start, stop):
+                    out[s, i - start] = (X[i, j] - shift[s]) * scale[i]
+        else:
+            for i in range(start, stop):
+                for s in range(m):
+                    out[s, i - start] = (X[i, cols[s]] - shift[s]) * scale[i]
+
+
+def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[:, :] out):
+    """out[j, c] += A[j, :rows] . B[c, :rows]; the rows of A and B are contiguous."""
+    with nogil:
+        KERNELS.dots_f64(&A[0, 0], A.strides[0] // 8, NULL, A.shape[0], &B[0, 0], B.strides[0] // 8, B.shape[0],
+                         rows, &out[0, 0], out.strides[0] // 8, out.strides[1] // 8)
+
+
+# ---------------------------------------------------------------- sparse, either major axis
+
+def check_structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor):
+    """Return 0 if sound, 1 if sound but unsorted or with duplicates, -1 bad indptr, -2 index out of range."""
+    cdef int status
+    with nogil:
+        status = structure(indptr, indices, n_minor)
+    return status
+
+
+cdef int structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor) noexcept nogil:
+    cdef ptrdiff_t a, k, stop, nnz = indices.shape[0], n_major = indptr.shape[0] - 1
+    cdef index low, high, j, last
+    cdef int unsorted = 0
+    if indptr[0] != 0 or indptr[n_major] != nnz:
+        return -1
+    for a in range(n_major):
+        if indptr[a + 1] < indptr[a]:
+            return -1
+    low = high = 0
+    for a in range(n_major):
+        last = -1
+        stop = indptr[a + 1]
+        for k in range(indptr[a], stop):
+            j = indices[k]
+            low = min(low, j)
+            high = max(high, j)
+            unsorted |= j <= last
+            last = j
+    if low < 0 or high >= n_minor and nnz > 0:
+        return -2
+    return unsorted
+
+
+def minor_counts(const index[::1] indices, int64_t[::1] counts):
+    """counts[j] += number of stored entries with minor index j."""
+    cdef ptrdiff_t k
+    with nogil:
+        for k in range(indices.shape[0]):
+            counts[indices[k]] += 1
+
+
+def csc_moments(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+                ptrdiff_t stop, const double[::1] w, const double[::1] u, const double[::1] shift,
+                double[:, ::1] out):
+    """out[j] = sum w d, sum w d^2, sum u d over stored entries of column j, d = x - shift[j] (no duplicates)."""
+    cdef ptrdiff_t j, k
+    cdef double d, x, s0, s1, s2
+    with nogil:
+        for j in range(start, stop):
+            s0 = s1 = s2 = 0.0
+            for k in range(indptr[j], indptr[j + 1]):
+                d = data[k] - shift[j]
+                x = w[indices[k]] * d
+                s0 += x
+                s1 += x * d
+                s2 += u[indices[k]] * d
+            out[j, 0] = s0
+            out[j, 1] = s1
+            out[j, 2] = s2
+
+
+def csr_moments(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+                ptrdiff_t stop, const double[::1] w, const double[::1] u, const double[::1] shift,
+                double[:, ::1] out):
+    """As csc_moments, added up over the rows start..stop of a CSR matrix; out is updated."""
+    cdef ptrdiff_t i, j, k
+    cdef double d, x
+    with nogil:
+        for i in range(start, stop):
+            for k in range(indptr[i], indptr[i + 1]):
+                j = indices[k]
+                d = data[k] - shift[j]
+                x = w[i] * d
+                out[j, 0] += x
+                out[j, 1] += x * d
+                out[j, 2] += u[i] * d
+
+
+def csc_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
+             const double[:, ::1] R, double[:, :] out):
+    """out[c, s] = sum_i X[i, cols[s]] R[i, c]."""
+    cdef ptrdiff_t s, j, k, c, n_rhs = R.shape[1]
+    cdef double x
+    cdef const double* r
+    cdef double[8] acc
+    with nogil:
+        for s in range(cols.shape[0]):
+            j = cols[s]
+            for c in range(n_rhs):
+                acc[c] = 0.0
+            for k in range(indptr[j], indptr[j + 1]):
+                x = data[k]
+                r = &R[indices[k], 0]
+                for c in range(n_rhs):
+                    acc[c] += x * r[c]
+            for c in range(n_rhs):
+                out[c, s] = acc[c]
+
+
+def csr_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+             ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
+    """out[j, c] += sum_i X[i, j] R[i, c] over the rows start..stop."""
+    cdef ptrdiff_t i, k, c, n_rhs = R.shape[1]
+    cdef double x, r
+    cdef const double* row
+    cdef double* to
+    with nogil:
+        for i in range(start, stop):
+            if n_rhs == 1:
+                r = R[i, 0]
+                to = &out[0, 0]
+                for k in range(indptr[i], indptr[i + 1]):
+                    to[indices[k]] += data[k] * r
+            else:
+                row = &R[i, 0]
+                for k in range(indptr[i], indptr[i + 1]):
+                    x = data[k]
+                    to = &out[indices[k], 0]
+                    for c in range(n_rhs):
+                        to[c] += x * row[c]
+
+
+def csc_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
+                const double[:, ::1] B, double[:, ::1] out):
+    """out[i, c] += sum_s X[i, cols[s]] B[c, s]."""
+    cdef ptrdiff_t s, k, c
+    cdef double x
+    cdef double* to
+    with nogil:
+        for s in range(cols.shape[0]):
+            for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
+                x = data[k]
+                to = &out[indices[k], 0]
+                for c in range(B.shape[0]):
+                    to[c] += x * B[c, s]
+
+
+def csr_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+                const double[:, ::1] Bt, ptrdiff_t start, ptrdiff_t stop, double[:, ::1] out):
+    """out[i, c] += sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop."""
+    cdef ptrdiff_t i, k, c, s
+    cdef double x
+    cdef double* to
+    with nogil:
+        for i in range(start, stop):
+            to = &out[i, 0]
+            for k in range(indptr[i], indptr[i + 1]):
+                s = slot[indices[k]]
+                if s >= 0:
+                    x = data[k]
+                    for c in range(Bt.shape[1]):
+                        to[c] += x * Bt[s, c]
+
+
+def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+             const double[::1] shift, const double[::1] w, ptrdiff_t n_old, ptrdiff_t start, ptrdiff_t stop,
+             int32_t[::1] row_slots, double[::1] row_values, double[:, ::1] G):
+    """G[s - n_old, t] += sum_i w_i (X[i, s] - shift_s)(X[i, t] - shift_t) over stored entries, new slots s >= n_old."""
+    cdef ptrdiff_t i, k, a, b, s, count
+    cdef double x
+    cdef double* row
+    with nogil:
+        for i in range(start, stop):
+            count = 0
+            for k in range(indptr[i], indptr[i + 1]):
+                s = slot[indices[k]]
+                if s >= 0:
+                    row_slots[count] = s
+                    row_values[count] = data[k] - shift[s]
+                    count += 1
+            for a in range(count):
+                if row_slots[a] >= n_old:
+                    x = w[i] * row_values[a]
+                    row = &G[row_slots[a] - n_old, 0]
+                    for b in range(count):
+                        row[row_slots[b]] += x * row_values[b]
+
+
+def gather_counts(const index[::1] indices, const int32_t[::1] slot, int64_t[::1] counts):
+    """counts[slot[j] + 1] += 1 for each stored entry of a CSR matrix whose column j has a slot."""
+    cdef ptrdiff_t k, s
+    with nogil:
+        for k in range(indices.shape[0]):
+            s = slot[indices[k]]
+            if s >= 0:
+                counts[s + 1] += 1
+
+
+def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+               int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_rows):
+    """Columns of a CSR matrix that have a slot, as CSC; fill[s] is where column s begins (updated)."""
+    cdef ptrdiff_t i, k, s
+    with nogil:
+        for i in range(indptr.shape[0] - 1):
+            for k in range(indptr[i], indptr[i + 1]):
+                s = slot[indices[k]]
+                if s >= 0:
+                    out_data[fill[s]] = data[k]
+                    out_rows[fill[s]] = i
+                    fill[s] += 1
+
+
+def gather_csc(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
+               int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_slots):
+    """Columns cols of a CSC matrix, as CSR; fill[i] is where row i begins (updated)."""
+    cdef ptrdiff_t s, k, i
+    with nogil:
+        for s in range(cols.shape[0]):
+            for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
+                i = indices[k]
+                out_data[fill[i]] = data[k]
+                out_slots[fill[i]] = s
+                fill[i] += 1
+
+
+def row_counts(const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols, int64_t[::1] counts):
+    """counts[i + 1] += 1 for each stored entry (i, j) of a CSC matrix with j in cols."""
+    cdef ptrdiff_t s, k
+    with nogil:
+        for s in range(cols.shape[0]):
+            for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
+                counts[indices[k] + 1] += 1

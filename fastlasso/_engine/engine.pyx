@@ -1,0 +1,77 @@
+"""The compiled part: columns of X, the penalty, and coordinate descent and face steps on a working set.
+
+One module, no options, no warnings, no global state but the table of kernels chosen at import. Everything that takes
+long releases the GIL.
+"""
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport INFINITY, NAN, fabs, hypot, isnan, sqrt
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy, memmove, memset
+
+import os
+
+import numpy as np
+
+cdef extern from "simd.h" nogil:
+    ctypedef struct fl_kernels:
+        const char* name
+        void (*dots_f64)(const double*, ptrdiff_t, const int64_t*, ptrdiff_t, const double*, ptrdiff_t, ptrdiff_t,
+                         ptrdiff_t, double*, ptrdiff_t, ptrdiff_t) noexcept nogil
+        void (*dots_f32)(const float*, ptrdiff_t, const int64_t*, ptrdiff_t, const double*, ptrdiff_t, ptrdiff_t,
+                         ptrdiff_t, double*, ptrdiff_t, ptrdiff_t) noexcept nogil
+        void (*combine_f64)(const double*, ptrdiff_t, const int64_t*, ptrdiff_t, const double*, ptrdiff_t, ptrdiff_t,
+                            ptrdiff_t, ptrdiff_t, double*, ptrdiff_t) noexcept nogil
+        void (*combine_f32)(const float*, ptrdiff_t, const int64_t*, ptrdiff_t, const double*, ptrdiff_t, ptrdiff_t,
+                            ptrdiff_t, ptrdiff_t, double*, ptrdiff_t) noexcept nogil
+        void (*moments_f64)(const double*, ptrdiff_t, ptrdiff_t, const double*, const double*, ptrdiff_t,
+                            double*) noexcept nogil
+        void (*moments_f32)(const float*, ptrdiff_t, ptrdiff_t, const double*, const double*, ptrdiff_t,
+                            double*) noexcept nogil
+        void (*axpy)(ptrdiff_t, double, const double*, double*) noexcept nogil
+        double (*dot)(ptrdiff_t, const double*, const double*) noexcept nogil
+        void (*rotate)(ptrdiff_t, double*, double*, double, double) noexcept nogil
+    const fl_kernels* fl_choose_kernels(const char* name)
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused index:
+    int32_t
+    int64_t
+
+cdef enum:
+    ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
+    FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
+    MAX_APPEND = 64         # columns that enter the factor at once
+    MAX_FACE_STEPS = 40     # primal-dual active set steps for one alpha; 3-5 are usual
+
+cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
+cdef double PIVOT_FLOOR = 1e-10         # squared pivot / G_jj below which a column counts as dependent
+
+cdef const fl_kernels* KERNELS = fl_choose_kernels(os.environ.get("FASTLASSO_SIMD", "").encode())
+if KERNELS == NULL:
+    raise ImportError(f"FASTLASSO_SIMD={os.environ['FASTLASSO_SIMD']!r}: this machine has no such instruction level")
+
+
+def simd_level():
+    """Name of the instruction level in use: "baseline", "avx2" or "avx512"."""
+    return KERNELS.name.decode()
+
+
+cdef int check_signals() except -1:
+    """Raise what a signal handler raised, KeyboardInterrupt for one."""
+    return PyErr_CheckSignals()
+
+
+cdef resized(array, ptrdiff_t size, ptrdiff_t used):
+    """A new array of `size` with the first `used` values of the old one."""
+    new = np.zeros(size, np.asarray(array).dtype)
+    new[:used] = np.asarray(array)[:used]
+    return new
+
+
+include "penalty.pxi"
+include "columns.pxi"
+include "gram.pxi"

@@ -1,0 +1,509 @@
+# The working set's own problem, given its Gram matrix: coordinate descent, and the exact face step.
+#
+#     minimise over b   1/2 b'Gb - c'b + alpha sum_j ( l1_j |b_j| + l2_j/2 b_j^2 ),   lower <= b <= upper
+#
+# The face is the set of coordinates with a known sign s (0 where l1 = 0). On it the solution is the linear system
+#     (G + alpha l2)_FF b_F = c_F - alpha (l1 s)_F,
+# solved with a Cholesky factor L (column-major, order of entry) that grows and shrinks. zc = L^-1 c_F and
+# zs = L^-1 (l1 s)_F are carried along, so a new alpha costs one back-substitution.
+
+cdef enum:
+    SOLVED = 0
+    FAILED = 1          # the face step did not settle
+    BOUND = 2           # a bound other than zero binds
+    INTERRUPTED = 3
+
+
+@cython.final
+cdef class GramProblem:
+    """Coordinates of a working set with their Gram matrix, solved for one alpha after another.
+
+    Attributes used from Python: `size`, `G`, `c`, `b`, `q` (= c - G b), `sign`, `n_steps`.
+    """
+    cdef readonly ptrdiff_t size, n_face, n_steps
+    cdef ptrdiff_t capacity, ldl, n_parked
+    cdef readonly object G, c, b, q, sign, l1, l2, lower, upper
+    cdef double[:, ::1] g
+    cdef double[::1] c_, b_, q_, sign_, l1_, l2_, lower_, upper_
+    cdef int32_t[::1] place          # position in the face, or -1
+    cdef uint8_t[::1] parked         # refused as dependent at this alpha
+    cdef double[::1, :] L
+    cdef double[::1] zc, zs, work, factor_diag
+    cdef double[:, ::1] block        # right-hand sides of an append; update vectors of a delete
+    cdef int64_t[::1] order, changed, gone
+    cdef ptrdiff_t n_gone
+    cdef double factor_alpha, noise
+    cdef int has_ridge
+    cdef public int stop_requested
+    cdef public double yy
+
+    def __init__(self, ptrdiff_t capacity=64):
+        self.size = self.n_face = self.capacity = self.ldl = 0
+        self.factor_alpha = 0.0
+        self.yy = 0.0
+        self.noise = 0.0
+        self.has_ridge = 0
+        self.G = np.empty((0, 0))
+        self.c = self.b = self.q = self.sign = self.l1 = self.l2 = self.lower = self.upper = np.empty(0)
+        self._grow(capacity)
+        self._grow_factor(min(capacity, 64))
+
+    cdef _grow(self, ptrdiff_t capacity):
+        cdef ptrdiff_t m = self.size
+        G = np.empty((capacity, capacity))
+        G[:m, :m] = self.G[:m, :m]
+        self.G = G
+        self.g = G
+        self.c = resized(self.c, capacity, m)
+        self.b = resized(self.b, capacity, m)
+        self.q = resized(self.q, capacity, m)
+        self.sign = resized(self.sign, capacity, m)
+        self.l1 = resized(self.l1, capacity, m)
+        self.l2 = resized(self.l2, capacity, m)
+        self.lower = resized(self.lower, capacity, m)
+        self.upper = resized(self.upper, capacity, m)
+        self.c_, self.b_, self.q_, self.sign_ = self.c, self.b, self.q, self.sign
+        self.l1_, self.l2_, self.lower_, self.upper_ = self.l1, self.l2, self.lower, self.upper
+        self.place = resized(np.asarray(self.place) if m else np.empty(0, np.int32), capacity, m)
+        self.parked = resized(np.asarray(self.parked) if m else np.empty(0, np.uint8), capacity, m)
+        self.changed = np.empty(2 * capacity, np.int64)
+        self.gone = np.empty(capacity, np.int64)
+        self.work = np.empty(2 * capacity)
+        self.capacity = capacity
+
+    cdef _grow_factor(self, ptrdiff_t rows):
+        cdef ptrdiff_t k = self.n_face
+        L = np.empty((rows, rows), order="F")
+        if k:
+            L[:k, :k] = np.asarray(self.L)[:k, :k]
+        self.L = L
+        self.zc = resized(np.asarray(self.zc) if k else np.empty(0), rows, k)
+        self.zs = resized(np.asarray(self.zs) if k else np.empty(0), rows, k)
+        self.order = resized(np.asarray(self.order) if k else np.empty(0, np.int64), rows, k)
+        self.ldl = rows
+
+    def extend(self, rows, c, l1, l2, lower, upper):
+        """Add t coordinates; `rows` (t, size + t) holds their inner products with all, old ones first."""
+        cdef ptrdiff_t t = len(c), old = self.size, m = old + t
+        if m > self.capacity:
+            self._grow(max(m, min(2 * self.capacity, m + 256)))
+        self.G[old:m, :m] = rows
+        self.G[:old, old:m] = rows[:, :old].T
+        for name, value in (("c", c), ("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper),
+                            ("b", 0.0), ("q", 0.0), ("sign", 0.0)):
+            getattr(self, name)[old:m] = value
+        np.asarray(self.place)[old:m] = -1
+        np.asarray(self.parked)[old:m] = 0
+        self.size = m
+        self.has_ridge = bool(np.any(self.l2[:m] > 0))
+        self.noise = 1e-14 * float(np.max(np.abs(self.c[:m]), initial=0.0))
+
+    # ------------------------------------------------------------ the factor
+
+    cdef void _solve_lower(self, double* rhs, ptrdiff_t ldr, ptrdiff_t t) noexcept nogil:
+        """rhs <- L^-1 rhs for t columns of length n_face, a block of FACTOR_BLOCK columns of L at a time."""
+        cdef ptrdiff_t k = self.n_face, j, i, c, end, start = 0
+        cdef double* L = &self.L[0, 0]
+        cdef double value
+        cdef double[FACTOR_BLOCK * MAX_APPEND] minus
+        while start < k:
+            end = min(start + FACTOR_BLOCK, k)
+            for c in range(t):
+                for j in range(start, end):
+                    value = rhs[j + c * ldr] / L[j + j * self.ldl]
+                    rhs[j + c * ldr] = value
+                    minus[j - start + c * FACTOR_BLOCK] = -value
+                    for i in range(j + 1, end):
+                        rhs[i + c * ldr] -= value * L[i + j * self.ldl]
+            if end < k:
+                KERNELS.combine_f64(L + end + start * self.ldl, self.ldl, NULL, end - start, minus, 1, FACTOR_BLOCK,
+                                    t, k - end, rhs + end, ldr)
+            start = end
+
+    cdef void _solve_upper(self, double* x) noexcept nogil:
+        """x <- L^-T x."""
+        cdef ptrdiff_t k = self.n_face, j
+        cdef double* L = &self.L[0, 0]
+        for j in range(k - 1, -1, -1):
+            x[j] = (x[j] - KERNELS.dot(k - j - 1, L + j + 1 + j * self.ldl, x + j + 1)) / L[j + j * self.ldl]
+
+    cdef int _append(self, const int64_t* enter, ptrdiff_t t, double alpha) except? -1 nogil:
+        """Put slots into the face with the signs in sign_; park those that depend on it. Return how many entered."""
+        cdef ptrdiff_t k = self.n_face, f, a, e, i, accepted = 0
+        cdef double pivot, value
+        cdef double* row
+        if k + t > self.ldl:
+            with gil:
+                self._grow_factor(k + t + max(32, (k + t) // 8))
+        if self.block is None or self.block.shape[0] < t or self.block.shape[1] < k + t:
+            with gil:
+                self.block = np.empty((max(t, 16), k + t + 64))
+        for a in range(t):
+            row = &self.g[enter[a], 0]
+            for f in range(k):
+                self.block[a, f] = row[self.order[f]]
+        self._solve_lower(&self.block[0, 0], self.block.shape[1], t)
+        for a in range(t):
+            e = enter[a]
+            for f in range(accepted):    # rows of the block that entered before: L_af = (G - M'M)_af / L_ff
+                value = self.g[e, self.order[k + f]] - KERNELS.dot(k, &self.block[a, 0], &self.block[self.changed[f], 0])
+                for i in range(f):
+                    value -= self.block[a, k + i] * self.L[k + f, k + i]
+                self.block[a, k + f] = value / self.L[k + f, k + f]
+            pivot = self.g[e, e] + alpha * self.l2_[e] - KERNELS.dot(k + accepted, &self.block[a, 0], &self.block[a, 0])
+            if pivot <= PIVOT_FLOOR * (self.g[e, e] + alpha * self.l2_[e]):
+                self.parked[e] = 1
+                self.n_parked += 1
+                self.sign_[e] = 0.0
+                continue
+            self.changed[accepted] = a
+            self._enter(e, a, k + accepted, sqrt(pivot))
+            accepted += 1
+        self.n_face = k + accepted
+        return accepted
+
+    cdef void _enter(self, ptrdiff_t slot, ptrdiff_t a, ptrdiff_t at, double pivot) noexcept nogil:
+        """Write row `at` of L from block[a] and carry zc and zs on."""
+        cdef ptrdiff_t f
+        for f in range(at):
+            self.L[at, f] = self.block[a, f]
+        self.L[at, at] = pivot
+        self.zc[at] = (self.c_[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zc[0])) / pivot
+        self.zs[at] = (self.l1_[slot] * self.sign_[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zs[0])) / pivot
+        self.order[at] = slot
+        self.place[slot] = at
+
+    cdef int _delete(self, ptrdiff_t t) except? -1 nogil:
+        """Take the face members whose sign_ is NAN out, in one sweep over L; t is how many there are."""
+        cdef ptrdiff_t k = self.n_face, j, to, i, u, first = k, n_out = 0, kept
+        cdef double r, c, s, z
+        for j in range(k):
+            if isnan(self.sign_[self.order[j]]):
+                first = j
+                break
+        if self.block is None or self.block.shape[0] < t or self.block.shape[1] < k + 2:
+            with gil:
+                self.block = np.empty((max(t, 16), k + 64))
+        self.n_gone = 0
+        for j in range(first, k):
+            if isnan(self.sign_[self.order[j]]):
+                self.gone[self.n_gone] = j
+                self.n_gone += 1
+        to = first
+        for j in range(first, k):
+            kept = self._compact(j, j, k)       # rows of column j below its diagonal that stay, moved up to j
+            if isnan(self.sign_[self.order[j]]):
+                memcpy(&self.block[n_out, 0], &self.L[j, j], kept * sizeof(double))
+                self.work[2 * n_out] = self.zc[j]
+                self.work[2 * n_out + 1] = self.zs[j]
+                self.changed[n_out] = 0      # how much of this update vector is used up
+                n_out += 1
+                continue
+            for u in range(n_out):
+                i = self.changed[u]
+                r = hypot(self.L[j, j], self.block[u, i])
+                c = self.L[j, j] / r
+                s = self.block[u, i] / r
+                KERNELS.rotate(kept, &self.L[j, j], &self.block[u, i], c, s)
+                self.changed[u] = i + 1
+                z = self.zc[j]
+                self.zc[j] = c * z + s * self.work[2 * u]
+                self.work[2 * u] = c * self.work[2 * u] - s * z
+                z = self.zs[j]
+                self.zs[j] = c * z + s * self.work[2 * u + 1]
+                self.work[2 * u + 1] = c * self.work[2 * u + 1] - s * z
+            memmove(&self.L[to, to], &self.L[j, j], kept * sizeof(double))
+            self.zc[to] = self.zc[j]
+            self.zs[to] = self.zs[j]
+            to += 1
+        for j in range(first):
+            self._compact(j, first, k)
+        self._reorder(first, k)
+        return 0
+
+    cdef ptrdiff_t _compact(self, ptrdiff_t j, ptrdiff_t start, ptrdiff_t k) noexcept nogil:
+        """Close the gaps that the deleted rows leave in L[start:k, j]; return how many rows stay."""
+        cdef ptrdiff_t g, begin, end, to = start
+        cdef double* column = &self.L[0, j]
+        begin = start
+        for g in range(self.n_gone + 1):
+            end = self.gone[g] if g < self.n_gone else k
+            if end < begin:
+                continue
+            if to != begin:
+                memmove(column + to, column + begin, (end - begin) * sizeof(double))
+            to += end - begin
+            begin = end + 1
+        return to - start
+
+    cdef void _reorder(self, ptrdiff_t first, ptrdiff_t k) noexcept nogil:
+        cdef ptrdiff_t i, slot, to = first
+        for i in range(first, k):
+            slot = self.order[i]
+            if isnan(self.sign_[slot]):
+                self.sign_[slot] = 0.0
+                self.place[slot] = -1
+                self.b_[slot] = 0.0
+            else:
+                self.order[to] = slot
+                self.place[slot] = to
+                to += 1
+        self.n_face = to
+
+    # ------------------------------------------------------------ the face step
+
+    cdef void _coefficients(self, double alpha) noexcept nogil:
+        """b = L^-T (zc - alpha zs) on the face and 0 off it; q = c - G b on all slots."""
+        cdef ptrdiff_t k = self.n_face, f, m = self.size
+        cdef double* x = &self.work[0]
+        for f in range(k):
+            x[f] = self.zc[f] - alpha * self.zs[f]
+        self._solve_upper(x)
+        memset(&self.b_[0], 0, m * sizeof(double))
+        for f in range(k):
+            self.b_[self.order[f]] = x[f]
+        self._correlations()
+
+    cdef void _correlations(self) noexcept nogil:
+        """q = c - G b."""
+        cdef ptrdiff_t k = self.n_face, f
+        cdef double* minus = &self.work[0]
+        for f in range(k):
+            minus[f] = -self.b_[self.order[f]]
+        memcpy(&self.q_[0], &self.c_[0], self.size * sizeof(double))
+        if k:
+            KERNELS.combine_f64(&self.g[0, 0], self.capacity, &self.order[0], k, minus, 1, 0, 1, self.size,
+                                &self.q_[0], self.size)
+
+    cdef int _leavers(self) noexcept nogil:
+        """Mark with NAN each face member on the wrong side of zero; return their number, or -1 where a bound binds."""
+        cdef ptrdiff_t f, slot
+        cdef int count = 0
+        cdef double b
+        for f in range(self.n_face):
+            slot = self.order[f]
+            b = self.b_[slot]
+            if b * self.sign_[slot] < 0 or b < 0 == self.lower_[slot] or b > 0 == self.upper_[slot]:
+                count += 1
+            elif b < self.lower_[slot] or b > self.upper_[slot]:
+                return -1
+        if count:
+            for f in range(self.n_face):
+                slot = self.order[f]
+                b = self.b_[slot]
+                if b * self.sign_[slot] < 0 or b < 0 == self.lower_[slot] or b > 0 == self.upper_[slot]:
+                    self.sign_[slot] = NAN
+        return count
+
+    cdef ptrdiff_t _enterers(self, double alpha) noexcept nogil:
+        """List in `changed` the slots off the face that violate |q| <= alpha l1, with the sign they enter with."""
+        cdef ptrdiff_t j, count = 0
+        cdef double q, limit
+        for j in range(self.size):
+            if self.place[j] >= 0 or self.parked[j]:
+                continue
+            q = self.q_[j]
+            limit = alpha * self.l1_[j] * (1 + FACE_TOLERANCE) + self.noise
+            if q > limit and self.upper_[j] > 0 or q < -limit and self.lower_[j] < 0:
+                self.sign_[j] = 0.0 if self.l1_[j] == 0 else (1.0 if q > 0 else -1.0)
+                self.changed[self.capacity + count] = j
+                count += 1
+        return count
+
+    cdef int _settle(self, double alpha) except? -1 nogil:
+        """Primal-dual active set: correct all wrong signs at once until none is left."""
+        cdef ptrdiff_t n_in, n_done, best = self.size + 1
+        cdef int n_out, stall = 0, step
+        memset(&self.parked[0], 0, self.size)
+        self.n_parked = 0
+        for step in range(MAX_FACE_STEPS):
+            self.n_steps += 1
+            self._coefficients(alpha)
+            n_out = self._leavers()
+            if n_out < 0:
+                return BOUND
+            n_in = self._enterers(alpha)
+            if n_out == 0 and n_in == 0:
+                return SOLVED
+            if n_out + n_in < best:
+                best = n_out + n_in
+                stall = 0
+            else:
+                stall += 1
+                if stall > 6:
+                    return FAILED
+            if n_out:
+                self._delete(n_out)
+            if n_in:
+                n_done = self._append_in_pieces(n_in, alpha)
+                if n_done < 0:
+                    return INTERRUPTED
+                if n_done == 0 and n_out == 0 and self._worst_parked(alpha) > 1e-9:
+                    return FAILED
+        return FAILED
+
+    cdef ptrdiff_t _append_in_pieces(self, ptrdiff_t count, double alpha) except? -1 nogil:
+        """Append the slots listed in `changed`, MAX_APPEND at a time; -1 when the caller wants to stop."""
+        cdef ptrdiff_t at = 0, t, done = 0
+        cdef int64_t* listed = &self.changed[self.capacity]
+        while at < count:
+            t = min(MAX_APPEND, count - at)
+            done += self._append(listed + at, t, alpha)
+            at += t
+            if self._interrupted():
+                return -1
+        return done
+
+    cdef double _worst_parked(self, double alpha) noexcept nogil:
+        """Largest relative violation among the slots refused as dependent."""
+        cdef ptrdiff_t j
+        cdef double worst = 0.0
+        for j in range(self.size):
+            if self.parked[j]:
+                worst = max(worst, (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + self.noise * 1e4))
+        return worst
+
+    cdef double _stationarity(self, double alpha) noexcept nogil:
+        """work[:n_face] = the residual of the face's linear system; return its largest entry."""
+        cdef ptrdiff_t f, slot
+        cdef double worst = 0.0
+        for f in range(self.n_face):
+            slot = self.order[f]
+            self.work[f] = self.q_[slot] - alpha * (self.l1_[slot] * self.sign_[slot] + self.l2_[slot] * self.b_[slot])
+            worst = max(worst, fabs(self.work[f]))
+        return worst
+
+    cdef int _refine(self, double alpha) except? -1 nogil:
+        """One step of iterative refinement where rounding has built up; rebuild the factor if that is not enough."""
+        cdef ptrdiff_t f, k = self.n_face
+        cdef double before = self._stationarity(alpha)
+        cdef double target = FACE_TOLERANCE * alpha + 10 * self.noise
+        if before <= target:
+            return 0
+        self._solve_lower(&self.work[0], self.capacity, 1)
+        self._solve_upper(&self.work[0])
+        for f in range(k):
+            self.b_[self.order[f]] += self.work[f]
+        self._correlations()
+        if self._stationarity(alpha) > max(100 * target, 0.1 * before):
+            self.factor_alpha = NAN       # worn out: the next solve rebuilds it
+        return 0
+
+    cdef int _solve(self, double alpha) except? -1 nogil:
+        cdef int status
+        if isnan(self.factor_alpha) or self.has_ridge and alpha != self.factor_alpha:
+            if self._rebuild(alpha) == INTERRUPTED:
+                return INTERRUPTED
+        self.factor_alpha = alpha
+        status = self._settle(alpha)
+        if status == SOLVED:
+            self._refine(alpha)
+        return status
+
+    cdef int _rebuild(self, double alpha) except? -1 nogil:
+        """Factor the face anew (after a change of the ridge on the diagonal, or when worn out)."""
+        cdef ptrdiff_t f, count = self.n_face
+        for f in range(count):
+            self.changed[self.capacity + f] = self.order[f]
+            self.place[self.order[f]] = -1
+        self.n_face = 0
+        return INTERRUPTED if self._append_in_pieces(count, alpha) < 0 else SOLVED
+
+    cdef int _interrupted(self) noexcept nogil:
+        if self.stop_requested:
+            return 1
+        with gil:
+            return PyErr_CheckSignals() != 0
+
+    # ------------------------------------------------------------ from Python
+
+    def solve(self, const double[::1] alphas, ptrdiff_t start, double[:, ::1] B, double[:, ::1] Q):
+        """Solve alphas[start:] in order by face steps; rows of B and Q get b and q.
+
+        Returns (status, at): SOLVED and len(alphas), or why and where it stopped. After a stop the face is that of
+        the last step tried.
+        """
+        cdef ptrdiff_t a
+        cdef int status = SOLVED
+        with nogil:
+            for a in range(start, alphas.shape[0]):
+                status = self._solve(alphas[a])
+                if status != SOLVED:
+                    break
+                memcpy(&B[a, 0], &self.b_[0], self.size * sizeof(double))
+                memcpy(&Q[a, 0], &self.q_[0], self.size * sizeof(double))
+                if self._interrupted():
+                    status = INTERRUPTED
+                    break
+            else:
+                a = alphas.shape[0]
+        if status == INTERRUPTED:
+            check_signals()
+        return status, a
+
+    def set_face(self, const double[::1] b, double alpha):
+        """Make the face the support of b (and every coordinate without an L1 part that was on it), with b's signs."""
+        cdef ptrdiff_t j, n_out = 0, n_in = 0
+        cdef double s
+        with nogil:
+            memset(&self.parked[0], 0, self.size)
+            for j in range(self.size):
+                s = 0.0 if b[j] == 0 or self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
+                if self.place[j] >= 0 and (b[j] == 0 or s != self.sign_[j]):
+                    self.sign_[j] = NAN
+                    n_out += 1
+            if n_out:
+                self._delete(n_out)
+            for j in range(self.size):
+                if self.place[j] < 0 and b[j] != 0:
+                    self.sign_[j] = 0.0 if self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
+                    self.changed[self.capacity + n_in] = j
+                    n_in += 1
+            if n_in and not isnan(self.factor_alpha):
+                self._append_in_pieces(n_in, alpha if self.has_ridge else 0.0)
+
+    def descend(self, double alpha, double[::1] b, double tol, int max_epochs):
+        """Cyclic soft-threshold coordinate descent on G from b (updated) until the gap on the slots is <= tol.
+
+        Coordinate j:  b_j <- clip( S(q_j + G_jj b_j, alpha l1_j) / (G_jj + alpha l2_j), lower_j, upper_j ),
+        and q <- q - (change of b_j) G[j].  Returns (gap, epochs).
+        """
+        cdef ptrdiff_t j, m = self.size
+        cdef int epoch = 0
+        cdef double gap = INFINITY, delta, moved
+        cdef double* q = &self.q_[0]
+        with nogil:
+            memcpy(q, &self.c_[0], m * sizeof(double))
+            for j in range(m):
+                if b[j] != 0:
+                    KERNELS.axpy(m, -b[j], &self.g[j, 0], q)
+            while epoch < max_epochs:
+                moved = 0.0
+                for j in range(m):
+                    delta = prox(q[j] + self.g[j, j] * b[j], self.g[j, j], alpha * self.l1_[j], alpha * self.l2_[j],
+                                 self.lower_[j], self.upper_[j]) - b[j]
+                    if delta != 0:
+                        b[j] += delta
+                        KERNELS.axpy(m, -delta, &self.g[j, 0], q)
+                        moved = max(moved, fabs(delta) * sqrt(self.g[j, j]))
+                epoch += 1
+                if epoch % 8 == 0 or moved == 0:
+                    gap = self._gap(alpha, &b[0])
+                    if gap <= tol or moved == 0 or self._interrupted():
+                        break
+        check_signals()
+        return gap, epoch
+
+    cdef double _gap(self, double alpha, const double* b) noexcept nogil:
+        """The duality gap of the problem restricted to the slots."""
+        cdef ptrdiff_t j
+        cdef double scale = 1.0, gap, rr = self.yy
+        for j in range(self.size):
+            rr -= b[j] * (self.c_[j] + self.q_[j])
+            scale = min(scale, feasible_scale(self.q_[j], alpha * self.l1_[j], alpha * self.l2_[j], self.lower_[j],
+                                              self.upper_[j]))
+        gap = 0.5 * (1 - scale) * (1 - scale) * max(rr, 0.0)
+        for j in range(self.size):
+            gap += fenchel_young(b[j], scale * self.q_[j], alpha * self.l1_[j], alpha * self.l2_[j], self.lower_[j],
+                                 self.upper_[j], self.g[j, j])
+        return gap

@@ -1,0 +1,92 @@
+# The penalty's shape: the only lines that know it. For one coordinate
+#     h(b) = a1 |b| + a2/2 b^2  on  lower <= b <= upper,  infinite elsewhere;   lower <= 0 <= upper.
+
+
+cdef inline double prox(double u, double curvature, double a1, double a2, double lower, double upper) noexcept nogil:
+    """Minimise curvature/2 b^2 - u b + h(b): b = clip(S(u, a1) / (curvature + a2), lower, upper)."""
+    cdef double b
+    if fabs(u) <= a1 or curvature + a2 <= 0:
+        return 0.0
+    b = (u - a1 if u > 0 else u + a1) / (curvature + a2)
+    return min(max(b, lower), upper)
+
+
+cdef inline double feasible_scale(double z, double a1, double a2, double lower, double upper) noexcept nogil:
+    """Largest t <= 1 for which h*(t z) is finite. Where a1 = 0 no t helps: fenchel_young takes care of these."""
+    if a2 > 0 or a1 == 0 or fabs(z) <= a1 or z > 0 and upper < INFINITY or z < 0 and lower > -INFINITY:
+        return 1.0
+    return a1 / fabs(z)
+
+
+cdef inline double fenchel_young(double b, double z, double a1, double a2, double lower, double upper,
+                                 double curvature) noexcept nogil:
+    """h(b) + h*(z) - b z >= 0, with h*(z) = max_b z b - h(b).
+
+    A free coordinate (h = 0) has h* = infinity unless z = 0: its term is what one exact step on it would still gain,
+    z^2 / (2 curvature), which is the change that makes the dual point feasible.
+    """
+    cdef double best
+    if a1 == 0 and a2 == 0 and lower == -INFINITY and upper == INFINITY:
+        return 0.5 * z * z / curvature if curvature > 0 else 0.0
+    best = prox(z, 0.0, a1, a2, lower, upper) if a2 > 0 else (0.0 if fabs(z) <= a1 else (upper if z > 0 else lower))
+    if best == INFINITY or best == -INFINITY:      # z on the edge of the feasible set, up to rounding
+        best = 0.0
+    return max(0.0, a1 * (fabs(b) - fabs(best)) + 0.5 * a2 * (b * b - best * best) - z * (b - best))
+
+
+def dual_gaps(const double[:, :] B, const double[:, :] Z, const double[:] l1, const double[:] l2,
+              const double[:] lower, const double[:] upper, const double[:] curvature, const double[::1] alphas,
+              const double[::1] rr, double[::1] gaps):
+    """gaps[k] = the duality gap at B[k], given Z[k] = X'r and rr[k] = r.r (weighted, centred) for alphas[k].
+
+    With the dual point scale * r,
+        gap = 1/2 (1 - scale)^2 r.r + sum_j ( h_j(b_j) + h_j*(scale z_j) - scale z_j b_j ),
+    a sum of terms that are never negative, so that nothing cancels. Columns may be left out where b = 0 and
+    |z| <= alpha l1: their term is zero.
+    """
+    cdef ptrdiff_t j, k
+    cdef double scale, gap, alpha
+    with nogil:
+        for k in range(B.shape[0]):
+            scale, alpha = 1.0, alphas[k]
+            for j in range(B.shape[1]):
+                scale = min(scale, feasible_scale(Z[k, j], alpha * l1[j], alpha * l2[j], lower[j], upper[j]))
+            gap = 0.5 * (1 - scale) * (1 - scale) * rr[k]
+            for j in range(B.shape[1]):
+                gap += fenchel_young(B[k, j], scale * Z[k, j], alpha * l1[j], alpha * l2[j], lower[j], upper[j],
+                                     curvature[j])
+            gaps[k] = gap
+
+
+def columns_to_check(const double[::1] za, const double[::1] zb, double ta, double tb, double distance,
+                     const double[:] norm2, const double[:] l1, const double[:] lower, const double[:] upper,
+                     double alpha, int64_t[::1] found):
+    """List the columns that the bound |x_j . r| <= |ta za_j + tb zb_j| + |x_j| distance cannot clear of alpha l1_j.
+
+    Here r = ta r_a + tb r_b + d with |d| = distance, and za, zb are exact correlations with r_a, r_b. Returns how many.
+    """
+    cdef ptrdiff_t j, count = 0
+    cdef double z, slack, limit
+    with nogil:
+        for j in range(za.shape[0]):
+            z = ta * za[j] + tb * zb[j]
+            slack = sqrt(norm2[j]) * distance + 1e-12 * (fabs(ta * za[j]) + fabs(tb * zb[j]))
+            limit = alpha * l1[j]
+            if z + slack >= limit and upper[j] > 0 or -z + slack >= limit and lower[j] < 0:
+                found[count] = j
+                count += 1
+    return count
+
+
+def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper, double alpha,
+              double slack, int64_t[::1] found):
+    """List the columns with |z_j| > slack alpha l1_j on a side their bounds leave open. Returns how many."""
+    cdef ptrdiff_t j, count = 0
+    cdef double limit
+    with nogil:
+        for j in range(z.shape[0]):
+            limit = slack * alpha * l1[j]
+            if z[j] > limit and upper[j] > 0 or -z[j] > limit and lower[j] < 0:
+                found[count] = j
+                count += 1
+    return count

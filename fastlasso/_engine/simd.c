@@ -1,0 +1,83 @@
+/* Compiles simd_body.h once per instruction level and chooses one of them at run time. */
+#include "simd.h"
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi" /* 64-byte vectors never cross a function boundary here */
+#endif
+
+typedef double v8 __attribute__((vector_size(64)));
+typedef float f8 __attribute__((vector_size(32)));
+typedef double v8u __attribute__((vector_size(64), aligned(8), may_alias));
+typedef float f8u __attribute__((vector_size(32), aligned(4), may_alias));
+#define NAME_OF_(x) #x
+#define NAME_OF(x) NAME_OF_(x)
+#define INLINE static inline __attribute__((always_inline))
+
+#define LEVEL(name) name##_baseline
+#define ROWS 2
+#define RHS 1
+#include "simd_body.h"
+#undef LEVEL
+#undef ROWS
+#undef RHS
+
+#if defined(__x86_64__)
+#define LEVEL(name) name##_avx2
+#define ROWS 2
+#define RHS 2
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#include "simd_body.h"
+#pragma clang attribute pop
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2")
+#include "simd_body.h"
+#pragma GCC pop_options
+#endif
+#undef LEVEL
+#undef ROWS
+#undef RHS
+
+#define LEVEL(name) name##_avx512
+#define ROWS 4
+#define RHS 4
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl"))), apply_to = function)
+#include "simd_body.h"
+#pragma clang attribute pop
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl")
+#include "simd_body.h"
+#pragma GCC pop_options
+#endif
+#undef LEVEL
+#undef ROWS
+#undef RHS
+#endif
+
+static int supported(const fl_kernels *kernels)
+{
+#if defined(__x86_64__)
+    if (kernels == &kernels_avx512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (kernels == &kernels_avx2)
+        return __builtin_cpu_supports("avx2");
+#endif
+    return kernels == &kernels_baseline;
+}
+
+const fl_kernels *fl_choose_kernels(const char *name)
+{
+    static const fl_kernels *const levels[] = {
+#if defined(__x86_64__)
+        &kernels_avx512, &kernels_avx2,
+#endif
+        &kernels_baseline};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (supported(levels[i]) && (!name || !*name || !strcmp(name, levels[i]->name)))
+            return levels[i];
+    return NULL;
+}

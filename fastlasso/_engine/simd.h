@@ -1,0 +1,42 @@
+/* The few loops that run once per stored value of a dense array.
+ *
+ * Every level (x86-64 baseline, AVX2, AVX-512) adds in the same order and without fused multiply-add, so the same
+ * bits come out on every machine: a dot product always runs in 8 lanes, reduced by one fixed tree, in row chunks of
+ * FL_CHUNK. Only the number of columns held in registers at once differs between levels.
+ */
+#ifndef FASTLASSO_SIMD_H
+#define FASTLASSO_SIMD_H
+#include <stddef.h>
+#include <stdint.h>
+
+#define FL_CHUNK 2048
+
+typedef struct {
+    const char *name;
+    /* out[j*sj + c*sc] += sum_i A[i + cols[j]*lda] * B[i + c*ldb],  j < m, c < k, i < n.  cols == NULL means 0..m-1. */
+    void (*dots_f64)(const double *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *B, ptrdiff_t ldb,
+                     ptrdiff_t k, ptrdiff_t n, double *out, ptrdiff_t sj, ptrdiff_t sc);
+    void (*dots_f32)(const float *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *B, ptrdiff_t ldb,
+                     ptrdiff_t k, ptrdiff_t n, double *out, ptrdiff_t sj, ptrdiff_t sc);
+    /* out[i + c*ldo] += sum_j A[i + cols[j]*lda] * coef[j*sj + c*sc],  in the order of j. */
+    void (*combine_f64)(const double *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *coef,
+                        ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n, double *out, ptrdiff_t ldo);
+    void (*combine_f32)(const float *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *coef,
+                        ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n, double *out, ptrdiff_t ldo);
+    /* out[3*j..] = sum_i w_i d, sum_i w_i d^2, sum_i u_i d  with d = A[i + j*lda] - A[j*lda], for m columns. */
+    void (*moments_f64)(const double *A, ptrdiff_t lda, ptrdiff_t m, const double *w, const double *u, ptrdiff_t n,
+                        double *out);
+    void (*moments_f32)(const float *A, ptrdiff_t lda, ptrdiff_t m, const double *w, const double *u, ptrdiff_t n,
+                        double *out);
+    /* y += a x */
+    void (*axpy)(ptrdiff_t n, double a, const double *x, double *y);
+    /* x . y */
+    double (*dot)(ptrdiff_t n, const double *x, const double *y);
+    /* (x, y) <- (c x + s y, c y - s x), a Givens rotation */
+    void (*rotate)(ptrdiff_t n, double *x, double *y, double c, double s);
+} fl_kernels;
+
+/* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if absent. */
+const fl_kernels *fl_choose_kernels(const char *name);
+
+#endif

@@ -1,0 +1,495 @@
+"""What X is: validated once, then touched only through a few verbs, none of which copies X whole or writes to it.
+
+`as_matrix` turns what the user passed into one of four matrices (dense by columns, dense by rows, CSC, CSR), which
+all speak the same verbs: `moments`, `dots`, `dots_at`, `combine`, `gram`, `gather`. A new kind of matrix is one more
+class with these verbs. `Design` adds sample weights and the implicit centre, and counts passes over X.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from ._engine import engine
+from .validation import as_numbers, no_nan_or_inf
+
+GATHER_ROWS = 256       # rows of a working set gathered at a time: 256 x 300 columns is 600 KB, inside L2
+MAX_RHS = 8             # right-hand sides per sparse pass; the CSR pass keeps p sums for each
+CSR_RHS = 4
+
+
+def as_matrix(X):
+    """Return the matrix class for X: dense or sparse, by columns or by rows.
+
+    float64, float32, C and Fortran order, CSR and CSC with 32 or 64 bit indices are taken as they are; any other
+    dtype, order or sparse format is converted first.
+
+    Raises
+    ------
+    ValueError
+        Where X is not two-dimensional, is empty, complex, or a sparse matrix with a corrupt structure.
+    """
+    if isinstance(X, Matrix):
+        return X
+    if sparse.issparse(X):
+        return as_sparse(X)
+    X = X if isinstance(X, np.ndarray) else np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
+    check_shape(X)
+    if X.dtype.kind == "O":
+        X = as_numbers(X, "X")
+    if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
+        X = X.astype(np.float64)
+    item = X.itemsize
+    if X.strides[1] == item and X.strides[0] >= item * X.shape[1] and X.strides[0] % item == 0:
+        if X.strides[0] == item and X.shape[1] == 1:
+            return DenseColumns(X)
+        return DenseRows(X)
+    if X.strides[0] == item and X.strides[1] >= item * X.shape[0] and X.strides[1] % item == 0:
+        return DenseColumns(X)
+    return DenseColumns(np.asfortranarray(X))
+
+
+def check_shape(X):
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead; reshape your data")
+    for axis, what in enumerate(("sample", "feature")):
+        if X.shape[axis] == 0:
+            raise ValueError(f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is required.")
+    if X.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X is complex")
+    if X.dtype.kind not in "fiubO":
+        raise ValueError(f"X must hold real numbers, got dtype {X.dtype}")
+
+
+def as_sparse(X):
+    check_shape(X)
+    if X.format not in ("csr", "csc"):
+        X = X.tocsc()
+    data, indices, indptr = (np.asarray(part) for part in (X.data, X.indices, X.indptr))
+    if any(part.ndim != 1 for part in (data, indices, indptr)):
+        raise ValueError("corrupt sparse matrix: data, indices and indptr must be one-dimensional")
+    n_major, n_minor = X.shape if X.format == "csr" else X.shape[::-1]
+    if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
+        raise ValueError("corrupt sparse matrix: indices and indptr must be integers")
+    if len(indptr) != n_major + 1 or len(indices) != len(data):
+        raise ValueError(f"corrupt sparse matrix: {len(indptr)} index pointers for {n_major} {X.format} slices, "
+                         f"{len(indices)} indices for {len(data)} values")
+    if data.dtype not in (np.float64, np.float32) or not data.dtype.isnative:
+        data = data.astype(np.float64)
+    kind = indices.dtype if indices.dtype in (np.int32, np.int64) and indices.dtype.isnative else np.dtype(np.int64)
+    parts = (np.ascontiguousarray(data), np.ascontiguousarray(indices, kind), np.ascontiguousarray(indptr, kind))
+    status = engine.check_structure(parts[2], parts[1], n_minor)
+    if status < 0:
+        raise ValueError("corrupt sparse matrix: " + (
+            "indptr must start at 0, never decrease and end at the number of stored values" if status == -1
+            else f"index out of range: indices must lie in [0, {n_minor})"))
+    return (SparseRows if X.format == "csr" else SparseColumns)(parts, X.shape, canonical=status == 0)
+
+
+class Matrix:
+    """The verbs that every kind of X speaks; weights and centring are the `Design`'s."""
+
+    shape = (0, 0)
+    by_columns = True       # whether looking at a few columns costs less than looking at all
+    nbytes = 0
+
+    def moments(self, w, u, pool):
+        """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d with d = X[:, j] - first[j]."""
+        raise NotImplementedError
+
+    def dots(self, R, pool):
+        """Return R X of shape (k, p) for R of shape (k, n)."""
+        raise NotImplementedError
+
+    def dots_at(self, R, cols, pool):
+        """Return R X[:, cols] of shape (k, len(cols))."""
+        raise NotImplementedError
+
+    def combine(self, cols, B, pool):
+        """Return B X[:, cols]' of shape (k, n) for B of shape (k, len(cols))."""
+        raise NotImplementedError
+
+    def gram(self, cols, n_new, mean, weights, pool):
+        """Return sum_i w_i (x_is - m_s)(x_it - m_t) of shape (n_new, len(cols)) for the last n_new of cols."""
+        raise NotImplementedError
+
+    def gather(self, cols, mean, weights):
+        """Return the columns `cols` for residual-form descent: dense rows or CSC parts, see `descent.pxi`."""
+        raise NotImplementedError
+
+
+class Dense(Matrix):
+    """What the two dense orders share: everything that gathers a block of rows of a few columns."""
+
+    def __init__(self, X):
+        self.X = X
+        self.shape = X.shape
+        self.dtype = X.dtype
+        self.nnz = X.size
+        self.nbytes = X.nbytes
+
+    def check_finite(self):
+        """Raise ValueError where X has NaN or infinity; called when a moment came out non-finite."""
+        step = max(1, 4_000_000 // self.shape[0])
+        for start in range(0, self.shape[1], step):
+            no_nan_or_inf(self.X[:, start:start + step], "X")
+
+    def gather(self, cols, mean, weights):
+        """Return (x - mean) sqrt(w) of shape (len(cols), n)."""
+        n = self.shape[0]
+        out = np.empty((len(cols), n))
+        engine.gather_dense(self.X, cols, mean, root_weights(weights, n), 0, n, out)
+        return out
+
+    def gram(self, cols, n_new, mean, weights, pool):
+        n, m = self.shape[0], len(cols)
+        old, root = m - n_new, root_weights(weights, n)
+        out = np.zeros((m, n_new))
+
+        def piece(start, stop):
+            skip = max(0, start - old)      # among the new columns one triangle is enough
+            right = cols[old + skip:]
+            left_block = np.empty((stop - start, GATHER_ROWS))
+            right_block = np.empty((len(right), GATHER_ROWS))
+            for row in range(0, n, GATHER_ROWS):
+                end = min(row + GATHER_ROWS, n)
+                engine.gather_dense(self.X, cols[start:stop], mean[start:stop], root, row, end, left_block)
+                engine.gather_dense(self.X, right, mean[old + skip:], root, row, end, right_block)
+                engine.products(left_block, right_block, end - row, out[start:stop, skip:])
+
+        pool.run(piece, pool.split(m, max(1, n * n_new // 8), align=16))
+        square = out[old:]
+        out[old:] = np.triu(square) + np.triu(square, 1).T
+        return out.T
+
+
+class DenseColumns(Dense):
+    """Fortran order: each column is contiguous (its rows may be a slice of a larger array)."""
+
+    def moments(self, w, u, pool):
+        n, p = self.shape
+        sums = np.empty((p, 3))
+        pool.run(lambda a, b: engine.dense_moments(self.X, a, b, w, u, sums), pool.split(p, n))
+        return self.X[0].astype(np.float64), sums
+
+    def dots(self, R, pool):
+        out = np.empty((len(R), self.shape[1]))
+        pool.run(lambda a, b: engine.dense_dots(self.X, a, b, R, out),
+                 pool.split(self.shape[1], self.shape[0] * len(R), align=4))
+        return out
+
+    def dots_at(self, R, cols, pool):
+        out = np.empty((len(R), len(cols)))
+        if len(cols):
+            engine.dense_dots_at(self.X, cols, R, out)
+        return out
+
+    def combine(self, cols, B, pool):
+        out = np.zeros((len(B), self.shape[0]))
+        if len(cols):
+            pool.run(lambda a, b: engine.dense_combine(self.X, cols, B, a, b, out),
+                     pool.split(self.shape[0], len(cols) * len(B), align=512))
+        return out
+
+
+class DenseRows(Dense):
+    """C order: each row is contiguous."""
+
+    by_columns = False
+
+    def moments(self, w, u, pool):
+        n, p = self.shape
+        sums = np.empty((p, 3))
+        pool.run(lambda a, b: engine.rows_moments(self.X.T, a, b, w, u, sums), pool.split(p, n, align=256))
+        return self.X[0].astype(np.float64), sums
+
+    def dots(self, R, pool):
+        out = np.empty((len(R), self.shape[1]))
+        pool.run(lambda a, b: engine.rows_dots(self.X.T, a, b, R, out),
+                 pool.split(self.shape[1], self.shape[0] * len(R), align=64))
+        return out
+
+    def dots_at(self, R, cols, pool):
+        out = np.zeros((len(cols), len(R)))
+        for start, stop, block in self._blocks(cols):
+            engine.products(block, R[:, start:stop], stop - start, out)
+        return np.ascontiguousarray(out.T)
+
+    def combine(self, cols, B, pool):
+        out = np.zeros((len(B), self.shape[0]))
+        everything = np.arange(len(cols))
+        for start, stop, block in self._blocks(cols):
+            part = np.zeros((len(B), GATHER_ROWS))
+            engine.dense_combine(block.T, everything, B, 0, stop - start, part)
+            out[:, start:stop] = part[:, :stop - start]
+        return out
+
+    def _blocks(self, cols):
+        """Yield (start, stop, block): the columns `cols` of a few rows at a time, as contiguous columns."""
+        if not len(cols):
+            return
+        block, zeros = np.empty((len(cols), GATHER_ROWS)), np.zeros(len(cols))
+        ones = np.broadcast_to(1.0, self.shape[0]).copy()
+        for start in range(0, self.shape[0], GATHER_ROWS):
+            stop = min(start + GATHER_ROWS, self.shape[0])
+            engine.gather_dense(self.X, cols, zeros, ones, start, stop, block)
+            yield start, stop, block
+
+
+class Sparse(Matrix):
+    """What CSC and CSR share."""
+
+    def __init__(self, parts, shape, canonical):
+        self.parts = parts
+        self.data, self.indices, self.indptr = parts
+        self.shape = tuple(int(n) for n in shape)
+        self.dtype = self.data.dtype
+        self.canonical = canonical
+        self.nnz = len(self.data)
+        self.nbytes = sum(part.nbytes for part in parts)
+        self.widest = int(np.max(np.diff(self.indptr), initial=0))
+
+    def check_finite(self):
+        """Raise ValueError where a stored value is NaN or infinite."""
+        no_nan_or_inf(self.data, "X")
+
+    def moments(self, w, u, pool):
+        """As `Matrix.moments`, with first = 0 but for columns stored in every row, which are taken about their mean."""
+        first = np.zeros(self.shape[1])
+        sums = self._sums(w, u, first)
+        full = np.flatnonzero(self._counts() == self.shape[0]) if self.canonical else []
+        if len(full):
+            first[full] = sums[full, 0]
+            sums = self._sums(w, u, first)
+        return first, sums
+
+    def _sums(self, w, u, shift):
+        sums = np.zeros((self.shape[1], 3))
+        step = max(1, int((1 << 22) * (len(self.indptr) - 1) // max(self.nnz, 1)))
+        for start in range(0, len(self.indptr) - 1, step):
+            stop = min(start + step, len(self.indptr) - 1)
+            self._add_moments(start, stop, w, u, shift, sums)
+        return sums
+
+    def _slice(self, start, stop):
+        """Major slices start..stop with their duplicates summed."""
+        a, b = self.indptr[start], self.indptr[stop]
+        n_minor = self.shape[1] if isinstance(self, SparseRows) else self.shape[0]
+        part = sparse.csr_array((self.data[a:b].copy(), self.indices[a:b].copy(), self.indptr[start:stop + 1] - a),
+                                shape=(stop - start, n_minor))
+        part.sum_duplicates()
+        kind = self.indices.dtype
+        return part.data, part.indices.astype(kind, copy=False), part.indptr.astype(kind, copy=False)
+
+
+class SparseColumns(Sparse):
+    """CSC."""
+
+    def _counts(self):
+        return np.diff(self.indptr)
+
+    def _add_moments(self, start, stop, w, u, shift, sums):
+        if self.canonical:
+            engine.csc_moments(*self.parts, start, stop, w, u, shift, sums)
+        else:
+            engine.csc_moments(*self._slice(start, stop), 0, stop - start, w, u, shift[start:stop], sums[start:stop])
+
+    def dots(self, R, pool):
+        return self.dots_at(R, np.arange(self.shape[1]), pool)
+
+    def dots_at(self, R, cols, pool):
+        out = np.empty((len(R), len(cols)))
+        for c in range(0, len(R), MAX_RHS):
+            Rt, part = np.ascontiguousarray(R[c:c + MAX_RHS].T), out[c:c + MAX_RHS]
+            pool.run(lambda a, b, Rt=Rt, part=part: engine.csc_dots(*self.parts, cols[a:b], Rt, part[:, a:b]),
+                     pool.split(len(cols), len(R) * self.nnz // self.shape[1]))
+        return out
+
+    def combine(self, cols, B, pool):
+        out = np.zeros((self.shape[0], len(B)))
+        engine.csc_combine(*self.parts, cols, B, out)
+        return np.ascontiguousarray(out.T)
+
+    def gram(self, cols, n_new, mean, weights, pool):
+        return self._as_rows(cols).gram(np.arange(len(cols)), n_new, mean, weights, pool)
+
+    def _as_rows(self, cols):
+        """The columns `cols` as a CSR matrix of their own (they only, not X)."""
+        counts = np.zeros(self.shape[0] + 1, np.int64)
+        engine.row_counts(self.indices, self.indptr, cols, counts)
+        indptr = np.cumsum(counts)
+        fill, data, slots = indptr[:-1].copy(), np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        engine.gather_csc(*self.parts, cols, fill, data, slots)
+        return SparseRows((data, slots, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
+                          (self.shape[0], len(cols)), self.canonical)
+
+    def gather(self, cols, mean, weights):
+        """Return (data, rows, indptr) of the columns, float64 and int32."""
+        sizes = np.diff(self.indptr)[cols]
+        indptr = np.concatenate([[0], np.cumsum(sizes)])
+        at = np.repeat(self.indptr[cols] - indptr[:-1], sizes) + np.arange(indptr[-1])
+        return self.data[at].astype(np.float64), self.indices[at].astype(np.int32), indptr
+
+
+class SparseRows(Sparse):
+    """CSR. One sweep over the rows serves any number of columns, so nothing is ever converted to CSC."""
+
+    by_columns = False
+
+    def _counts(self):
+        counts = np.zeros(self.shape[1], np.int64)
+        engine.minor_counts(self.indices, counts)
+        return counts
+
+    def _add_moments(self, start, stop, w, u, shift, sums):
+        if self.canonical:
+            engine.csr_moments(*self.parts, start, stop, w, u, shift, sums)
+        else:
+            engine.csr_moments(*self._slice(start, stop), 0, stop - start, w[start:stop], u[start:stop], shift, sums)
+
+    def _row_pieces(self, work=1):
+        step = max(1, (1 << 22) * self.shape[0] // max(self.nnz * work, 1))
+        return [(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
+
+    def dots(self, R, pool):
+        out = np.empty((len(R), self.shape[1]))
+        for c in range(0, len(R), CSR_RHS):
+            Rt = np.ascontiguousarray(R[c:c + CSR_RHS].T)
+            sums = np.zeros((self.shape[1], Rt.shape[1]))
+            for start, stop in self._row_pieces(Rt.shape[1]):
+                engine.csr_dots(*self.parts, start, stop, Rt, sums)
+            if len(R) == 1:
+                return sums.T
+            out[c:c + CSR_RHS] = sums.T
+        return out
+
+    def dots_at(self, R, cols, pool):
+        return self.dots(R, pool)[:, cols]
+
+    def slots(self, cols):
+        """Map each column of X to its place in cols, or -1."""
+        slot = np.full(self.shape[1], -1, np.int32)
+        slot[cols] = np.arange(len(cols), dtype=np.int32)
+        return slot
+
+    def combine(self, cols, B, pool):
+        slot, out = self.slots(cols), np.zeros((self.shape[0], len(B)))
+        Bt = np.ascontiguousarray(B.T)
+        if len(cols):
+            pool.run(lambda a, b: engine.csr_combine(*self.parts, slot, Bt, a, b, out),
+                     pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
+        return np.ascontiguousarray(out.T)
+
+    def gram(self, cols, n_new, mean, weights, pool):
+        m, n = len(cols), self.shape[0]
+        slot = self.slots(cols)
+        full = self._counts()[cols] == n if self.canonical else np.zeros(m, bool)
+        shift = np.where(full, mean, 0.0)
+        w = np.full(n, 1.0 / n) if weights is None else weights
+        out = np.zeros((n_new, m))
+        scratch = np.empty(self.widest, np.int32), np.empty(self.widest)
+        for start, stop in self._row_pieces():
+            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, start, stop, *scratch, out)
+        rest = mean - shift
+        out -= np.outer(rest[m - n_new:], rest)
+        return out
+
+    def gather(self, cols, mean, weights):
+        """Return (data, rows, indptr) of the columns, float64 and int32."""
+        slot, counts = self.slots(cols), np.zeros(len(cols) + 1, np.int64)
+        engine.gather_counts(self.indices, slot, counts)
+        indptr = np.cumsum(counts)
+        data, rows = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        engine.gather_csr(*self.parts, slot, indptr[:-1].copy(), data, rows)
+        return data, rows, indptr
+
+
+def root_weights(weights, n):
+    """sqrt(w), or 1/sqrt(n) for equal weights."""
+    return np.full(n, 1.0 / np.sqrt(n)) if weights is None else np.sqrt(weights)
+
+
+class Design:
+    """X with sample weights (that sum to one) and an implicit centre; all inner products are weighted and centred.
+
+    Attributes
+    ----------
+    mean, norm2, variance : ndarray of shape (n_features,)
+        The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
+    constant : ndarray of bool
+        Columns that carry nothing: zero norm about the centre.
+    passes : float
+        Passes over X so far, a look at one column counting 1 / n_features.
+    """
+
+    def __init__(self, matrix, weights, fit_intercept, pool):
+        self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
+        self.n_samples, self.n_features = matrix.shape
+        self.passes = 0.0
+
+    def weigh(self, R):
+        """w_i R[:, i]."""
+        return R / self.n_samples if self.weights is None else R * self.weights
+
+    def measure(self, y):
+        """One fused pass: centre, norms, and the correlations with y (returned)."""
+        n = self.n_samples
+        w = np.full(n, 1.0 / n) if self.weights is None else self.weights
+        u = self.weigh(y)
+        with np.errstate(invalid="ignore", over="ignore"):
+            first, sums = self.matrix.moments(w, u, self.pool)
+            self._set_moments(first, sums)
+            correlation = sums[:, 2].copy() if self.fit_intercept else sums[:, 2] + first * u.sum()
+        self.passes += 1
+        if not np.isfinite(correlation.sum() + self.norm2.sum()):
+            self.matrix.check_finite()
+            raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
+        return correlation
+
+    def _set_moments(self, first, sums):
+        """Mean and variance from sums about `first`; for sparse columns what is not stored counts as zero."""
+        s0, s1 = sums[:, 0], sums[:, 1]
+        mean = first + s0
+        self.variance = np.maximum(s1 - s0 * s0, 0.0)
+        second = s1 + first * (first + 2 * s0)
+        self.mean = mean if self.fit_intercept else np.broadcast_to(0.0, len(mean))
+        self.norm2 = self.variance if self.fit_intercept else second
+        flat = self.variance <= 1e-14 * s1
+        self.constant = flat if self.fit_intercept else second <= 0
+
+    def correlations(self, R):
+        """Return R'X, shape (k, p), for centred residuals R of shape (k, n)."""
+        self.passes += len(R)
+        return self.matrix.dots(self.weigh(R), self.pool)
+
+    def correlations_at(self, R, cols):
+        """Return R'X[:, cols], shape (k, len(cols))."""
+        if self.matrix.by_columns:
+            self.passes += len(R) * len(cols) / self.n_features
+        else:
+            self.passes += len(R)
+        return self.matrix.dots_at(self.weigh(R), cols, self.pool)
+
+    def residuals(self, y, cols, B):
+        """Return y - B X[:, cols]' of shape (k, n), centred."""
+        R = y - self.matrix.combine(cols, B, self.pool)
+        self.passes += len(cols) / self.n_features
+        if self.fit_intercept:
+            R -= self.means(R)[:, None]
+        return R
+
+    def means(self, R):
+        """Weighted mean of each row of R."""
+        return R.mean(axis=1) if self.weights is None else R @ self.weights
+
+    def inner(self, R, S):
+        """Weighted inner product of two residual vectors."""
+        return float(np.dot(self.weigh(R), S))
+
+    def gram(self, cols, n_new):
+        """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
+        self.passes += len(cols) / self.n_features if self.matrix.by_columns else 1.0
+        return self.matrix.gram(cols, n_new, np.ascontiguousarray(self.mean[cols]), self.weights, self.pool)
+
+    def gather(self, cols):
+        """Columns for residual-form descent."""
+        self.passes += len(cols) / self.n_features if self.matrix.by_columns else 1.0
+        return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights)

@@ -1,0 +1,60 @@
+"""Threads for kernels that release the GIL: plain Python threads, started for one fit and gone with it.
+
+Work is cut into pieces small enough (about ten milliseconds) that Ctrl-C is served between them, and cut so that no
+result depends on how many threads there are.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+
+PIECE = 1 << 22     # stored values per piece: about 5 ms of a pass over memory
+SHARE = 1 << 18     # stored values below which a second thread costs more than it brings (a hand-over is 30 us)
+
+
+def available_cores():
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+class Pool:
+    """Run pieces of work on `n_threads` threads; a context manager that ends its threads on exit."""
+
+    def __init__(self, n_threads=None):
+        self.n_threads = available_cores() if n_threads is None else n_threads
+        self._executor = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
+
+    def run(self, function, pieces):
+        """Call function(*piece) for each piece, in any order."""
+        if self.n_threads == 1 or len(pieces) == 1:
+            for piece in pieces:
+                function(*piece)
+            return
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self.n_threads, thread_name_prefix="fastlasso")
+        futures = [self._executor.submit(function, *piece) for piece in pieces]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+
+    def split(self, n_items, work_per_item, align=1):
+        """Cut range(n_items) into (start, stop) pieces worth a thread each, with edges at multiples of `align`."""
+        work = n_items * max(work_per_item, 1)
+        count = max(-(-work // PIECE), self.n_threads if work > SHARE * self.n_threads else 1)
+        step = max(-(-n_items // count), 1)
+        step = -(-step // align) * align
+        return [(start, min(start + step, n_items)) for start in range(0, n_items, step)]

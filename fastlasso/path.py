@@ -1,0 +1,318 @@
+"""Paths of certified solutions: the alpha grid, the walk down it, and the result.
+
+The native calls are `fit_path` (many alphas) and `fit` (one).
+"""
+
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import validation
+from .parallel import Pool
+from .problem import Options, Problem
+from .results import LassoFit, LassoPath, scalars
+from .solver import Solver
+
+FIRST_BATCH, LARGEST_BATCH = 4, 16
+WALK_RATIO = 0.6        # a cold fit at one alpha walks down to it by this factor, uncertified until the end
+
+
+class ConvergenceWarning(UserWarning):
+    """A solution is not certified to the tolerance asked for; the result still carries its true gap."""
+
+
+def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+             offset=None, penalty_factor=None, lower=-np.inf, upper=np.inf, tol=1e-6, max_iter=10_000, dfmax=None,
+             max_r2=None, screening=True, n_threads=None, callback=None):
+    """Fit the lasso or elastic net at every alpha of a grid, each solution with a certified duality gap.
+
+    Minimises for each alpha, over (b0, b) with lower <= b <= upper,
+
+        1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + alpha sum_j v_j (l1_ratio |b_j| + (1 - l1_ratio)/2 b_j^2)
+
+    with W = sum w_i. X is never copied whole and never written to.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+        float64 or float32, C or Fortran order, CSR or CSC with 32 or 64 bit indices, read-only or memory-mapped: taken
+        as it is. Anything else is converted first.
+    y : array of shape (n_samples,)
+    alphas : int or array of floats, default=100
+        A number asks for that many values from alpha_max down to eps * alpha_max, evenly spaced on a log scale.
+        Values may come in any order; the result is in descending order.
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the lasso, 0 ridge regression.
+    fit_intercept : bool, default=True
+        The intercept is never penalised.
+    standardize : bool, default=False
+        Penalise as if every column had standard deviation one; coefficients stay in the units of X.
+    sample_weight, offset : array of shape (n_samples,), optional
+        Weights w >= 0 (only ratios matter: 2 is the row twice, 0 the row deleted) and known offsets o.
+    penalty_factor : array of shape (n_features,), optional
+        v in [0, inf]: 0 is never penalised, inf never used. Taken as given, not rescaled.
+    lower, upper : float or array of shape (n_features,)
+        Bounds on the coefficients, lower <= 0 <= upper.
+    tol : float, default=1e-6
+        Promised duality gap of each solution as a fraction of P(0), the objective of the empty model.
+    max_iter : int, default=10000
+        Largest number of coordinate descent epochs per alpha, where descent is used at all.
+    dfmax : int, optional
+        Stop before the first solution with more than this many non-zero coefficients.
+    max_r2 : float, optional
+        Stop after the first solution that explains more than this share of the variance.
+    screening : bool, default=True
+        False looks at every column at every alpha; the answer is the same to the tolerance.
+    n_threads : int, optional
+        Default: the cores this process may use. The result does not depend on it, to the last bit.
+    callback : callable, optional
+        Called with a state (alpha, index, n_alphas, df, gap, r2, n_passes) after each alpha; a true return value stops
+        the path, and the part so far comes back.
+
+    Returns
+    -------
+    LassoPath
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input, before any work is done.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where a solution is not certified to `tol`; `LassoPath.gaps` has the true gaps.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), J. Stat. Software 33(1); Tibshirani et al. (2012), JRSS B 74(2), strong
+    rules; Fercoq, Gramfort and Salmon (2015), ICML, duality gaps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import fit_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((50, 200))
+    >>> y = 2 * X[:, 3] - X[:, 7] + 0.1 * rng.standard_normal(50)
+    >>> path = fit_path(X, y, alphas=20)
+    >>> bool(path.certified.all())
+    True
+    >>> sorted(path.coefs[:, [10]].indices.tolist())
+    [3, 7]
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter, dfmax, max_r2)
+    with Pool(threads(n_threads)) as pool:
+        started = time.perf_counter()
+        grid = validation.alpha_grid(alphas) if np.ndim(alphas) else None
+        problem = Problem(X, y, options, pool)
+        if grid is None:
+            grid = automatic_grid(problem, alphas, eps)
+        walk = Walk(problem, limits, screening, callback)
+        walk.down(grid)
+        path = walk.result(options, time.perf_counter() - started)
+    warn_uncertified(path)
+    return path.remember(X, y, asdict(options))
+
+
+def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+        penalty_factor=None, lower=-np.inf, upper=np.inf, tol=1e-6, max_iter=10_000, screening=True, n_threads=None):
+    """Fit the lasso or elastic net at one alpha, with a certified duality gap.
+
+    The problem and all parameters are those of `fit_path`.
+
+    Returns
+    -------
+    LassoFit
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import fit
+    >>> X = np.eye(4) * 2
+    >>> fit(X, [4.0, 0.2, -6.0, 0.0], alpha=0.5, fit_intercept=False).coef
+    array([ 1.5,  0. , -2.5,  0. ])
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter)
+    alpha = validation.number(alpha, "alpha", 0.0)
+    with Pool(threads(n_threads)) as pool:
+        problem = Problem(X, y, options, pool)
+        walk = Walk(problem, limits, screening)
+        walk.jump(alpha)
+        solution = walk.solution(0)
+    if not solution.certified:
+        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
+    return solution
+
+
+def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+              penalty_factor=None, lower=-np.inf, upper=np.inf, n_threads=None):
+    """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
+
+        alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  y_fit = the fit of intercept and unpenalised columns.
+
+    Parameters are those of `fit_path`.
+
+    Examples
+    --------
+    >>> from fastlasso import alpha_max
+    >>> alpha_max([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+    0.6666666666666666
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    with Pool(threads(n_threads)) as pool:
+        return Problem(X, y, options, pool).alpha_max()
+
+
+def threads(n_threads):
+    return None if n_threads is None else validation.whole_number(n_threads, "n_threads")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a solution is good enough and when a path ends."""
+
+    tol: float
+    max_iter: int
+    dfmax: int | None = None
+    max_r2: float | None = None
+
+    @classmethod
+    def checked(cls, tol, max_iter, dfmax=None, max_r2=None):
+        return cls(validation.number(tol, "tol", 0.0), validation.whole_number(max_iter, "max_iter", 0),
+                   None if dfmax is None else validation.whole_number(dfmax, "dfmax", 0),
+                   None if max_r2 is None else validation.number(max_r2, "max_r2", 0.0, 1.0))
+
+
+def automatic_grid(problem, n_alphas, eps):
+    """Geometric grid from alpha_max to eps * alpha_max; ridge, whose alpha_max is infinite, starts as l1_ratio .001."""
+    n_alphas = validation.whole_number(n_alphas, "alphas")
+    eps = validation.number(eps, "eps", 0.0, 1.0, low_open=True)
+    top = problem.alpha_max()
+    if problem.l1_ratio == 0:
+        top = float(np.max(np.abs(problem.correlation), initial=0.0)) * 1e3
+    if top == 0:
+        top = np.finfo(float).tiny ** 0.5
+    return np.geomspace(top, top * eps, n_alphas) if n_alphas > 1 else np.array([top])
+
+
+class Walk:
+    """The way down a grid: batches of alphas, their certificates, and when to stop."""
+
+    def __init__(self, problem, limits, use_screening, callback=None):
+        self.problem, self.limits, self.callback = problem, limits, callback
+        self.solver = Solver(problem, limits.tol, limits.max_iter, use_screening)
+        self.solver.start()
+        self.batches, self.passes, self.status = [], [], "complete"
+        self.n_done = 0
+
+    def down(self, grid):
+        """Solve the grid batch by batch until its end or the first reason to stop."""
+        size, at = FIRST_BATCH, 0
+        while at < len(grid) and self.status == "complete":
+            if self.solver.complete:
+                size = len(grid) if self.callback is None else FIRST_BATCH
+            batch = self.solver.solve(grid[at:at + size])
+            at += len(batch.alphas)
+            size = next_size(size, len(batch.alphas), self.solver.n_rounds)
+            self._take(batch, len(grid))
+
+    def jump(self, alpha):
+        """Solve one alpha cold: walk towards it without proofs in between."""
+        top = self.problem.alpha_max()
+        steps = int(np.ceil(np.log(max(alpha / top, 1e-9)) / np.log(WALK_RATIO))) if 0 < alpha < top else 1
+        grid = np.geomspace(top, alpha, steps + 1)[1:] if steps > 1 else np.array([alpha])
+        for value in grid[:-1]:
+            self.solver.approach(value)
+        self._take(self.solver.solve(np.array([alpha])), 1)
+
+    def _take(self, batch, n_alphas):
+        """Keep the solutions of a batch up to the first that ends the path."""
+        r2 = self._r2(batch)
+        df = np.count_nonzero(batch.coefs, axis=1)
+        keep = len(batch.alphas)
+        for k in range(keep):
+            stop = self._reason_to_stop(batch, k, df[k], r2[k], n_alphas)
+            if stop:
+                keep = k if stop == "dfmax" else k + 1
+                self.status = stop
+                break
+        self.n_done += keep
+        self.batches.append((batch, keep))
+        self.passes.extend([self.problem.design.passes] * keep)
+
+    def _reason_to_stop(self, batch, k, df, r2, n_alphas):
+        if self.limits.dfmax is not None and df > self.limits.dfmax:
+            return "dfmax"
+        if self.callback is not None and self.callback(SimpleNamespace(
+                alpha=float(batch.alphas[k]), index=self.n_done + k, n_alphas=n_alphas, df=int(df),
+                gap=float(batch.gaps[k]), r2=float(r2), n_passes=self.problem.design.passes)):
+            return "callback"
+        if self.limits.max_r2 is not None and r2 > self.limits.max_r2:
+            return "r2"
+        return None
+
+    def _r2(self, batch):
+        null = 2 * self.problem.null_objective
+        return 1 - batch.residual_norms / null if null > 0 else np.zeros(len(batch.alphas))
+
+    def solution(self, k):
+        """The k-th solution of the last batch as a `LassoFit`."""
+        batch, problem = self.batches[-1][0], self.problem
+        coef = np.zeros(problem.design.n_features)
+        coef[batch.cols] = batch.coefs[k]
+        return LassoFit(float(batch.alphas[k]), coef.astype(problem.design.matrix.dtype, copy=False),
+                        problem.intercept(batch.cols, batch.coefs[k]), float(batch.gaps[k]), problem.null_objective,
+                        self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
+
+    def result(self, options, seconds):
+        """Everything found so far as a `LassoPath`."""
+        problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
+        triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
+        counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
+        intercepts = [problem.y_mean - part.coefs[:keep] @ problem.design.mean[part.cols] for part, keep in parts]
+        gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
+        return LassoPath(
+            alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),
+            indices=np.concatenate([part[1] for part in triples] or [np.zeros(0, np.int32)]),
+            values=np.concatenate([part[2] for part in triples] or [np.zeros(0)]).astype(
+                problem.design.matrix.dtype, copy=False),
+            intercepts=np.concatenate(intercepts or [np.zeros(0)]) if problem.fit_intercept else np.zeros(self.n_done),
+            gaps=gather("gaps"), r2=np.concatenate([self._r2(part)[:keep] for part, keep in parts] or [np.zeros(0)]),
+            n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
+            status=self.status, seconds=seconds, n_samples=problem.design.n_samples,
+            n_features=problem.design.n_features, params=scalars(options))
+
+
+def warn_uncertified(path):
+    """Warn of the worst solution that misses its promise."""
+    if not path.certified.all():
+        worst = int(np.argmax(path.gaps))
+        warn_gap(path.alphas[worst], path.gaps[worst], path.tol, path.null_objective,
+                 f"{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
+
+
+def warn_gap(alpha, gap, tol, null_objective, prefix=""):
+    warnings.warn(f"{prefix}at alpha={alpha:.6g} the duality gap is {gap:.3g}, the target tol * P(0) is "
+                  f"{tol * null_objective:.3g}. Raise max_iter, raise tol, or stop the path at a larger alpha (eps, "
+                  "dfmax, max_r2).", ConvergenceWarning, stacklevel=4)
+
+
+def next_size(size, solved, rounds):
+    """Longer batches while they succeed at once, shorter when columns were missing or the face step gave up."""
+    if solved < size or rounds > 3:
+        return max(1, solved // 2)
+    return min(2 * size, LARGEST_BATCH) if rounds == 1 else size
+
+
+def compressed_columns(cols, coefs):
+    """(counts, indices, values) of the non-zeros of each row of `coefs`, in the order of `cols`."""
+    rows, at = np.nonzero(coefs)
+    return np.bincount(rows, minlength=len(coefs)), cols[at].astype(np.int32), coefs[rows, at]

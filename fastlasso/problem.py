@@ -1,0 +1,111 @@
+"""The one problem as a value, validated once.
+
+    minimise over (b0, b)   1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2
+                            + alpha sum_j ( l1_j |b_j| + l2_j/2 b_j^2 ),      lower_j <= b_j <= upper_j
+
+with l1 = v l1_ratio s, l2 = v (1 - l1_ratio) s^2, penalty factors v and scales s (1, or each column's standard
+deviation with `standardize`). A column that cannot enter (v = inf, or constant under an intercept) has l1 = inf.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import validation
+from .design import Design, as_matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may say about the problem beside X, y and alpha; defaults are scikit-learn's lasso."""
+
+    l1_ratio: float = 1.0
+    fit_intercept: bool = True
+    standardize: bool = False
+    sample_weight: object = None
+    offset: object = None
+    penalty_factor: object = None
+    lower: object = -np.inf
+    upper: object = np.inf
+
+
+class Problem:
+    """y, the weights and the penalty of one data set, and X behind a `Design`.
+
+    Attributes
+    ----------
+    design : Design
+        X with its weights and centre.
+    y : ndarray of shape (n_samples,)
+        Target less offset, centred where there is an intercept.
+    y_mean : float
+        What was taken off.
+    l1, l2, lower, upper : ndarray of shape (n_features,)
+        The penalty per unit of alpha, and the bounds.
+    correlation : ndarray of shape (n_features,)
+        X'y, weighted and centred: the negative gradient at b = 0.
+    null_objective : float
+        P(0) = 1/2 y.y, the objective at b = 0 with the best intercept.
+    """
+
+    def __init__(self, X, y, options, pool):
+        matrix = as_matrix(X)
+        n, p = matrix.shape
+        self.weights = validation.sample_weights(options.sample_weight, n)
+        self.l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
+        self.fit_intercept = bool(options.fit_intercept)
+        factors = validation.penalty_factors(options.penalty_factor, p)
+        self.lower, self.upper = validation.bounds(options.lower, options.upper, p)
+        self._set_target(validation.target(y, n), options.offset)
+        self.design = Design(matrix, self.weights, self.fit_intercept, pool)
+        self.correlation = self.design.measure(self.y)
+        self._set_penalty(factors, options.standardize)
+
+    def _set_target(self, y, offset):
+        if offset is not None:
+            y = y - validation.no_nan_or_inf(validation.finite_vector(offset, len(y), "offset"), "offset")
+        self.y_mean = self.mean_over_samples(y) if self.fit_intercept else 0.0
+        y = y - self.y_mean
+        if self.fit_intercept:      # a second round takes off what rounding left
+            rest = self.mean_over_samples(y)
+            y -= rest
+            self.y_mean += rest
+        self.y = y
+        self.null_objective = 0.5 * self.mean_over_samples(y * y)
+        if not np.isfinite(self.null_objective):
+            raise ValueError("y is too large: its squares overflow; divide y (and alpha) by a constant")
+
+    def _set_penalty(self, factors, standardize):
+        p = len(factors)
+        l1, l2 = factors * self.l1_ratio if self.l1_ratio < 1 else factors, None
+        scale = np.sqrt(self.design.variance) if standardize else None
+        if self.l1_ratio < 1:
+            l2 = factors * (1 - self.l1_ratio)
+            l2 = l2 if scale is None else l2 * scale * scale
+        if scale is not None:
+            with np.errstate(invalid="ignore"):
+                l1 = l1 * scale
+        never = np.isinf(factors) | self.design.constant
+        if never.any():
+            l1, l2 = np.where(never, np.inf, l1), None if l2 is None else np.where(never, 0.0, l2)
+        self.l1, self.l2 = l1, np.broadcast_to(0.0, p) if l2 is None else l2
+        self.uniform = not (never.any() or scale is not None or factors.strides[0])
+
+    def mean_over_samples(self, values):
+        """Weighted mean of an n-vector."""
+        return float(values.mean() if self.weights is None else self.weights @ values)
+
+    def alpha_max(self):
+        """Smallest alpha at which every column with an L1 penalty has coefficient zero (given the others)."""
+        from .solver import free_correlation      # the unpenalised columns are fitted first
+
+        z = np.abs(free_correlation(self))
+        if np.isfinite(self.lower).any() or np.isfinite(self.upper).any():
+            signed = free_correlation(self)
+            z = np.where(signed > 0, np.where(self.upper > 0, z, 0), np.where(self.lower < 0, z, 0))
+        penalised = (self.l1 > 0) & np.isfinite(self.l1)
+        return float(np.max(z[penalised] / self.l1[penalised], initial=0.0))
+
+    def intercept(self, cols, coef):
+        """b0 for coefficients `coef` on the columns `cols`."""
+        return self.y_mean - float(self.design.mean[cols] @ coef) if self.fit_intercept else 0.0

@@ -1,0 +1,76 @@
+"""Which columns may matter: a guess that saves work (the strong rule), and a proof that saves looking (the filter).
+
+The guess proposes the working set; only exact correlations or the proven bound dispose of a column, so screening
+never changes an answer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._engine import engine
+
+CANDIDATE_SHARE = 0.95      # columns whose predicted correlation reaches this share of alpha join the working set
+
+
+@dataclass(slots=True)
+class Reference:
+    """A residual with its exact correlations z = X'r with every column, at `alpha`."""
+
+    alpha: float
+    residual: np.ndarray
+    z: np.ndarray
+
+
+def predicted(references, alpha):
+    """Extrapolate the correlations to `alpha` along the secant through the last two references.
+
+    Between knots of the path z is linear in alpha. With one reference only the strong rule's bound of slope 1 is left
+    (Tibshirani et al. 2012, "Strong rules for discarding predictors"): returned as |z| + (z's alpha - alpha).
+    """
+    last = references[-1]
+    if len(references) == 1 or references[-2].alpha == last.alpha:
+        return last.z, last.alpha - alpha
+    before = references[-2]
+    step = (alpha - last.alpha) / (last.alpha - before.alpha)
+    return last.z + step * (last.z - before.z), 0.0
+
+
+def candidates(problem, references, alpha, outside, limit):
+    """Columns outside the working set worth having at `alpha`, at most `limit`, the most promising ones.
+
+    `outside(columns)` keeps those that are not in the working set.
+    """
+    z, reach = predicted(references, alpha)
+    found = np.empty(len(z), np.int64)
+    bar = max(CANDIDATE_SHARE * alpha - reach, 0.0)
+    count = engine.violators(z, problem.l1, problem.lower, problem.upper, bar, 1.0, found)
+    return strongest(problem, z, outside(found[:count]), limit)
+
+
+def strongest(problem, z, columns, limit):
+    """The `limit` columns with the largest |z| / l1, in ascending order of index."""
+    if len(columns) > limit:
+        l1 = problem.l1[columns]
+        score = np.abs(z[columns]) / np.where(l1 > 0, l1, 1e-300)
+        columns = np.sort(columns[np.argpartition(-score, limit - 1)[:limit]])
+    return columns
+
+
+def span(design, residual, a, b):
+    """Project `residual` on two reference residuals: (ta, tb, distance) of residual = ta r_a + tb r_b + d, |d|."""
+    basis = [a.residual] if a is b else [a.residual, b.residual]
+    gram = np.array([[design.inner(r, s) for s in basis] for r in basis])
+    right = np.array([design.inner(r, residual) for r in basis])
+    t = np.linalg.lstsq(gram, right, rcond=1e-14)[0]
+    rest = residual - sum(tk * r for tk, r in zip(t, basis, strict=True))
+    slack = 1e-13 * np.sqrt(design.inner(residual, residual))     # rounding in z and rest
+    return t[0], (t[1] if len(t) > 1 else 0.0), np.sqrt(design.inner(rest, rest)) + slack
+
+
+def unproven(problem, a, b, residual, alpha, found):
+    """Columns that the references a, b cannot prove inactive at `residual` and `alpha`."""
+    ta, tb, distance = span(problem.design, residual, a, b)
+    count = engine.columns_to_check(a.z, b.z, ta, tb, distance, problem.design.norm2, problem.l1, problem.lower,
+                                    problem.upper, alpha, found)
+    return found[:count].copy()

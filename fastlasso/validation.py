@@ -1,0 +1,113 @@
+"""Everything a caller passes, checked once and before any kernel runs, with errors in scikit-learn's words."""
+
+import numbers
+
+import numpy as np
+
+
+def finite_vector(value, size, name):
+    """Return `value` as a float64 vector of length `size`; a scalar is repeated without taking memory."""
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        array = as_numbers(array, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+    array = array.astype(np.float64, copy=False)
+    if array.ndim == 0:
+        return np.broadcast_to(array, (size,))
+    if array.shape != (size,):
+        raise ValueError(f"{name}.shape == {array.shape}, expected {(size,)}")
+    return array
+
+
+def as_numbers(array, name):
+    """Turn an object array into float64, or say that it holds something else."""
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds values that are not numbers: {error}") from error
+
+
+def no_nan_or_inf(array, name):
+    """Raise ValueError where a value is NaN or infinite."""
+    if not np.isfinite(array).all():
+        what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
+        raise ValueError(f"Input {name} contains {what}.")
+    return array
+
+
+def target(y, n_samples):
+    """Return y as a contiguous float64 vector; a single column is flattened."""
+    y = np.asarray(y)
+    if y.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y is complex")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    if len(y) != n_samples:
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: [{n_samples}, {len(y)}]")
+    return no_nan_or_inf(np.ascontiguousarray(finite_vector(y, n_samples, "y")), "y")
+
+
+def sample_weights(value, n_samples):
+    """Return weights that sum to one, or None where all are equal. Only ratios matter."""
+    if value is None or np.ndim(value) == 0 and isinstance(value, numbers.Real) and 0 < value < np.inf:
+        return None
+    weights = no_nan_or_inf(finite_vector(value, n_samples, "sample_weight"), "sample_weight")
+    if weights.min() < 0:
+        raise ValueError("Negative values in data passed to `sample_weight`")
+    largest = weights.max()
+    if largest == 0:
+        raise ValueError("All values of sample_weight are zero: at least one weight must be non-zero")
+    weights = weights / largest
+    if weights.min() == 1.0:
+        return None
+    return weights / weights.sum()
+
+
+def penalty_factors(value, n_features):
+    """Return v in [0, inf], one per feature."""
+    factors = finite_vector(1.0 if value is None else value, n_features, "penalty_factor")
+    if np.isnan(factors).any() or n_features and factors.min() < 0:
+        raise ValueError("penalty_factor must be >= 0 (inf is allowed, NaN is not)")
+    return factors
+
+
+def bounds(lower, upper, n_features):
+    """Return (lower, upper) with lower <= 0 <= upper, one per feature."""
+    lower, upper = finite_vector(lower, n_features, "lower"), finite_vector(upper, n_features, "upper")
+    if np.isnan(lower).any() or np.isnan(upper).any():
+        raise ValueError("lower and upper must not contain NaN")
+    if (lower > 0).any() or (upper < 0).any():
+        raise ValueError("bounds must satisfy lower <= 0 <= upper for every feature")
+    return lower, upper
+
+
+def number(value, name, low=-np.inf, high=np.inf, low_open=False):
+    """Return a finite float in [low, high]."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    value = float(value)
+    if not low <= value <= high or low_open and value == low or np.isinf(value):
+        raise ValueError(f"{name} == {value}, must be in {'(' if low_open else '['}{low}, {high}]")
+    return value
+
+
+def whole_number(value, name, low=1):
+    """Return an int >= low."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} == {value}, must be >= {low}")
+    return int(value)
+
+
+def alpha_grid(alphas):
+    """Return user's alphas as a descending float64 vector."""
+    grid = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    if grid.ndim != 1 or grid.size == 0:
+        raise ValueError("alphas must be a non-empty 1d array")
+    if not np.isfinite(grid).all() or grid.min() < 0:
+        raise ValueError("alphas must be finite and >= 0")
+    return np.sort(grid)[::-1].copy()

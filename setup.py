@@ -1,0 +1,14 @@
+"""The one compiled module of fastlasso; everything else about the project is in pyproject.toml."""
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
+              "initializedcheck": False, "freethreading_compatible": True}
+ENGINE = Extension("fastlasso._engine.engine",
+                   sources=["fastlasso/_engine/engine.pyx", "fastlasso/_engine/simd.c"],
+                   depends=[f"fastlasso/_engine/{name}" for name in ("simd.h", "simd_body.h", "columns.pxi",
+                                                                     "penalty.pxi", "gram.pxi", "descent.pxi")],
+                   # no fused multiply-add: the same bits at every instruction level
+                   extra_compile_args=["-O3", "-g0", "-ffp-contract=off"])
+
+setup(ext_modules=cythonize([ENGINE], compiler_directives=DIRECTIVES))
