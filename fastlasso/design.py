@@ -11,9 +11,9 @@ from scipy import sparse
 from ._engine import engine
 from .validation import as_numbers, no_nan_or_inf
 
-GATHER_ROWS = 256       # rows of a working set gathered at a time: 256 x 300 columns is 600 KB, inside L2
-MAX_RHS = 8             # right-hand sides per sparse pass; the CSR pass keeps p sums for each
-CSR_RHS = 4
+GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
+GRAM_TILE = 64          # columns per triangular step of a Gram matrix
+MAX_RHS = 8             # right-hand sides per pass over CSC columns
 
 
 def as_matrix(X):
@@ -141,24 +141,34 @@ class Dense(Matrix):
 
     def gram(self, cols, n_new, mean, weights, pool):
         n, m = self.shape[0], len(cols)
-        old, root = m - n_new, root_weights(weights, n)
-        out = np.zeros((m, n_new))
-
-        def piece(start, stop):
-            skip = max(0, start - old)      # among the new columns one triangle is enough
-            right = cols[old + skip:]
-            left_block = np.empty((stop - start, GATHER_ROWS))
-            right_block = np.empty((len(right), GATHER_ROWS))
-            for row in range(0, n, GATHER_ROWS):
-                end = min(row + GATHER_ROWS, n)
-                engine.gather_dense(self.X, cols[start:stop], mean[start:stop], root, row, end, left_block)
-                engine.gather_dense(self.X, right, mean[old + skip:], root, row, end, right_block)
-                engine.products(left_block, right_block, end - row, out[start:stop, skip:])
-
-        pool.run(piece, pool.split(m, max(1, n * n_new // 8), align=16))
-        square = out[old:]
-        out[old:] = np.triu(square) + np.triu(square, 1).T
+        root = root_weights(weights, n)
+        segments = row_segments(n, m * n_new)
+        partial = np.zeros((len(segments), m, n_new))
+        pieces = [(a, b, rows, out) for rows, out in zip(segments, partial, strict=True)
+                  for a, b in column_pieces(m, pool.n_threads if len(segments) < pool.n_threads else 1)]
+        pool.run(lambda a, b, rows, out: self._gram_part(cols, n_new, mean, root, a, b, rows, out, pool), pieces)
+        out = partial[0] if len(segments) == 1 else partial.sum(axis=0)
+        square = out[m - n_new:]        # _gram_part fills one triangle among the new columns
+        square[:] = np.triu(square) + np.triu(square, 1).T
         return out.T
+
+    def _gram_part(self, cols, n_new, mean, root, start, stop, rows, out, pool):
+        """out[start:stop] += the part of `rows` in the inner products of cols[start:stop] with the new columns."""
+        old = len(cols) - n_new
+        first_right = max(old, start)
+        need = np.r_[start:stop, max(first_right, stop):len(cols)]
+        right_at = first_right - start if first_right < stop else stop - start
+        block = np.empty((len(need), GATHER_ROWS))
+        cols, mean = cols[need], mean[need]
+        for row in range(*rows, GATHER_ROWS):
+            if pool.stopping:
+                return
+            end = min(row + GATHER_ROWS, rows[1])
+            engine.gather_dense(self.X, cols, mean, root, row, end, block)
+            for a in range(start, stop, GRAM_TILE):
+                skip = max(0, a - first_right)
+                engine.products(block[a - start:min(a + GRAM_TILE, stop) - start], block[right_at + skip:], end - row,
+                                out[a:min(a + GRAM_TILE, stop), first_right - old + skip:])
 
 
 class DenseColumns(Dense):
@@ -178,8 +188,8 @@ class DenseColumns(Dense):
 
     def dots_at(self, R, cols, pool):
         out = np.empty((len(R), len(cols)))
-        if len(cols):
-            engine.dense_dots_at(self.X, cols, R, out)
+        pool.run(lambda a, b: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b]),
+                 pool.split(len(cols), self.shape[0] * len(R), align=4))
         return out
 
     def combine(self, cols, B, pool):
@@ -243,6 +253,7 @@ class Sparse(Matrix):
         self.shape = tuple(int(n) for n in shape)
         self.dtype = self.data.dtype
         self.canonical = canonical
+        self._full = None
         self.nnz = len(self.data)
         self.nbytes = sum(part.nbytes for part in parts)
         self.widest = int(np.max(np.diff(self.indptr), initial=0))
@@ -255,11 +266,17 @@ class Sparse(Matrix):
         """As `Matrix.moments`, with first = 0 but for columns stored in every row, which are taken about their mean."""
         first = np.zeros(self.shape[1])
         sums = self._sums(w, u, first)
-        full = np.flatnonzero(self._counts() == self.shape[0]) if self.canonical else []
+        full = self.full_columns()
         if len(full):
             first[full] = sums[full, 0]
             sums = self._sums(w, u, first)
         return first, sums
+
+    def full_columns(self):
+        """Columns stored in every row: centring them needs no implicit zeros, so it can be exact."""
+        if self._full is None:
+            self._full = np.flatnonzero(self._counts() == self.shape[0]) if self.canonical else np.empty(0, np.int64)
+        return self._full
 
     def _sums(self, w, u, shift):
         sums = np.zeros((self.shape[1], 3))
@@ -350,15 +367,11 @@ class SparseRows(Sparse):
         return [(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
 
     def dots(self, R, pool):
-        out = np.empty((len(R), self.shape[1]))
-        for c in range(0, len(R), CSR_RHS):
-            Rt = np.ascontiguousarray(R[c:c + CSR_RHS].T)
-            sums = np.zeros((self.shape[1], Rt.shape[1]))
-            for start, stop in self._row_pieces(Rt.shape[1]):
-                engine.csr_dots(*self.parts, start, stop, Rt, sums)
-            if len(R) == 1:
-                return sums.T
-            out[c:c + CSR_RHS] = sums.T
+        out = np.zeros((len(R), self.shape[1]))
+        share = -(-len(R) // min(pool.n_threads, len(R)))
+        for start, stop in self._row_pieces(len(R)):
+            pool.run(lambda a, b, start=start, stop=stop: engine.csr_dots(*self.parts, start, stop, R[a:b], out[a:b]),
+                     [(a, min(a + share, len(R))) for a in range(0, len(R), share)])
         return out
 
     def dots_at(self, R, cols, pool):
@@ -381,8 +394,7 @@ class SparseRows(Sparse):
     def gram(self, cols, n_new, mean, weights, pool):
         m, n = len(cols), self.shape[0]
         slot = self.slots(cols)
-        full = self._counts()[cols] == n if self.canonical else np.zeros(m, bool)
-        shift = np.where(full, mean, 0.0)
+        shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
         w = np.full(n, 1.0 / n) if weights is None else weights
         out = np.zeros((n_new, m))
         scratch = np.empty(self.widest, np.int32), np.empty(self.widest)
@@ -400,6 +412,23 @@ class SparseRows(Sparse):
         data, rows = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
         engine.gather_csr(*self.parts, slot, indptr[:-1].copy(), data, rows)
         return data, rows, indptr
+
+
+def row_segments(n, size):
+    """Cut n rows into up to 8 segments whose Gram matrices (of `size` values) are formed apart and then added.
+
+    The cut depends on the data alone, never on the threads: the same bits come out for any number of them.
+    """
+    count = int(np.clip(min(n // 8192, 4_000_000 // max(size, 1)), 1, 8))
+    edges = np.linspace(0, n, count + 1).astype(int)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def column_pieces(m, n_threads):
+    """Cut m columns into a few pieces for the threads, at multiples of GRAM_TILE."""
+    step = -(-m // (2 * n_threads)) if n_threads > 1 and m > 2 * GRAM_TILE else m
+    step = -(-step // GRAM_TILE) * GRAM_TILE
+    return [(a, min(a + step, m)) for a in range(0, m, step)]
 
 
 def root_weights(weights, n):
@@ -478,11 +507,20 @@ class Design:
 
     def means(self, R):
         """Weighted mean of each row of R."""
-        return R.mean(axis=1) if self.weights is None else R @ self.weights
+        ones = np.ones((1, self.n_samples)) if self.weights is None else self.weights[None]
+        sums = np.zeros((len(R), 1))
+        engine.products(R, ones, self.n_samples, sums)
+        return sums[:, 0] / self.n_samples if self.weights is None else sums[:, 0]
 
     def inner(self, R, S):
-        """Weighted inner product of two residual vectors."""
-        return float(np.dot(self.weigh(R), S))
+        """Weighted inner products of residual vectors: shape (len(R), len(S))."""
+        out = np.zeros((len(R), len(S)))
+        engine.products(self.weigh(R), S, self.n_samples, out)
+        return out
+
+    def norms2(self, R):
+        """Weighted squared norm of each row of R."""
+        return np.array([self.inner(r[None], r[None])[0, 0] for r in R])
 
     def gram(self, cols, n_new):
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""

@@ -24,6 +24,7 @@ class Pool:
 
     def __init__(self, n_threads=None):
         self.n_threads = available_cores() if n_threads is None else n_threads
+        self.stopping = False       # set when a piece failed or Ctrl-C came: long pieces look at it
         self._executor = None
 
     def __enter__(self):
@@ -36,7 +37,7 @@ class Pool:
 
     def run(self, function, pieces):
         """Call function(*piece) for each piece, in any order."""
-        if self.n_threads == 1 or len(pieces) == 1:
+        if self.n_threads == 1 or len(pieces) <= 1:
             for piece in pieces:
                 function(*piece)
             return
@@ -46,10 +47,12 @@ class Pool:
         try:
             for future in futures:
                 future.result()
-        finally:
+        except BaseException:
+            self.stopping = True
             for future in futures:
                 future.cancel()
             wait(futures)
+            raise
 
     def split(self, n_items, work_per_item, align=1):
         """Cut range(n_items) into (start, stop) pieces worth a thread each, with edges at multiples of `align`."""

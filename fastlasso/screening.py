@@ -15,11 +15,12 @@ CANDIDATE_SHARE = 0.95      # columns whose predicted correlation reaches this s
 
 @dataclass(slots=True)
 class Reference:
-    """A residual with its exact correlations z = X'r with every column, at `alpha`."""
+    """A residual with its exact correlations z = X'r with every column and its squared norm, at `alpha`."""
 
     alpha: float
     residual: np.ndarray
     z: np.ndarray
+    norm2: float
 
 
 def predicted(references, alpha):
@@ -57,20 +58,18 @@ def strongest(problem, z, columns, limit):
     return columns
 
 
-def span(design, residual, a, b):
-    """Project `residual` on two reference residuals: (ta, tb, distance) of residual = ta r_a + tb r_b + d, |d|."""
-    basis = [a.residual] if a is b else [a.residual, b.residual]
-    gram = np.array([[design.inner(r, s) for s in basis] for r in basis])
-    right = np.array([design.inner(r, residual) for r in basis])
-    t = np.linalg.lstsq(gram, right, rcond=1e-14)[0]
-    rest = residual - sum(tk * r for tk, r in zip(t, basis, strict=True))
-    slack = 1e-13 * np.sqrt(design.inner(residual, residual))     # rounding in z and rest
-    return t[0], (t[1] if len(t) > 1 else 0.0), np.sqrt(design.inner(rest, rest)) + slack
+def spans(design, R, a, b):
+    """Project residuals on two references: (T, distance) of R[k] = T[k, 0] r_a + T[k, 1] r_b + d_k, |d_k| rounded up."""
+    basis = np.stack([a.residual, b.residual])
+    inner = design.inner(basis, np.concatenate([basis, R]))
+    T = np.linalg.lstsq(inner[:, :2], inner[:, 2:], rcond=1e-13)[0].T.copy()
+    distance = np.empty(len(R))
+    engine.distances(R, a.residual, b.residual, T, design.weights, distance)
+    return T, distance + 1e-13 * np.sqrt(inner[0, 0] + inner[1, 1])
 
 
-def unproven(problem, a, b, residual, alpha, found):
-    """Columns that the references a, b cannot prove inactive at `residual` and `alpha`."""
-    ta, tb, distance = span(problem.design, residual, a, b)
-    count = engine.columns_to_check(a.z, b.z, ta, tb, distance, problem.design.norm2, problem.l1, problem.lower,
+def unproven(problem, a, b, t, distance, alpha, found):
+    """Columns that the references a, b cannot prove inactive at the residual t[0] r_a + t[1] r_b + d and `alpha`."""
+    count = engine.columns_to_check(a.z, b.z, t[0], t[1], distance, problem.design.norm2, problem.l1, problem.lower,
                                     problem.upper, alpha, found)
-    return found[:count].copy()
+    return found[:count]

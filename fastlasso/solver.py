@@ -14,6 +14,7 @@ from ._engine import engine
 from .screening import Reference
 
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
+PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
 COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
 
 
@@ -56,14 +57,14 @@ class Solver:
         if self.complete:
             return
         free = self._fit_free()
-        self.references = [Reference(np.inf, *free)]
+        self.references = [Reference(np.inf, *free, 0.0)]
 
     def _fit_free(self):
         """Residual and correlations with only the columns that carry no L1 penalty in the model."""
         problem = self.problem
         if not len(self.slots):
             return problem.y, problem.correlation
-        B, Q = self._solve_slots(np.array([1.0]), 0)[:2]
+        B, _ = self._solve_slots(np.array([1.0]), 0)
         self.b = B[0]
         residual = self.design.residuals(problem.y, self.slots, B)
         return residual[0], self.design.correlations(residual)[0]
@@ -94,61 +95,70 @@ class Solver:
             return self._solve_compressed(alphas)
         self._add(screening.candidates(self.problem, self._finite_references(alphas), alphas[-1], self._outside,
                                        self._room()))
-        B = Q = None
-        at, self.n_rounds = 0, 0
+        B, at, self.n_rounds = None, 0, 0
         while True:
-            B, Q, done = self._solve_slots(alphas, at, B, Q)
-            alphas, B, Q = alphas[:done], B[:done], Q[:done]
+            B, done = self._solve_slots(alphas, at, B)
+            alphas, B = alphas[:done], B[:done]
             self.n_rounds += 1
             end = self._reference(alphas[-1], B[-1])
-            at = self._admit(alphas, B, Q, end)
+            at = self._admit(alphas, B, end)
             if at is not None:
                 continue
-            batch, at = self._prove(alphas, B, Q, end)
+            batch, at = self._prove(alphas, B, end)
             if batch is not None:
                 return batch
 
+    def approach(self, alpha):
+        """Move the working set and its face towards a smaller alpha, without proof."""
+        alphas = np.array([alpha])
+        if self.complete:
+            self.b, self.alpha = self._solve_slots(alphas, 0)[0][0], alpha
+            return
+        self._add(screening.candidates(self.problem, self._finite_references(alphas), alpha, self._outside, self._room()))
+        B, _ = self._solve_slots(alphas, 0)
+        end = self._reference(alpha, B[0])
+        extra = self._look_at(None, end.z, alpha)[1]
+        self.b, self.alpha, self.references = B[0], alpha, [self.references[-1], end]
+        self._add(screening.strongest(self.problem, end.z, extra, self._room()))
+
     def _finite_references(self, alphas):
         if np.isinf(self.references[-1].alpha):
-            self.references[-1].alpha = max(self.problem.alpha_max(), alphas[0])
+            self.alpha = self.references[-1].alpha = max(self.problem.alpha_max(), alphas[0])
         return self.references
 
     def _solve_slots(self, alphas, start, B=None, Q=None):
-        """Solve on the working set from alphas[start]; return (B, Q, how many alphas are solved)."""
-        m = self.gram.size
-        B, Q = widened(B, len(alphas), m), widened(Q, len(alphas), m)
-        before = B[start - 1] if start else self.b
-        self.gram.set_face(np.ascontiguousarray(before), alphas[start])
-        status, at = self.gram.solve(alphas, start, B, Q)
+        """Solve on the working set from alphas[start]; return (B, how many alphas are solved)."""
+        B = widened(B, len(alphas), self.gram.size)
+        before = np.ascontiguousarray(B[start - 1] if start else self.b)
+        status, at = self.gram.solve(before, alphas[start - 1] if start else self.alpha, alphas, start, B, Q)
         if status == 0 or at > start:
-            return B, Q, at
-        self._descend(alphas[start], np.ascontiguousarray(before), B[start], Q[start])
-        return B, Q, start + 1
+            return B, at
+        self._descend(alphas[start], before, B[start])
+        if Q is not None:
+            Q[start] = self.gram.q[:len(before)]
+        return B, start + 1
 
-    def _descend(self, alpha, before, b, q):
+    def _descend(self, alpha, before, b):
         """Coordinate descent on the Gram matrix where the face step does not settle or a bound binds."""
         warm = before.copy()
         self.gram.descend(alpha, warm, 1e-3 * self.target_gap, self.max_iter)
-        b[:], q[:] = warm, self.gram.q[:len(warm)]
+        b[:] = warm
 
     def _reference(self, alpha, b):
         """Residual and exact correlations of every column at one solution: one pass over X."""
         residual = self._residuals(b[None, :])
-        return Reference(alpha, residual[0], self.design.correlations(residual)[0])
+        return Reference(alpha, residual[0], self.design.correlations(residual)[0], self.design.norms2(residual)[0])
 
     def _residuals(self, B):
         active = np.flatnonzero(B.any(axis=0))
         return self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
 
-    def _admit(self, alphas, B, Q, end):
+    def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
-        problem = self.problem
-        found = np.empty(len(end.z), np.int64)
-        count = engine.violators(end.z, problem.l1, problem.lower, problem.upper, alphas[-1], VIOLATION, found)
-        missing = self._outside(found[:count])
-        if not len(missing) or self._gaps(alphas[-1:], B[-1:], end.residual[None], end.z[None], missing) <= self.target_gap:
+        z, extra, z_extra = self._look_at(None, end.z, alphas[-1])
+        if not len(extra) or self._gap(alphas[-1], B[-1], end.norm2, z, extra, z_extra) <= self.target_gap:
             return None
-        return self._admit_columns(screening.strongest(problem, end.z, missing, self._room()), alphas, B)
+        return self._admit_columns(screening.strongest(self.problem, end.z, extra, self._room()), alphas, B)
 
     def _admit_columns(self, cols, alphas, B):
         """Add columns; return the index of the first alpha whose solution they violate."""
@@ -159,77 +169,85 @@ class Solver:
         bad = (np.abs(z) > np.outer(alphas, self.problem.l1[cols]) * VIOLATION).any(axis=1)
         return int(np.argmax(bad)) if bad.any() else len(alphas) - 1
 
-    def _gaps(self, alphas, B, R, Z, extra=()):
-        """Certified gaps of solutions B (by slot), from true residuals R and exact correlations Z with all columns."""
-        cols = np.concatenate([self.slots, extra]).astype(np.int64) if len(extra) else self.slots
-        full = widened(B, len(B), len(cols))
-        return self._gaps_at(alphas, full, R, Z[:, cols], cols)
-
-    def _gaps_at(self, alphas, B, R, Z, cols):
-        problem, gaps = self.problem, np.empty(len(alphas))
-        rr = np.array([self.design.inner(r, r) for r in R])
-        engine.dual_gaps(B, Z, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
-                         self.design.norm2[cols], np.ascontiguousarray(alphas), rr, gaps)
-        return gaps
+    def _gap(self, alpha, b, norm2, z, extra, z_extra):
+        """Certified gap of one solution: z are exact correlations of the slots, z_extra those of violators outside."""
+        problem, gap = self.problem, np.empty(1)
+        cols = self.slots
+        if len(extra):
+            cols, b, z = np.concatenate([cols, extra]), np.concatenate([b, np.zeros(len(extra))]), np.concatenate([z, z_extra])
+        engine.dual_gaps(b[None], z[None], problem.l1[cols], problem.l2[cols], problem.lower[cols],
+                         problem.upper[cols], self.design.norm2[cols], np.array([alpha]), np.array([norm2]), gap)
+        return gap[0]
 
     # ------------------------------------------------------------ proof
 
-    def _prove(self, alphas, B, Q, end):
+    def _prove(self, alphas, B, end):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        R = np.concatenate([self._residuals(B[:-1]), end.residual[None]]) if len(alphas) > 1 else end.residual[None]
-        gaps = np.empty(len(alphas))
-        missing = np.empty(0, np.int64)
-        for k in range(len(alphas)):
-            if k == len(alphas) - 1:
-                looked, z = None, end.z
-            else:
-                looked, z = self._look(R[k], alphas[k], end)
-            gaps[k], extra = self._certify(alphas[k], B[k], R[k], looked, z)
+        R = self._residuals(B[:-1]) if len(alphas) > 1 else np.empty((0, self.design.n_samples))
+        norms = np.append(self.design.norms2(R), end.norm2)
+        gaps, missing = np.empty(len(alphas)), []
+        for k, (z, extra, z_extra) in enumerate(self._looks(alphas, R, end)):
+            gaps[k] = self._gap(alphas[k], B[k], norms[k], z, extra, z_extra)
             if gaps[k] > self.target_gap and len(extra):
-                missing = np.union1d(missing, extra)
-        if len(missing):
-            return None, self._admit_columns(missing, alphas, B)
-        return self._accept(alphas, B, R, gaps, end), None
-
-    def _look(self, residual, alpha, end):
-        """Exact correlations where needed: (columns looked at or None for all, correlations)."""
-        if not self.use_screening or not self.design.matrix.by_columns:
-            return None, self.design.correlations(residual[None])[0]
-        found = np.empty(self.design.n_features, np.int64)
-        cols = screening.unproven(self.problem, self.references[-1], end, residual, alpha, found)
-        cols = np.union1d(cols, self.slots)
-        return cols, self.design.correlations_at(residual[None], cols)[0]
-
-    def _certify(self, alpha, b, residual, looked, z):
-        """Gap at one alpha, and the columns outside the working set that violate."""
-        problem = self.problem
-        cols = np.arange(len(z)) if looked is None else looked
-        found = np.empty(len(cols), np.int64)
-        count = engine.violators(z, problem.l1[cols], problem.lower[cols], problem.upper[cols], alpha, VIOLATION, found)
-        extra = self._outside(cols[found[:count]])
-        full = np.zeros(self.design.n_features)
-        full[cols] = z
-        return self._gaps(np.array([alpha]), b[None], residual[None], full[None], extra)[0], extra
-
-    def _accept(self, alphas, B, R, gaps, end):
+                missing.append(extra)
+        if missing:
+            return None, self._admit_columns(np.unique(np.concatenate(missing)), alphas, B)
         self.references = [self.references[-1], end]
-        self.b = B[-1].copy()
+        self.b, self.alpha = B[-1].copy(), alphas[-1]
         order = np.argsort(self.slots)
-        norms = np.array([self.design.inner(r, r) for r in R])
-        return Batch(alphas, self.slots[order], B[:, order], gaps, norms)
+        return Batch(alphas, self.slots[order], B[:, order], gaps, norms), None
+
+    def _looks(self, alphas, R, end):
+        """Yield for each alpha exact correlations: (z of the slots, violators outside, their z)."""
+        if not self.use_screening or not self.design.matrix.by_columns:
+            yield from self._full_looks(alphas, R)
+        elif len(R):
+            yield from self._filtered_looks(alphas, R, end)
+        yield self._look_at(None, end.z, alphas[-1])
+
+    def _full_looks(self, alphas, R):
+        """Passes over X for a few residuals at a time."""
+        for start in range(0, len(R), PASS_RESIDUALS):
+            for k, z in enumerate(self.design.correlations(R[start:start + PASS_RESIDUALS]), start):
+                yield self._look_at(None, z, alphas[k])
+
+    def _filtered_looks(self, alphas, R, end):
+        """Exact correlations of the slots, and of the few columns that no bound proves inactive."""
+        Z = self.design.correlations_at(R, self.slots)
+        T, distance = screening.spans(self.design, R, self.references[-1], end)
+        found = np.empty(self.design.n_features, np.int64)
+        for k, r in enumerate(R):
+            cols = screening.unproven(self.problem, self.references[-1], end, T[k], distance[k], alphas[k], found)
+            cols = self._outside(cols)
+            z = self.design.correlations_at(r[None], cols)[0] if len(cols) else np.empty(0)
+            _, extra, z_extra = self._look_at(cols, z, alphas[k])
+            yield Z[k], extra, z_extra
+
+    def _look_at(self, cols, z, alpha):
+        """Violators among the columns `cols` (None: all, and then also the slots' own correlations)."""
+        problem = self.problem
+        which = slice(None) if cols is None else cols
+        found = np.empty(len(z), np.int64)
+        count = engine.violators(z, problem.l1[which], problem.lower[which], problem.upper[which], alpha, VIOLATION,
+                                 found)
+        at = found[:count]
+        extra = at if cols is None else cols[at]
+        keep = ~self.inside[extra]
+        return (z[self.slots] if cols is None else None), extra[keep], z[at[keep]]
 
     # ------------------------------------------------------------ compressed: all columns in the working set
 
     def _solve_compressed(self, alphas):
         """Everything from the Gram matrix, X'y and y'y."""
-        B, Q, done = self._solve_slots(alphas, 0)
+        Q = np.empty((len(alphas), self.gram.size))
+        B, done = self._solve_slots(alphas, 0, None, Q)
         B, Q, alphas = B[:done], Q[:done], np.ascontiguousarray(alphas[:done])
         problem, cols = self.problem, self.slots
         rr = np.maximum(2 * problem.null_objective - ((problem.correlation[cols] + Q) * B).sum(axis=1), 0.0)
         gaps = np.empty(done)
         engine.dual_gaps(B, Q, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
                          self.design.norm2[cols], alphas, rr, gaps)
-        self.b = B[-1].copy()
+        self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, cols, B, gaps, rr)
 
 

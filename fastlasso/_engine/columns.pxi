@@ -46,12 +46,12 @@ def dense_dots(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double
              &out[0, start], 1, out.shape[1])
 
 
-def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] R, double[:, ::1] out):
+def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] R, double[:, :] out):
     """out[c, s] = X[:, cols[s]] . R[c]."""
     with nogil:
         out[:, :] = 0.0
         dots(&X[0, 0], leading(X), &cols[0], cols.shape[0], &R[0, 0], R.shape[1], R.shape[0], X.shape[0],
-             &out[0, 0], 1, out.shape[1])
+             &out[0, 0], 1, out.strides[0] // 8)
 
 
 def dense_combine(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] B, ptrdiff_t start,
@@ -228,25 +228,33 @@ def csc_dots(const real[::1] data, const index[::1] indices, const index[::1] in
 
 def csr_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
              ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
-    """out[j, c] += sum_i X[i, j] R[i, c] over the rows start..stop."""
-    cdef ptrdiff_t i, k, c, n_rhs = R.shape[1]
-    cdef double x, r
-    cdef const double* row
-    cdef double* to
+    """out[c, j] += sum_i X[i, j] R[c, i] over the rows start..stop, two right-hand sides at a time."""
+    cdef ptrdiff_t c
     with nogil:
-        for i in range(start, stop):
-            if n_rhs == 1:
-                r = R[i, 0]
-                to = &out[0, 0]
-                for k in range(indptr[i], indptr[i + 1]):
-                    to[indices[k]] += data[k] * r
-            else:
-                row = &R[i, 0]
-                for k in range(indptr[i], indptr[i + 1]):
-                    x = data[k]
-                    to = &out[indices[k], 0]
-                    for c in range(n_rhs):
-                        to[c] += x * row[c]
+        for c in range(0, R.shape[0] - 1, 2):
+            csr_dots_pair(data, indices, indptr, start, stop, &R[c, 0], &R[c + 1, 0], &out[c, 0], &out[c + 1, 0])
+        if R.shape[0] % 2:
+            c = R.shape[0] - 1
+            csr_dots_one(data, indices, indptr, start, stop, &R[c, 0], &out[c, 0])
+
+
+cdef void csr_dots_one(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+                       ptrdiff_t stop, const double* r, double* out) noexcept nogil:
+    cdef ptrdiff_t i, k
+    for i in range(start, stop):
+        for k in range(indptr[i], indptr[i + 1]):
+            out[indices[k]] += data[k] * r[i]
+
+
+cdef void csr_dots_pair(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+                        ptrdiff_t stop, const double* r, const double* s, double* out,
+                        double* out2) noexcept nogil:
+    cdef ptrdiff_t i, k, j
+    for i in range(start, stop):
+        for k in range(indptr[i], indptr[i + 1]):
+            j = indices[k]
+            out[j] += data[k] * r[i]
+            out2[j] += data[k] * s[i]
 
 
 def csc_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,

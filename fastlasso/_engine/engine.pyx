@@ -5,7 +5,7 @@ long releases the GIL.
 """
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport INFINITY, NAN, fabs, hypot, isnan, sqrt
+from libc.math cimport INFINITY, NAN, fabs, hypot, isfinite, isnan, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memmove, memset
 
@@ -45,9 +45,11 @@ cdef enum:
     ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
     MAX_APPEND = 64         # columns that enter the factor at once
-    MAX_FACE_STEPS = 40     # primal-dual active set steps for one alpha; 3-5 are usual
+    SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
+    MAX_FACE_STEPS = 25     # primal-dual active set steps for one alpha; 3-5 are usual
 
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
+cdef double SMALLEST_STEP = 1 - 1e-7    # of alpha, when the face does not settle
 cdef double PIVOT_FLOOR = 1e-10         # squared pivot / G_jj below which a column counts as dependent
 
 cdef const fl_kernels* KERNELS = fl_choose_kernels(os.environ.get("FASTLASSO_SIMD", "").encode())

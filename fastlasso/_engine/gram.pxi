@@ -28,7 +28,7 @@ cdef class GramProblem:
     cdef int32_t[::1] place          # position in the face, or -1
     cdef uint8_t[::1] parked         # refused as dependent at this alpha
     cdef double[::1, :] L
-    cdef double[::1] zc, zs, work, factor_diag
+    cdef double[::1] zc, zs, work, kept
     cdef double[:, ::1] block        # right-hand sides of an append; update vectors of a delete
     cdef int64_t[::1] order, changed, gone
     cdef ptrdiff_t n_gone
@@ -69,6 +69,7 @@ cdef class GramProblem:
         self.changed = np.empty(2 * capacity, np.int64)
         self.gone = np.empty(capacity, np.int64)
         self.work = np.empty(2 * capacity)
+        self.kept = np.empty(capacity)
         self.capacity = capacity
 
     cdef _grow_factor(self, ptrdiff_t rows):
@@ -86,7 +87,7 @@ cdef class GramProblem:
         """Add t coordinates; `rows` (t, size + t) holds their inner products with all, old ones first."""
         cdef ptrdiff_t t = len(c), old = self.size, m = old + t
         if m > self.capacity:
-            self._grow(max(m, min(2 * self.capacity, m + 256)))
+            self._grow(m + max(16, m // 4))
         self.G[old:m, :m] = rows
         self.G[:old, old:m] = rows[:, :old].T
         for name, value in (("c", c), ("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper),
@@ -253,7 +254,7 @@ cdef class GramProblem:
     # ------------------------------------------------------------ the face step
 
     cdef void _coefficients(self, double alpha) noexcept nogil:
-        """b = L^-T (zc - alpha zs) on the face and 0 off it; q = c - G b on all slots."""
+        """b = L^-T (zc - alpha zs) on the face and 0 off it; q = c - G b where it is not known to be alpha l1 s."""
         cdef ptrdiff_t k = self.n_face, f, m = self.size
         cdef double* x = &self.work[0]
         for f in range(k):
@@ -262,10 +263,13 @@ cdef class GramProblem:
         memset(&self.b_[0], 0, m * sizeof(double))
         for f in range(k):
             self.b_[self.order[f]] = x[f]
-        self._correlations()
+        if 2 * k < m:
+            self._all_correlations()
+        else:
+            self._correlations_off_face()
 
-    cdef void _correlations(self) noexcept nogil:
-        """q = c - G b."""
+    cdef void _all_correlations(self) noexcept nogil:
+        """q = c - G b, row by row of the face."""
         cdef ptrdiff_t k = self.n_face, f
         cdef double* minus = &self.work[0]
         for f in range(k):
@@ -274,6 +278,24 @@ cdef class GramProblem:
         if k:
             KERNELS.combine_f64(&self.g[0, 0], self.capacity, &self.order[0], k, minus, 1, 0, 1, self.size,
                                 &self.q_[0], self.size)
+
+    cdef void _correlations_off_face(self) noexcept nogil:
+        """q_j = c_j - G_j . b for the slots off the face: less to read than the face once it holds most slots."""
+        cdef ptrdiff_t j, count = 0
+        cdef double* sums = &self.work[0]
+        for j in range(self.size):
+            if self.place[j] < 0:
+                self.gone[count] = j
+                sums[count] = 0.0
+                count += 1
+        self._rows_times_b(&self.gone[0], count, sums)
+
+    cdef void _rows_times_b(self, const int64_t* rows, ptrdiff_t count, double* sums) noexcept nogil:
+        """q = c - G b at the given slots; sums is scratch of zeros."""
+        cdef ptrdiff_t s
+        KERNELS.dots_f64(&self.g[0, 0], self.capacity, rows, count, &self.b_[0], 0, 1, self.size, sums, 1, 0)
+        for s in range(count):
+            self.q_[rows[s]] = self.c_[rows[s]] - sums[s]
 
     cdef int _leavers(self) noexcept nogil:
         """Mark with NAN each face member on the wrong side of zero; return their number, or -1 where a bound binds."""
@@ -330,7 +352,7 @@ cdef class GramProblem:
                 stall = 0
             else:
                 stall += 1
-                if stall > 6:
+                if stall > 4:
                     return FAILED
             if n_out:
                 self._delete(n_out)
@@ -363,29 +385,34 @@ cdef class GramProblem:
                 worst = max(worst, (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + self.noise * 1e4))
         return worst
 
-    cdef double _stationarity(self, double alpha) noexcept nogil:
-        """work[:n_face] = the residual of the face's linear system; return its largest entry."""
-        cdef ptrdiff_t f, slot
+    cdef double _stationarity(self, double alpha, const int64_t* slots, ptrdiff_t count) noexcept nogil:
+        """work[s] = q - alpha (l1 sign + l2 b), the residual of the face's system at some slots; return the largest."""
+        cdef ptrdiff_t s, slot
         cdef double worst = 0.0
-        for f in range(self.n_face):
-            slot = self.order[f]
-            self.work[f] = self.q_[slot] - alpha * (self.l1_[slot] * self.sign_[slot] + self.l2_[slot] * self.b_[slot])
-            worst = max(worst, fabs(self.work[f]))
+        memset(&self.work[0], 0, count * sizeof(double))
+        self._rows_times_b(slots, count, &self.work[0])
+        for s in range(count):
+            slot = slots[s]
+            self.work[s] = self.q_[slot] - alpha * (self.l1_[slot] * self.sign_[slot] + self.l2_[slot] * self.b_[slot])
+            worst = max(worst, fabs(self.work[s]))
         return worst
 
     cdef int _refine(self, double alpha) except? -1 nogil:
-        """One step of iterative refinement where rounding has built up; rebuild the factor if that is not enough."""
-        cdef ptrdiff_t f, k = self.n_face
-        cdef double before = self._stationarity(alpha)
-        cdef double target = FACE_TOLERANCE * alpha + 10 * self.noise
-        if before <= target:
+        """One step of iterative refinement where rounding has built up; rebuild the factor if that is not enough.
+
+        A few rows of the face are looked at, others each time; all of them only when those are off.
+        """
+        cdef ptrdiff_t f, k = self.n_face, look = min(k, SAMPLED_ROWS)
+        cdef double before, target = FACE_TOLERANCE * alpha + 10 * self.noise
+        cdef ptrdiff_t first = self.n_steps * SAMPLED_ROWS % max(k - look + 1, 1)
+        if self._stationarity(alpha, &self.order[first], look) <= target:
             return 0
+        before = self._stationarity(alpha, &self.order[0], k)
         self._solve_lower(&self.work[0], self.capacity, 1)
         self._solve_upper(&self.work[0])
         for f in range(k):
             self.b_[self.order[f]] += self.work[f]
-        self._correlations()
-        if self._stationarity(alpha) > max(100 * target, 0.1 * before):
+        if self._stationarity(alpha, &self.order[0], k) > max(100 * target, 0.1 * before):
             self.factor_alpha = NAN       # worn out: the next solve rebuilds it
         return 0
 
@@ -415,23 +442,73 @@ cdef class GramProblem:
         with gil:
             return PyErr_CheckSignals() != 0
 
+    cdef int _walk(self, double here, double alpha) except? -1 nogil:
+        """Go from the solution in b at `here` to `alpha`: in one step if the face settles, else in ever smaller ones.
+
+        In the limit a step crosses one knot of the path and the face step cannot fail, but for exact ties.
+        """
+        cdef double there = alpha
+        cdef int status
+        memcpy(&self.kept[0], &self.b_[0], self.size * sizeof(double))
+        while True:
+            status = self._solve(there)
+            if status == SOLVED:
+                if there == alpha:
+                    return SOLVED
+                memcpy(&self.kept[0], &self.b_[0], self.size * sizeof(double))
+                there, here = max(alpha, there * (there / here)), there
+            elif status == FAILED and isfinite(here) and there < SMALLEST_STEP * here:
+                self._put_face(&self.kept[0], here)
+                there = sqrt(here * max(there, 1e-3 * here))
+            else:
+                return status
+            if self._interrupted():
+                return INTERRUPTED
+
+    cdef int _put_face(self, const double* b, double alpha) except? -1 nogil:
+        """Make the face the support of b, with its signs."""
+        cdef ptrdiff_t j, n_out = 0, n_in = 0
+        cdef double s
+        memset(&self.parked[0], 0, self.size)
+        for j in range(self.size):
+            s = 0.0 if b[j] == 0 or self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
+            if self.place[j] >= 0 and (b[j] == 0 or s != self.sign_[j]):
+                self.sign_[j] = NAN
+                n_out += 1
+        if n_out:
+            self._delete(n_out)
+        for j in range(self.size):
+            if self.place[j] < 0 and b[j] != 0:
+                self.sign_[j] = 0.0 if self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
+                self.changed[self.capacity + n_in] = j
+                n_in += 1
+        if n_in and not isnan(self.factor_alpha):
+            self._append_in_pieces(n_in, self.factor_alpha if self.has_ridge else 0.0)
+        return 0
+
     # ------------------------------------------------------------ from Python
 
-    def solve(self, const double[::1] alphas, ptrdiff_t start, double[:, ::1] B, double[:, ::1] Q):
-        """Solve alphas[start:] in order by face steps; rows of B and Q get b and q.
+    def solve(self, const double[::1] before, double here, const double[::1] alphas, ptrdiff_t start,
+              double[:, ::1] B, double[:, ::1] Q=None):
+        """Solve alphas[start:] in order by face steps, from the solution `before` at the alpha `here`.
 
-        Returns (status, at): SOLVED and len(alphas), or why and where it stopped. After a stop the face is that of
-        the last step tried.
+        Rows of B and, where wanted, Q get b and q = c - G b. Returns (status, at): SOLVED and len(alphas), or why and
+        where it stopped.
         """
         cdef ptrdiff_t a
         cdef int status = SOLVED
         with nogil:
+            self._put_face(&before[0], here)
+            memcpy(&self.b_[0], &before[0], self.size * sizeof(double))
             for a in range(start, alphas.shape[0]):
-                status = self._solve(alphas[a])
+                status = self._walk(here, alphas[a])
                 if status != SOLVED:
                     break
+                here = alphas[a]
                 memcpy(&B[a, 0], &self.b_[0], self.size * sizeof(double))
-                memcpy(&Q[a, 0], &self.q_[0], self.size * sizeof(double))
+                if Q is not None:
+                    self._all_correlations()
+                    memcpy(&Q[a, 0], &self.q_[0], self.size * sizeof(double))
                 if self._interrupted():
                     status = INTERRUPTED
                     break
@@ -439,28 +516,8 @@ cdef class GramProblem:
                 a = alphas.shape[0]
         if status == INTERRUPTED:
             check_signals()
+            raise KeyboardInterrupt
         return status, a
-
-    def set_face(self, const double[::1] b, double alpha):
-        """Make the face the support of b (and every coordinate without an L1 part that was on it), with b's signs."""
-        cdef ptrdiff_t j, n_out = 0, n_in = 0
-        cdef double s
-        with nogil:
-            memset(&self.parked[0], 0, self.size)
-            for j in range(self.size):
-                s = 0.0 if b[j] == 0 or self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
-                if self.place[j] >= 0 and (b[j] == 0 or s != self.sign_[j]):
-                    self.sign_[j] = NAN
-                    n_out += 1
-            if n_out:
-                self._delete(n_out)
-            for j in range(self.size):
-                if self.place[j] < 0 and b[j] != 0:
-                    self.sign_[j] = 0.0 if self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
-                    self.changed[self.capacity + n_in] = j
-                    n_in += 1
-            if n_in and not isnan(self.factor_alpha):
-                self._append_in_pieces(n_in, alpha if self.has_ridge else 0.0)
 
     def descend(self, double alpha, double[::1] b, double tol, int max_epochs):
         """Cyclic soft-threshold coordinate descent on G from b (updated) until the gap on the slots is <= tol.

@@ -90,3 +90,18 @@ def violators(const double[:] z, const double[:] l1, const double[:] lower, cons
                 found[count] = j
                 count += 1
     return count
+
+
+def distances(const double[:, ::1] R, const double[::1] ra, const double[::1] rb, const double[:, ::1] T, weights,
+              double[::1] out):
+    """out[k] = | R[k] - T[k, 0] ra - T[k, 1] rb | in the weighted norm (weights None: all 1/n)."""
+    cdef ptrdiff_t i, k, n = R.shape[1]
+    cdef double d, total
+    cdef const double[::1] w = None if weights is None else weights
+    with nogil:
+        for k in range(R.shape[0]):
+            total = 0.0
+            for i in range(n):
+                d = R[k, i] - T[k, 0] * ra[i] - T[k, 1] * rb[i]
+                total += d * d * (1.0 / n if w is None else w[i])
+            out[k] = sqrt(total)

@@ -2,28 +2,23 @@
 #include "simd.h"
 #include <string.h>
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi" /* 64-byte vectors never cross a function boundary here */
-#endif
-
-typedef double v8 __attribute__((vector_size(64)));
-typedef float f8 __attribute__((vector_size(32)));
-typedef double v8u __attribute__((vector_size(64), aligned(8), may_alias));
-typedef float f8u __attribute__((vector_size(32), aligned(4), may_alias));
 #define NAME_OF_(x) #x
 #define NAME_OF(x) NAME_OF_(x)
 #define INLINE static inline __attribute__((always_inline))
 
 #define LEVEL(name) name##_baseline
+#define WIDTH 2
 #define ROWS 2
 #define RHS 1
 #include "simd_body.h"
 #undef LEVEL
+#undef WIDTH
 #undef ROWS
 #undef RHS
 
 #if defined(__x86_64__)
 #define LEVEL(name) name##_avx2
+#define WIDTH 4
 #define ROWS 2
 #define RHS 2
 #if defined(__clang__)
@@ -37,10 +32,12 @@ typedef float f8u __attribute__((vector_size(32), aligned(4), may_alias));
 #pragma GCC pop_options
 #endif
 #undef LEVEL
+#undef WIDTH
 #undef ROWS
 #undef RHS
 
 #define LEVEL(name) name##_avx512
+#define WIDTH 8
 #define ROWS 4
 #define RHS 4
 #if defined(__clang__)
@@ -54,6 +51,7 @@ typedef float f8u __attribute__((vector_size(32), aligned(4), may_alias));
 #pragma GCC pop_options
 #endif
 #undef LEVEL
+#undef WIDTH
 #undef ROWS
 #undef RHS
 #endif

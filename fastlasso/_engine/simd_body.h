@@ -1,49 +1,44 @@
 /* The body of one instruction level; see simd.h for what each function computes and simd.c for LEVEL, ROWS, RHS. */
 
-INLINE v8 LEVEL(load_f64)(const double *x) { return *(const v8u *)x; }
-INLINE v8 LEVEL(load_f32)(const float *x) { return __builtin_convertvector(*(const f8u *)x, v8); }
+#define PARTS (8 / WIDTH)
+typedef double LEVEL(vec) __attribute__((vector_size(8 * WIDTH)));
+typedef double LEVEL(vec_u) __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
+typedef float LEVEL(half_u) __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+#define VEC LEVEL(vec)
 
-INLINE double LEVEL(reduce)(v8 a)
+INLINE VEC LEVEL(load_f64)(const double *x) { return *(const LEVEL(vec_u) *)x; }
+INLINE VEC LEVEL(load_f32)(const float *x) { return __builtin_convertvector(*(const LEVEL(half_u) *)x, VEC); }
+INLINE void LEVEL(store)(double *x, VEC v) { *(LEVEL(vec_u) *)x = v; }
+
+/* Sum of 8 lanes by one fixed tree. */
+INLINE double LEVEL(reduce)(const double *l)
 {
-    return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
-
-/* The last n < 8 values, followed by zeros. */
-#define PARTIAL(T)                                                                                                     \
-    INLINE v8 LEVEL(partial_##T)(const T *x, ptrdiff_t n)                                                              \
-    {                                                                                                                  \
-        v8 v = {0};                                                                                                    \
-        double lanes[8] = {0};                                                                                         \
-        for (ptrdiff_t i = 0; i < n; i++) lanes[i] = x[i];                                                             \
-        memcpy(&v, lanes, sizeof v);                                                                                   \
-        return v;                                                                                                      \
-    }
-PARTIAL(double)
-PARTIAL(float)
-#undef PARTIAL
 
 /* One tile: out[r*sj + c*sc] += a_r . b_c for r < R columns and c < C right-hand sides, n <= FL_CHUNK. */
 #define TILE(T, load, R, C)                                                                                            \
     INLINE void LEVEL(tile_##T##_##R##x##C)(const T *const *a, const double *b, ptrdiff_t ldb, ptrdiff_t n,            \
                                             double *out, ptrdiff_t sj, ptrdiff_t sc)                                   \
     {                                                                                                                  \
-        v8 acc[R][C] = {{{0}}};                                                                                        \
+        VEC acc[R][C][PARTS] = {{{{0}}}};                                                                              \
         const ptrdiff_t whole = n & ~(ptrdiff_t)7;                                                                     \
-        for (ptrdiff_t i = 0; i < whole; i += 8) {                                                                     \
-            v8 vb[C];                                                                                                  \
-            for (int c = 0; c < C; c++) vb[c] = LEVEL(load_f64)(b + c * ldb + i);                                      \
-            for (int r = 0; r < R; r++) {                                                                              \
-                const v8 va = LEVEL(load)(a[r] + i);                                                                   \
-                for (int c = 0; c < C; c++) acc[r][c] += va * vb[c];                                                   \
-            }                                                                                                          \
-        }                                                                                                              \
-        if (whole < n)                                                                                                 \
-            for (int r = 0; r < R; r++) {                                                                              \
-                const v8 va = LEVEL(partial_##T)(a[r] + whole, n - whole);                                             \
-                for (int c = 0; c < C; c++) acc[r][c] += va * LEVEL(partial_double)(b + c * ldb + whole, n - whole);   \
+        for (ptrdiff_t i = 0; i < whole; i += 8)                                                                       \
+            for (int part = 0; part < PARTS; part++) {                                                                 \
+                VEC vb[C];                                                                                             \
+                for (int c = 0; c < C; c++) vb[c] = LEVEL(load_f64)(b + c * ldb + i + part * WIDTH);                   \
+                for (int r = 0; r < R; r++) {                                                                          \
+                    const VEC va = LEVEL(load)(a[r] + i + part * WIDTH);                                               \
+                    for (int c = 0; c < C; c++) acc[r][c][part] += va * vb[c];                                         \
+                }                                                                                                      \
             }                                                                                                          \
         for (int r = 0; r < R; r++)                                                                                    \
-            for (int c = 0; c < C; c++) out[r * sj + c * sc] += LEVEL(reduce)(acc[r][c]);                              \
+            for (int c = 0; c < C; c++) {                                                                              \
+                double lanes[8];                                                                                       \
+                memcpy(lanes, acc[r][c], sizeof lanes);                                                                \
+                for (ptrdiff_t i = whole; i < n; i++) lanes[i - whole] += a[r][i] * b[c * ldb + i];                    \
+                out[r * sj + c * sc] += LEVEL(reduce)(lanes);                                             \
+            }                                                                                                          \
     }
 
 #define TILE_SHAPES(T, load, R, C) TILE(T, load, R, C)
@@ -115,20 +110,21 @@ EXPAND_DOTS(float, f32, ROWS)
     {                                                                                                                  \
         const double c0 = coef[0], c1 = coef[sj], c2 = coef[2 * sj], c3 = coef[3 * sj];                                \
         ptrdiff_t i = 0;                                                                                               \
-        for (; i + 8 <= n; i += 8) {                                                                                   \
-            v8 o = LEVEL(load_f64)(out + i);                                                                           \
+        for (; i + WIDTH <= n; i += WIDTH) {                                                                           \
+            VEC o = LEVEL(load_f64)(out + i);                                                                           \
             o += LEVEL(load_##suffix)(a[0] + i) * c0;                                                                  \
             o += LEVEL(load_##suffix)(a[1] + i) * c1;                                                                  \
             o += LEVEL(load_##suffix)(a[2] + i) * c2;                                                                  \
             o += LEVEL(load_##suffix)(a[3] + i) * c3;                                                                  \
-            *(v8u *)(out + i) = o;                                                                                     \
+            LEVEL(store)(out + i, o);                                                                                  \
         }                                                                                                              \
         for (; i < n; i++) out[i] = (((out[i] + a[0][i] * c0) + a[1][i] * c1) + a[2][i] * c2) + a[3][i] * c3;          \
     }                                                                                                                  \
     INLINE void LEVEL(single_##suffix)(const T *a, double c, ptrdiff_t n, double *out)                                 \
     {                                                                                                                  \
         ptrdiff_t i = 0;                                                                                               \
-        for (; i + 8 <= n; i += 8) *(v8u *)(out + i) = LEVEL(load_f64)(out + i) + LEVEL(load_##suffix)(a + i) * c;     \
+        for (; i + WIDTH <= n; i += WIDTH)                                                                             \
+            LEVEL(store)(out + i, LEVEL(load_f64)(out + i) + LEVEL(load_##suffix)(a + i) * c);                         \
         for (; i < n; i++) out[i] += a[i] * c;                                                                         \
     }                                                                                                                  \
     static void LEVEL(combine_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m,                   \
@@ -164,14 +160,17 @@ COMBINE(float, f32)
             const T *a = A + j * lda;                                                                                  \
             const double first = a[0];                                                                                 \
             const ptrdiff_t whole = n & ~(ptrdiff_t)7;                                                                 \
-            v8 wd = {0}, wdd = {0}, ud = {0};                                                                          \
-            for (ptrdiff_t i = 0; i < whole; i += 8) {                                                                 \
-                const v8 d = LEVEL(load_##suffix)(a + i) - first, x = LEVEL(load_f64)(w + i) * d;                      \
-                wd += x;                                                                                               \
-                wdd += x * d;                                                                                          \
-                ud += LEVEL(load_f64)(u + i) * d;                                                                      \
-            }                                                                                                          \
-            double s0 = LEVEL(reduce)(wd), s1 = LEVEL(reduce)(wdd), s2 = LEVEL(reduce)(ud);                            \
+            VEC wd[PARTS] = {{0}}, wdd[PARTS] = {{0}}, ud[PARTS] = {{0}};                                              \
+            for (ptrdiff_t i = 0; i < whole; i += 8)                                                                   \
+                for (int part = 0; part < PARTS; part++) {                                                             \
+                    const ptrdiff_t k = i + part * WIDTH;                                                              \
+                    const VEC d = LEVEL(load_##suffix)(a + k) - first, x = LEVEL(load_f64)(w + k) * d;                 \
+                    wd[part] += x;                                                                                     \
+                    wdd[part] += x * d;                                                                                \
+                    ud[part] += LEVEL(load_f64)(u + k) * d;                                                            \
+                }                                                                                                      \
+            double s0 = LEVEL(reduce)((const double *)wd), s1 = LEVEL(reduce)((const double *)wdd);                    \
+            double s2 = LEVEL(reduce)((const double *)ud);                                                             \
             for (ptrdiff_t i = whole; i < n; i++) {                                                                    \
                 const double d = a[i] - first, x = w[i] * d;                                                           \
                 s0 += x;                                                                                               \
@@ -199,10 +198,10 @@ static double LEVEL(dot)(ptrdiff_t n, const double *x, const double *y)
 static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
 {
     ptrdiff_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        const v8 u = LEVEL(load_f64)(x + i), v = LEVEL(load_f64)(y + i);
-        *(v8u *)(x + i) = u * c + v * s;
-        *(v8u *)(y + i) = v * c - u * s;
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const VEC u = LEVEL(load_f64)(x + i), v = LEVEL(load_f64)(y + i);
+        LEVEL(store)(x + i, u * c + v * s);
+        LEVEL(store)(y + i, v * c - u * s);
     }
     for (; i < n; i++) {
         const double u = x[i], v = y[i];
@@ -214,3 +213,5 @@ static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
 static const fl_kernels LEVEL(kernels) = {
     NAME_OF(LEVEL(x)) + 2, LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
     LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate)};
+#undef PARTS
+#undef VEC

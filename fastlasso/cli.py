@@ -1,0 +1,493 @@
+"""The `fastlasso` command: `demo` on shipped data, `path` and `cv` on a file.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 every solution certified, 1 some not
+certified to the tolerance asked for, 2 wrong usage, 3 unusable data, 130 interrupted.
+"""
+
+import argparse
+import math
+import os
+import sys
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+CERTIFIED, NOT_CERTIFIED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 130, 141
+PATIENCE = 1.0              # seconds of work before a terminal shows progress
+TABLE_ROWS = 11
+STRONGEST = 10
+PICTURES = (".png", ".pdf", ".svg")
+
+
+def main(argv=None):
+    """Run the command with these arguments (default: those of the process) and return its exit code."""
+    try:
+        arguments = parser().parse_args(argv)
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:          # argparse has said what is wrong
+        return stop.code or 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:             # the reader has seen enough, as in `fastlasso demo | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except UsageError as error:
+        return failed(error, USAGE)
+    except (ValueError, TypeError, OSError, MemoryError) as error:
+        return failed(*diagnosis(error))
+
+
+class UsageError(Exception):
+    """The command was asked for something that cannot be."""
+
+
+def diagnosis(error):
+    """Return (what to say, exit code)."""
+    from .datasets import TargetError
+
+    if isinstance(error, TargetError):
+        return f"{error} (--target NAME|NUMBER or --target-file FILE)", USAGE
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}", BAD_DATA
+    return str(error) or "not enough memory", BAD_DATA
+
+
+def failed(error, code):
+    say(f"error: {error}")
+    return code
+
+
+def say(message):
+    print("fastlasso:", " ".join(str(message).split()), file=sys.stderr)
+
+
+# ---- arguments -----------------------------------------------------------------------------------------------------
+
+def parser():
+    """Return the argument parser."""
+    top = argparse.ArgumentParser(prog="fastlasso", description="Certified L1-regularised regression.",
+                                  epilog="Exit codes: 0 certified, 1 not certified to --tol, 2 usage, 3 bad data.")
+    commands = top.add_subparsers(required=True, metavar="demo | path | cv")
+    demo = commands.add_parser("demo", help="fit two real data sets that come with fastlasso",
+                               description="Fit two real data sets that come with fastlasso: path, cross-validation, "
+                                           "strongest features.")
+    demo.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw paths and cross-validation")
+    demo.set_defaults(run=run_demo)
+    path = commands.add_parser("path", help="fit a whole path to a file",
+                               description="Fit the lasso or elastic net at every alpha of a grid.")
+    path.set_defaults(run=run_path)
+    cv = commands.add_parser("cv", help="fit a path to a file and choose alpha by cross-validation",
+                             description="Fit a path and choose alpha by cross-validation.")
+    cv.add_argument("--folds", type=whole(2), default=10, metavar="K", help="number of folds (10)")
+    cv.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of the random folds (0)")
+    cv.add_argument("--rule", choices=("min", "1se"), default="min",
+                    help="lowest error, or sparsest within one standard error of it (min)")
+    cv.set_defaults(run=run_cv)
+    for command in (path, cv):
+        add_data(command)
+        add_problem(command)
+        add_output(command)
+    return top
+
+
+def add_data(command):
+    command.add_argument("data", metavar="DATA", help=".csv, .npy, .npz (scipy sparse), .mtx, .svm or .libsvm")
+    target = command.add_mutually_exclusive_group()
+    target.add_argument("--target", metavar="NAME|NUMBER", help="target column; 1 is the first, -1 the last")
+    target.add_argument("--target-file", metavar="FILE", help="target, one number per row: .csv, .txt, .npy, .npz")
+
+
+def add_problem(command):
+    command.add_argument("--alphas", type=alphas, default=100, metavar="N|A,B,...",
+                         help="number of alphas, or their values (100)")
+    command.add_argument("--eps", type=real(0, 1, open_low=True), default=1e-3,
+                         help="smallest alpha of the grid / largest (1e-3)")
+    command.add_argument("--l1-ratio", type=real(0, 1), default=1.0, help="1 lasso, between elastic net, 0 ridge (1)")
+    command.add_argument("--standardize", action="store_true", help="penalise columns as if their sd were 1")
+    command.add_argument("--no-intercept", action="store_true")
+    command.add_argument("--tol", type=real(0, math.inf), default=1e-6,
+                         help="largest duality gap / objective of the empty model (1e-6)")
+    command.add_argument("--threads", type=whole(1), metavar="N", help="default: all cores")
+
+
+def add_output(command):
+    command.add_argument("--out", type=npz_file, metavar="FILE.npz", help="save the path; LassoPath.load reads it")
+    command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    command.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw the result")
+
+
+def real(low, high, open_low=False):
+    """Return a parser of numbers in [low, high]."""
+    def number(text):
+        value = float(text)
+        if not low <= value <= high or (open_low and value == low):
+            raise argparse.ArgumentTypeError(f"{text} is not in {'(' if open_low else '['}{low}, {high}]")
+        return value
+    return number
+
+
+def whole(low):
+    """Return a parser of whole numbers from low."""
+    def number(text):
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text} is less than {low}")
+        return value
+    return number
+
+
+def alphas(text):
+    """Parse a count or a list of values: 100 is a count, 0.5 and 100, are values."""
+    if text.strip().isdecimal():
+        return whole(1)(text)
+    values = [real(0, math.inf)(part) for part in text.split(",") if part.strip()]
+    if not values or any(math.isinf(value) for value in values):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a count nor a list of finite numbers")
+    return values
+
+
+def output_file(text, suffixes):
+    file = Path(text)
+    if file.suffix.lower() not in suffixes:
+        raise argparse.ArgumentTypeError(f"{text} does not end in {' or '.join(suffixes)}")
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {file.parent}")
+    return file
+
+
+def npz_file(text):
+    return output_file(text, (".npz",))
+
+
+def picture_file(text):
+    return output_file(text, PICTURES)
+
+
+# ---- commands ------------------------------------------------------------------------------------------------------
+
+def run_demo(arguments):
+    need_matplotlib(arguments.plot)
+    from .datasets import load_debian_words, load_diabetes
+
+    pictures, codes = [], []
+    for name, data, eps in (("diabetes", load_diabetes(), 1e-3), ("Debian words", load_debian_words(), 2e-3)):
+        path, pathcv = demonstrate(name, data, eps)
+        pictures.append((f"{data.source}: {data.target_name}", path, pathcv, column_sd(data.X)))
+        codes.append(exit_code(path, *pathcv.fold_paths))
+    if arguments.plot:
+        draw(arguments.plot, pictures)
+    print(f"Drawn to {arguments.plot}." if arguments.plot else
+          "To draw the paths and the cross-validation:  fastlasso demo --plot demo.png\n"
+          "On your own data:                            fastlasso cv DATA.csv --target NAME")
+    return max(codes)
+
+
+def demonstrate(name, data, eps):
+    """Fit, cross-validate and print one shipped data set."""
+    from . import cross_validate_path, fit_path
+
+    print(heading(name, data), flush=True)
+    with progress(f"{name}: path") as monitor:
+        path = fit_path(data.X, data.y, eps=eps, callback=monitor)
+    started = time.perf_counter()
+    with progress(f"{name}: 10-fold cross-validation"):
+        pathcv = cross_validate_path(data.X, data.y, cv=10, alphas=path.alphas, random_state=0)
+    seconds = time.perf_counter() - started
+    path.feature_names = pathcv.path.feature_names = list(data.feature_names)
+    print(table(path, pathcv, monitor.seconds), summary(path), choice(pathcv, seconds),
+          strongest(pathcv, data), sep="\n\n", end="\n\n\n", flush=True)
+    return path, pathcv
+
+
+def run_path(arguments):
+    need_matplotlib(arguments.plot)
+    from . import fit_path
+    from .datasets import read_dataset
+
+    data = read_dataset(arguments.data, arguments.target, arguments.target_file)
+
+    with progress("path") as monitor:
+        path = fit_path(data.X, data.y, **options(arguments), callback=monitor)
+    path.feature_names = named(data)
+    report_path(arguments, data, path, monitor.seconds)
+    save(arguments, path, None, data)
+    return exit_code(path)
+
+
+def report_path(arguments, data, path, seconds):
+    if arguments.json:
+        return print_json(arguments, data, path)
+    print(heading(arguments.data, data), table(path, None, seconds), summary(path), sep="\n\n")
+    index = path.select("bic")
+    print(f"\nBIC chooses {described(path, index)}.\n\n{strongest_at(path, index, data)}")
+
+
+def run_cv(arguments):
+    need_matplotlib(arguments.plot)
+    from . import cross_validate_path
+    from .datasets import read_dataset
+
+    data = read_dataset(arguments.data, arguments.target, arguments.target_file)
+    started = time.perf_counter()
+    with progress(f"{arguments.folds}-fold cross-validation"):
+        pathcv = cross_validate_path(data.X, data.y, cv=arguments.folds, rule=arguments.rule,
+                                     random_state=arguments.seed, **options(arguments))
+    seconds = time.perf_counter() - started
+    pathcv.path.feature_names = named(data)
+    if arguments.json:
+        print_json(arguments, data, pathcv.path, pathcv)
+    else:
+        print(heading(arguments.data, data), table(pathcv.path, pathcv), summary(pathcv.path), choice(pathcv, seconds),
+              strongest(pathcv, data), sep="\n\n")
+    save(arguments, pathcv.path, pathcv, data)
+    return exit_code(pathcv.path, *pathcv.fold_paths)
+
+
+def options(arguments):
+    if arguments.l1_ratio == 0 and isinstance(arguments.alphas, int):
+        raise UsageError("with --l1-ratio 0 no alpha makes every coefficient zero: give the values of --alphas")
+    return {"alphas": arguments.alphas, "eps": arguments.eps, "l1_ratio": arguments.l1_ratio,
+            "standardize": arguments.standardize, "fit_intercept": not arguments.no_intercept, "tol": arguments.tol,
+            "n_threads": arguments.threads}
+
+
+def named(data):
+    return None if data.feature_names is None else list(data.feature_names)
+
+
+def exit_code(*paths):
+    return CERTIFIED if all(path.certified.all() for path in paths) else NOT_CERTIFIED
+
+
+def save(arguments, path, pathcv, data):
+    if arguments.out:
+        path.save(arguments.out)
+    if arguments.plot:
+        scale = None if arguments.standardize else column_sd(data.X)
+        draw(arguments.plot, [(f"{data.source}: {data.target_name}", path, pathcv, scale)])
+
+
+def need_matplotlib(wanted):
+    if wanted:
+        from .plotting import matplotlib
+
+        try:
+            matplotlib()
+        except ImportError as error:
+            raise UsageError(error) from None
+
+
+def draw(file, rows):
+    from .plotting import save_figure
+
+    save_figure(file, rows)
+
+
+# ---- progress ------------------------------------------------------------------------------------------------------
+
+class Progress:
+    """A line on a terminal's standard error once the work has lasted a second; elsewhere silent.
+
+    As a callback of `fit_path` it also notes how many seconds each alpha was certified after.
+    """
+
+    def __init__(self, what):
+        self.what, self.state, self.started = what, None, time.perf_counter()
+        self.seconds = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+
+    def __call__(self, state):
+        self.seconds[state.index] = time.perf_counter() - self.started
+        self.state = state
+
+    def start(self):
+        if sys.stderr.isatty():
+            self._thread.start()
+
+    def stop(self):
+        self._done.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _draw(self):
+        if self._done.wait(PATIENCE):
+            return
+        while not self._done.wait(0.1):
+            sys.stderr.write(f"\r{self.line()}\x1b[K")
+            sys.stderr.flush()
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+    def line(self):
+        """Return the line to show now."""
+        elapsed = f"{time.perf_counter() - self.started:.0f} s"
+        if self.state is None:
+            return f"{self.what}  {elapsed}"
+        done, total = self.state.index + 1, self.state.n_alphas
+        bar = "#" * (24 * done // total)
+        return f"{self.what}  [{bar:<24}] {done}/{total} alphas, {self.state.df:,} features, {elapsed}"
+
+
+@contextmanager
+def progress(what):
+    """Show progress while the block runs; afterwards say each warning once, in one line."""
+    monitor = Progress(what)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        monitor.start()
+        try:
+            yield monitor
+        finally:
+            monitor.stop()
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        say(f"warning: {message}")
+
+
+# ---- reports -------------------------------------------------------------------------------------------------------
+
+def heading(name, data):
+    n, p = data.X.shape
+    stored = f"sparse, {data.X.nnz:,} stored values" if hasattr(data.X, "nnz") else "dense"
+    source = f" ({data.source})" if data.source != Path(name).name else ""
+    return f"{name}{source}: {n:,} samples x {p:,} features, {stored}\ntarget: {data.target_name}"
+
+
+def table(path, pathcv=None, seconds=None):
+    """Return about a dozen rows of the path, the cross-validation's choices always among them."""
+    choices = {} if pathcv is None else marks(pathcv)
+    head = ["alpha", "features", "R2", "CV error", "std err", "gap / P(0)", "passes", "seconds"]
+    columns = [k for k in range(8) if (pathcv is not None or k not in (3, 4)) and (seconds is not None or k != 7)]
+    lines = [[head[k] for k in columns]]
+    for index in representative(len(path), choices):
+        cells = row(path, pathcv, seconds, index)
+        lines.append([cells[k] for k in columns])
+    widths = [max(len(line[k]) for line in lines) for k in range(len(columns))]
+    text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    notes = ["", *(choices.get(index, "") for index in representative(len(path), choices))]
+    return "\n".join(f"  {line}  {note}".rstrip() for line, note in zip(text, notes, strict=True))
+
+
+def row(path, pathcv, seconds, k):
+    scale = path.null_objective or 1.0
+    error = ("", "") if pathcv is None else (f"{pathcv.mean_error[k]:.5g}", f"{pathcv.standard_error[k]:.2g}")
+    after = "" if seconds is None else f"{seconds.get(k, path.seconds):.4f}"
+    return (f"{path.alphas[k]:.4g}", f"{path.df[k]:,}", f"{path.r2[k]:.4f}", *error, f"{path.gaps[k] / scale:.1e}",
+            f"{path.n_passes[k]:.1f}", after)
+
+
+def marks(pathcv):
+    notes = {pathcv.index_1se: "<- one standard error"}
+    notes[pathcv.best_index] = "<- lowest CV error" + (", 1se" if pathcv.best_index in notes else "")
+    return notes
+
+
+def representative(n, always=()):
+    rows = min(n, TABLE_ROWS)
+    return sorted({round(k * (n - 1) / max(rows - 1, 1)) for k in range(rows)} | {int(k) for k in always})
+
+
+def summary(path):
+    gap = max(path.gaps, default=0.0) / (path.null_objective or 1.0)
+    certified = int(path.certified.sum())
+    verdict = "all certified" if certified == len(path) else f"only {certified} certified"
+    return (f"Path: {len(path)} alphas in {path.seconds:.3g} s, {path.n_passes[-1]:.1f} passes over X; "
+            f"largest gap {gap:.1e} of P(0), asked for {path.tol:g}: {verdict}.")
+
+
+def described(path, index):
+    n = path.df[index]
+    return f"alpha = {path.alphas[index]:.4g} ({n:,} feature{'s' if n != 1 else ''})"
+
+
+def choice(pathcv, seconds):
+    folds = pathcv.errors.shape[1]
+    return (f"{folds}-fold cross-validation in {seconds:.3g} s:\n"
+            f"  lowest error            {described(pathcv.path, pathcv.best_index)}\n"
+            f"  one standard error      {described(pathcv.path, pathcv.index_1se)}")
+
+
+def strongest(pathcv, data):
+    return strongest_at(pathcv.path, pathcv.index, data)
+
+
+def strongest_at(path, index, data):
+    """Name the features whose standardized effect, coefficient x standard deviation, is largest."""
+    solution = path.fit_at(index)
+    effects = solution.coef * column_sd(data.X)
+    order = sorted(range(len(effects)), key=lambda j: -abs(effects[j]))[:STRONGEST]
+    order = [j for j in order if effects[j] != 0]
+    if not order:
+        return "No feature is used."
+    names = [label(path, j) for j in order]
+    width, largest = max(map(len, names)), abs(effects[order[0]])
+    lines = [f"  {name:<{width}}  {effects[j]:+10.4g}  {'#' * max(1, round(24 * abs(effects[j]) / largest))}"
+             for name, j in zip(names, order, strict=True)]
+    head = f"Strongest features at alpha = {solution.alpha:.4g} (coefficient x standard deviation of the column):"
+    return "\n".join([head, *lines])
+
+
+def label(path, j):
+    from .datasets import feature_label
+
+    return feature_label(path.feature_names, j)
+
+
+def column_sd(X):
+    """Return the population standard deviation of each column."""
+    import numpy as np
+
+    from .design import as_matrix
+    from .parallel import Pool
+
+    n = X.shape[0]
+    with Pool(1) as pool:
+        _, sums = as_matrix(X).moments(np.ones(n), np.zeros(n), pool)
+    return np.sqrt(np.maximum(sums[:, 1] / n - (sums[:, 0] / n) ** 2, 0.0))
+
+
+# ---- JSON ----------------------------------------------------------------------------------------------------------
+
+def print_json(arguments, data, path, pathcv=None):
+    import json
+
+    result = {"data": data_facts(arguments, data), "options": path.params, "tol": path.tol, "status": path.status,
+              "certified": exit_code(path, *(pathcv.fold_paths if pathcv else ())) == CERTIFIED,
+              "null_objective": path.null_objective, "seconds": path.seconds,
+              "path": [point(path, pathcv, k) for k in range(len(path))]}
+    if pathcv is not None:
+        result["cv"] = {"folds": arguments.folds, "seed": arguments.seed, "rule": arguments.rule,
+                        "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se, "alpha": pathcv.alpha,
+                        "index": pathcv.index}
+    print(json.dumps(plain(result), allow_nan=False))
+
+
+def data_facts(arguments, data):
+    n, p = data.X.shape
+    return {"file": arguments.data, "target": data.target_name, "n_samples": n, "n_features": p}
+
+
+def point(path, pathcv, k):
+    """Return everything about one alpha; the coefficients are those that are not zero, by name."""
+    part = slice(path.coefs.indptr[k], path.coefs.indptr[k + 1])
+    coef = {label(path, j): value for j, value in zip(path.coefs.indices[part], path.coefs.data[part], strict=True)}
+    facts = {"alpha": path.alphas[k], "n_features": path.df[k], "r2": path.r2[k], "gap": path.gaps[k],
+             "certified": path.certified[k], "n_passes": path.n_passes[k], "intercept": path.intercepts[k]}
+    if pathcv is not None:
+        facts |= {"cv_error": pathcv.mean_error[k], "cv_standard_error": pathcv.standard_error[k]}
+    return facts | {"coef": coef}
+
+
+def plain(value):
+    """Return the value in JSON's own types; numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

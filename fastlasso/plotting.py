@@ -1,0 +1,248 @@
+"""Pictures of a path and of its cross-validation. matplotlib is imported only here, and only when asked for."""
+
+import numpy as np
+
+from .datasets import feature_label
+
+# Okabe and Ito (2008), "Color universal design", without its yellow, which is too pale for a line on white
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
+QUIET = "#B8B8B8"
+MARK = "#555555"
+MAX_PROFILES = 1000         # more lines only make the same grey band, slowly
+MAX_LABEL = 26
+
+
+def matplotlib():
+    """Return the matplotlib package, or say how to get it."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError('drawing needs matplotlib: pip install "fastlasso[plot]"') from error
+    return matplotlib
+
+
+def plot_path(path, ax=None, n_labels=8, *, scale=None, rank_at=-1):
+    """Draw the coefficient profiles of a path against alpha.
+
+    Only features that are ever used are drawn (the 1,000 strongest of them), the strongest in colour and with their
+    names. The upper axis counts the features in use.
+
+    Parameters
+    ----------
+    path : LassoPath
+    ax : matplotlib Axes, optional
+        Default: a new figure.
+    n_labels : int, default=8
+        Number of features in colour and named, at most 8.
+    scale : array of shape (n_features,), optional
+        Multiplies the coefficients; the columns' standard deviations make them comparable.
+    rank_at : int, default=-1
+        Index of the alpha at which the strongest features are chosen; the default is the smallest alpha.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is missing.
+    """
+    ax = new_axes() if ax is None else ax
+    shown, alphas = drawable(path.alphas)
+    features, profiles = used_profiles(path, shown, scale, rank_at)
+    n_labels = min(n_labels, len(PALETTE), len(features))
+    draw_profiles(ax, alphas, profiles, n_labels)
+    finish_axes(ax, alphas, path.df[shown])
+    ax.set_ylabel("coefficient" if scale is None else "coefficient × standard deviation")
+    names = [shortened(feature_label(path.feature_names, j)) for j in features[:n_labels]]
+    write_labels(ax, profiles[:n_labels, -1:].ravel(), names)
+    return ax
+
+
+def plot_cv(pathcv, ax=None):
+    """Draw the mean cross-validated error against alpha, with a band of one standard error on either side.
+
+    The lowest error and the largest alpha within one standard error of it are marked.
+
+    Parameters
+    ----------
+    pathcv : PathCV
+    ax : matplotlib Axes, optional
+        Default: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is missing.
+    """
+    ax = new_axes() if ax is None else ax
+    shown, alphas = drawable(pathcv.alphas)
+    mean, error = pathcv.mean_error[shown], pathcv.standard_error[shown]
+    ax.fill_between(alphas, mean - error, mean + error, color=PALETTE[0], alpha=0.18, linewidth=0)
+    ax.plot(alphas, mean, color=PALETTE[0], linewidth=1.6)
+    finish_axes(ax, alphas, pathcv.path.df[shown])
+    ax.set_ylabel("cross-validated squared error ± 1 se")
+    mark_choices(ax, pathcv)
+    ax.legend(fontsize=9, loc="best", facecolor="white", edgecolor="none", framealpha=0.9)
+    return ax
+
+
+def plot_both(pathcv, file, *, scale=None, title=None):
+    """Draw path and cross-validation side by side into a file; its suffix is the format (.png, .pdf, .svg).
+
+    Parameters
+    ----------
+    pathcv : PathCV
+    file : str or path
+    scale : array of shape (n_features,), optional
+        See `plot_path`.
+    title : str, optional
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is missing.
+    """
+    save_figure(file, [(title, pathcv.path, pathcv, scale)])
+
+
+def save_figure(file, rows):
+    """Draw one row of panels for each (title, path, PathCV or None, scale) into a file."""
+    matplotlib()
+    from matplotlib.figure import Figure
+
+    columns = 1 if all(pathcv is None for _, _, pathcv, _ in rows) else 2
+    figure = Figure(figsize=(6.6 * columns, 4.4 * len(rows)), layout="constrained", dpi=160)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12, wspace=0.04, hspace=0.06)
+    for strip, (title, path, pathcv, scale) in zip(figure.subfigures(len(rows), squeeze=False).flat, rows, strict=True):
+        axes = strip.subplots(1, columns, squeeze=False).flat
+        plot_path(path, axes[0], scale=scale, rank_at=-1 if pathcv is None else pathcv.index)
+        if pathcv is not None:
+            mark_choices(axes[0], pathcv)
+            plot_cv(pathcv, axes[1])
+        if title:
+            strip.suptitle(title, fontsize=11, fontweight="bold", parse_math=False)
+    figure.savefig(file)
+
+
+def new_axes():
+    matplotlib()
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=(7, 4.6), layout="constrained")[1]
+
+
+def drawable(alphas):
+    """Return which alphas a logarithmic axis can show, and their values."""
+    shown = np.flatnonzero(alphas > 0)
+    return shown, alphas[shown]
+
+
+def used_profiles(path, shown, scale, rank_at):
+    """Return (features, their coefficients at the alphas shown): those ever used, the strongest first."""
+    coefs = path.coefs.tocsr()
+    features = np.flatnonzero(np.diff(coefs.indptr))
+    scale = np.ones(path.n_features) if scale is None else np.asarray(scale)
+    strength = np.abs(coefs[features][:, [rank_at, -1]].toarray()) * scale[features, None]
+    features = features[np.lexsort(-strength.T[::-1])[:MAX_PROFILES]]
+    return features, coefs[features].toarray()[:, shown] * scale[features, None]
+
+
+def draw_profiles(ax, alphas, profiles, n_coloured):
+    from matplotlib.collections import LineCollection
+
+    ax.axhline(0, color=MARK, linewidth=0.6, zorder=1)
+    curves = without_idle_zeros(profiles)
+    quiet = [np.column_stack([alphas, curve]) for curve in curves[n_coloured:]]
+    ax.add_collection(LineCollection(quiet, colors=QUIET, linewidths=0.7, alpha=0.8, zorder=2))
+    marker = "o" if len(alphas) == 1 else None
+    for curve, colour in zip(curves[:n_coloured], PALETTE, strict=False):
+        ax.plot(alphas, curve, color=colour, linewidth=1.7, marker=marker, zorder=3)
+    ax.autoscale_view()
+
+
+def without_idle_zeros(profiles):
+    """Return the profiles with NaN where a coefficient and both its neighbours are zero: the zero line is drawn once."""
+    zero = np.pad(profiles == 0, ((0, 0), (1, 1)), constant_values=True)
+    return np.where(zero[:, :-2] & zero[:, 1:-1] & zero[:, 2:], np.nan, profiles)
+
+
+def finish_axes(ax, alphas, df):
+    """Turn the alpha axis so that models grow to the right, count the features above, and drop the frame's rest."""
+    ax.set_xscale("log")
+    if len(alphas) > 1:
+        ax.set_xlim(alphas[0], alphas[-1])
+    ax.set_xlabel("alpha")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(labelsize=9)
+    count_above(ax, alphas, df)
+
+
+def count_above(ax, alphas, df):
+    ticks = np.unique(np.linspace(0, len(alphas) - 1, min(len(alphas), 6)).round().astype(int))
+    above = ax.secondary_xaxis("top")
+    above.set_xticks(alphas[ticks], [f"{n:,}" for n in df[ticks]])
+    above.minorticks_off()
+    above.tick_params(labelsize=9, length=3, color=QUIET, labelcolor=MARK)
+    above.spines["top"].set_visible(False)
+    above.set_xlabel("features in use", fontsize=9, color=MARK)
+
+
+def write_labels(ax, ends, names):
+    """Write each name beside the end of its profile, pushed apart where they would touch."""
+    from matplotlib.font_manager import FontProperties
+
+    height = ax.get_window_extent().height / ax.figure.dpi * 72
+    low, high = ax.get_ylim()
+    size = FontProperties(size="small").get_size_in_points()
+    places = spread(ends, 1.5 * size / max(height, 1.0) * (high - low), low, high)
+    beside = ax.get_yaxis_transform()
+    for end, place, name, colour in zip(ends, places, names, PALETTE, strict=False):
+        ax.plot([1.0, 1.025], [end, place], color=colour, linewidth=0.7, transform=beside, clip_on=False)
+        ax.text(1.03, place, name, color=colour, size=size, va="center", transform=beside, parse_math=False)
+    ax.set_ylim(low, high)
+
+
+def spread(values, gap, low, high):
+    """Return places near `values`, in the same order, at least `gap` apart and, where there is room, in [low, high]."""
+    order = np.argsort(values, kind="stable")
+    blocks = []         # (sum of wanted first places, number of labels): neighbours that touch move as one
+    for value in np.asarray(values, float)[order]:
+        blocks.append((value, 1))
+        while len(blocks) > 1 and first_place(blocks[-2], gap) + gap * blocks[-2][1] > first_place(blocks[-1], gap):
+            total, count = blocks.pop()
+            before, n_before = blocks.pop()
+            blocks.append((before + total - gap * n_before * count, n_before + count))
+    places = np.concatenate([first_place(block, gap) + gap * np.arange(block[1]) for block in blocks] or [[]])
+    steps = gap * np.arange(len(places))
+    places = np.maximum(places - steps, low).clip(max=max(high - gap * (len(places) - 1), low)) + steps
+    result = np.empty(len(places))
+    result[order] = places
+    return result
+
+
+def first_place(block, gap):
+    """Where the lowest label of a block stands so that the block's labels are nearest to where they belong."""
+    return block[0] / block[1]
+
+
+def shortened(name):
+    return name if len(name) <= MAX_LABEL else name[:MAX_LABEL - 1] + "…"
+
+
+def mark_choices(ax, pathcv):
+    """Draw a line at the lowest error and one at the one-standard-error choice, with words for a legend."""
+    choices = [(pathcv.best_index, "lowest error", "-"), (pathcv.index_1se, "within one standard error", (0, (4, 3)))]
+    if pathcv.best_index == pathcv.index_1se:
+        choices = choices[:1]
+    for index, text, style in choices:
+        alpha, n = pathcv.alphas[index], pathcv.path.df[index]
+        if alpha > 0:
+            note = f"{text}: alpha {alpha:.3g}, {n:,} feature{'s' if n != 1 else ''}"
+            ax.axvline(alpha, color=MARK, linewidth=0.9, linestyle=style, zorder=1, label=note)
