@@ -18,6 +18,7 @@ CERTIFIED, NOT_CERTIFIED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3
 PATIENCE = 1.0              # seconds of work before a terminal shows progress
 TABLE_ROWS = 11
 STRONGEST = 10
+DEMOS = (("diabetes", "load_diabetes", 1e-3), ("Debian words", "load_debian_words", 2e-3))     # loader, eps
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -171,13 +172,14 @@ def picture_file(text):
 
 def run_demo(arguments):
     need_matplotlib(arguments.plot)
-    from .datasets import load_debian_words, load_diabetes
+    from . import datasets
 
     pictures, codes = [], []
-    for name, data, eps in (("diabetes", load_diabetes(), 1e-3), ("Debian words", load_debian_words(), 2e-3)):
-        path, pathcv = demonstrate(name, data, eps)
-        pictures.append((f"{data.source}: {data.target_name}", path, pathcv, column_sd(data.X)))
-        codes.append(exit_code(path, *pathcv.fold_paths))
+    for name, loader, eps in DEMOS:
+        data = getattr(datasets, loader)()
+        pathcv = demonstrate(name, data, eps)
+        pictures.append((f"{data.source}: {data.target_name}", pathcv.path, pathcv, column_sd(data.X)))
+        codes.append(exit_code(pathcv.path, *pathcv.fold_paths))
     if arguments.plot:
         draw(arguments.plot, pictures)
     print(f"Drawn to {arguments.plot}." if arguments.plot else
@@ -187,20 +189,21 @@ def run_demo(arguments):
 
 
 def demonstrate(name, data, eps):
-    """Fit, cross-validate and print one shipped data set."""
-    from . import cross_validate_path, fit_path
+    """Fit, cross-validate and print one shipped data set; return the PathCV."""
+    print(heading(name, data), end="\n\n", flush=True)
+    pathcv, monitor = cross_validated(data, name, cv=10, eps=eps, random_state=0)
+    print(report_cv(pathcv, monitor, data), end="\n\n\n", flush=True)
+    return pathcv
 
-    print(heading(name, data), flush=True)
-    with progress(f"{name}: path") as monitor:
-        path = fit_path(data.X, data.y, eps=eps, callback=monitor)
-    started = time.perf_counter()
-    with progress(f"{name}: 10-fold cross-validation"):
-        pathcv = cross_validate_path(data.X, data.y, cv=10, alphas=path.alphas, random_state=0)
-    seconds = time.perf_counter() - started
-    path.feature_names = pathcv.path.feature_names = list(data.feature_names)
-    print(table(path, pathcv, monitor.seconds), summary(path), choice(pathcv, seconds),
-          strongest(pathcv, data), sep="\n\n", end="\n\n\n", flush=True)
-    return path, pathcv
+
+def cross_validated(data, name, cv, **options):
+    """Return (PathCV with its features named, the monitor that watched it)."""
+    from . import cross_validate_path
+
+    with progress(f"{name}: path", f"{name}: {cv}-fold cross-validation") as monitor:
+        pathcv = cross_validate_path(data.X, data.y, cv=cv, callback=monitor, **options)
+    pathcv.path.feature_names = named(data)
+    return pathcv, monitor
 
 
 def run_path(arguments):
@@ -210,7 +213,7 @@ def run_path(arguments):
 
     data = read_dataset(arguments.data, arguments.target, arguments.target_file)
 
-    with progress("path") as monitor:
+    with progress(f"{arguments.data}: path") as monitor:
         path = fit_path(data.X, data.y, **options(arguments), callback=monitor)
     path.feature_names = named(data)
     report_path(arguments, data, path, monitor.seconds)
@@ -220,29 +223,24 @@ def run_path(arguments):
 
 def report_path(arguments, data, path, seconds):
     if arguments.json:
-        return print_json(arguments, data, path)
-    print(heading(arguments.data, data), table(path, None, seconds), summary(path), sep="\n\n")
+        print_json(arguments, data, path)
+        return
+    print(heading(arguments.data, data), table(path, seconds), summary(path), sep="\n\n")
     index = path.select("bic")
     print(f"\nBIC chooses {described(path, index)}.\n\n{strongest_at(path, index, data)}")
 
 
 def run_cv(arguments):
     need_matplotlib(arguments.plot)
-    from . import cross_validate_path
     from .datasets import read_dataset
 
     data = read_dataset(arguments.data, arguments.target, arguments.target_file)
-    started = time.perf_counter()
-    with progress(f"{arguments.folds}-fold cross-validation"):
-        pathcv = cross_validate_path(data.X, data.y, cv=arguments.folds, rule=arguments.rule,
-                                     random_state=arguments.seed, **options(arguments))
-    seconds = time.perf_counter() - started
-    pathcv.path.feature_names = named(data)
+    pathcv, monitor = cross_validated(data, arguments.data, arguments.folds, rule=arguments.rule,
+                                      random_state=arguments.seed, **options(arguments))
     if arguments.json:
         print_json(arguments, data, pathcv.path, pathcv)
     else:
-        print(heading(arguments.data, data), table(pathcv.path, pathcv), summary(pathcv.path), choice(pathcv, seconds),
-              strongest(pathcv, data), sep="\n\n")
+        print(heading(arguments.data, data), report_cv(pathcv, monitor, data), sep="\n\n")
     save(arguments, pathcv.path, pathcv, data)
     return exit_code(pathcv.path, *pathcv.fold_paths)
 
@@ -295,9 +293,9 @@ class Progress:
     As a callback of `fit_path` it also notes how many seconds each alpha was certified after.
     """
 
-    def __init__(self, what):
-        self.what, self.state, self.started = what, None, time.perf_counter()
-        self.seconds = {}
+    def __init__(self, path, afterwards=None):
+        self.path, self.afterwards, self.state = path, afterwards, None
+        self.started, self.seconds, self.elapsed = time.perf_counter(), {}, None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._draw, daemon=True)
 
@@ -310,6 +308,7 @@ class Progress:
             self._thread.start()
 
     def stop(self):
+        self.elapsed = time.perf_counter() - self.started
         self._done.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -327,16 +326,18 @@ class Progress:
         """Return the line to show now."""
         elapsed = f"{time.perf_counter() - self.started:.0f} s"
         if self.state is None:
-            return f"{self.what}  {elapsed}"
+            return f"{self.path}  {elapsed}"
         done, total = self.state.index + 1, self.state.n_alphas
+        if done == total and self.afterwards:
+            return f"{self.afterwards}  {elapsed}"
         bar = "#" * (24 * done // total)
-        return f"{self.what}  [{bar:<24}] {done}/{total} alphas, {self.state.df:,} features, {elapsed}"
+        return f"{self.path}  [{bar:<24}] {done}/{total} alphas, {self.state.df:,} features, {elapsed}"
 
 
 @contextmanager
-def progress(what):
+def progress(path, afterwards=None):
     """Show progress while the block runs; afterwards say each warning once, in one line."""
-    monitor = Progress(what)
+    monitor = Progress(path, afterwards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
@@ -358,27 +359,29 @@ def heading(name, data):
     return f"{name}{source}: {n:,} samples x {p:,} features, {stored}\ntarget: {data.target_name}"
 
 
-def table(path, pathcv=None, seconds=None):
+def table(path, seconds, pathcv=None):
     """Return about a dozen rows of the path, the cross-validation's choices always among them."""
-    choices = {} if pathcv is None else marks(pathcv)
-    head = ["alpha", "features", "R2", "CV error", "std err", "gap / P(0)", "passes", "seconds"]
-    columns = [k for k in range(8) if (pathcv is not None or k not in (3, 4)) and (seconds is not None or k != 7)]
-    lines = [[head[k] for k in columns]]
-    for index in representative(len(path), choices):
-        cells = row(path, pathcv, seconds, index)
-        lines.append([cells[k] for k in columns])
-    widths = [max(len(line[k]) for line in lines) for k in range(len(columns))]
+    notes = {} if pathcv is None else marks(pathcv)
+    shown = representative(len(path), notes)
+    errors = () if pathcv is None else ("CV error", "std err")
+    lines = [("alpha", "features", "R2", *errors, "gap / P(0)", "passes", "seconds")]
+    lines += [row(path, seconds, pathcv, k) for k in shown]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    notes = ["", *(choices.get(index, "") for index in representative(len(path), choices))]
-    return "\n".join(f"  {line}  {note}".rstrip() for line, note in zip(text, notes, strict=True))
+    return "\n".join(f"  {line}  {notes.get(k, '')}".rstrip() for line, k in zip(text, [None, *shown], strict=True))
 
 
-def row(path, pathcv, seconds, k):
-    scale = path.null_objective or 1.0
-    error = ("", "") if pathcv is None else (f"{pathcv.mean_error[k]:.5g}", f"{pathcv.standard_error[k]:.2g}")
-    after = "" if seconds is None else f"{seconds.get(k, path.seconds):.4f}"
-    return (f"{path.alphas[k]:.4g}", f"{path.df[k]:,}", f"{path.r2[k]:.4f}", *error, f"{path.gaps[k] / scale:.1e}",
-            f"{path.n_passes[k]:.1f}", after)
+def row(path, seconds, pathcv, k):
+    """Return the cells of one alpha."""
+    error = () if pathcv is None else (digits(pathcv.mean_error[k], 5), digits(pathcv.standard_error[k], 3))
+    return (digits(path.alphas[k], 4), f"{path.df[k]:,}", f"{path.r2[k]:.4f}", *error,
+            f"{path.gaps[k] / (path.null_objective or 1.0):.1e}", f"{path.n_passes[k]:.1f}",
+            f"{seconds.get(k, path.seconds):.4f}")
+
+
+def digits(value, n):
+    """Return the value with n significant digits, zeros at the end included."""
+    return f"{value:#.{n}g}".rstrip(".")
 
 
 def marks(pathcv):
@@ -405,15 +408,18 @@ def described(path, index):
     return f"alpha = {path.alphas[index]:.4g} ({n:,} feature{'s' if n != 1 else ''})"
 
 
+def report_cv(pathcv, monitor, data):
+    """Return the table, what cross-validation chose and the strongest features at the chosen alpha."""
+    return "\n\n".join([table(pathcv.path, monitor.seconds, pathcv), summary(pathcv.path),
+                        choice(pathcv, monitor.elapsed - pathcv.path.seconds),
+                        strongest_at(pathcv.path, pathcv.index, data)])
+
+
 def choice(pathcv, seconds):
     folds = pathcv.errors.shape[1]
     return (f"{folds}-fold cross-validation in {seconds:.3g} s:\n"
             f"  lowest error            {described(pathcv.path, pathcv.best_index)}\n"
             f"  one standard error      {described(pathcv.path, pathcv.index_1se)}")
-
-
-def strongest(pathcv, data):
-    return strongest_at(pathcv.path, pathcv.index, data)
 
 
 def strongest_at(path, index, data):

@@ -121,7 +121,7 @@ def load_debian_words():
     --------
     >>> from fastlasso.datasets import load_debian_words
     >>> data = load_debian_words()
-    >>> data.X.shape, "cross compiler" in data.feature_names
+    >>> data.X.shape, "data files" in data.feature_names
     ((12000, 7112), True)
     """
     with np.load(SHIPPED / "debian_words.npz", allow_pickle=False) as stored:
@@ -194,9 +194,16 @@ def take_target(X, names, target, file):
     """Return (X without the column, its names, the column, the column's name)."""
     j = column_number(target, names, X.shape[1], file)
     names = numbered(X.shape[1]) if names is None else names
-    keep = np.delete(np.arange(X.shape[1]), j)
     y = X[:, [j]].toarray().ravel() if sparse.issparse(X) else np.array(X[:, j])
-    return X[:, keep], tuple(names[k] for k in keep), y, names[j]
+    return without_column(X, j), names[:j] + names[j + 1:], y, names[j]
+
+
+def without_column(X, j):
+    """Return X without column j; a dense X is copied only where the column is neither the first nor the last."""
+    p = X.shape[1]
+    if j in (0, p - 1):
+        return X[:, slice(1, None) if j == 0 else slice(None, p - 1)]
+    return X[:, np.delete(np.arange(p), j)]
 
 
 def column_number(target, names, p, file):
@@ -229,7 +236,7 @@ def read_target(file, n, data_file):
     return y.astype(float)
 
 
-# ---- one reader for each kind of file: file -> (X, names or None, y or None) ------------------------------------------
+# ---- one reader for each kind of file: file -> (X, names or None, y or None) ----------------------------------------
 
 def read_csv(file):
     """Read numbers separated by commas, semicolons, tabs or blanks; the first line may name the columns."""

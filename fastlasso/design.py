@@ -12,6 +12,8 @@ from ._engine import engine
 from .validation import as_numbers, no_nan_or_inf
 
 GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
+SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
+FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
 GRAM_TILE = 64          # columns per triangular step of a Gram matrix
 MAX_RHS = 8             # right-hand sides per pass over CSC columns
 
@@ -107,8 +109,11 @@ class Matrix:
         """Return B X[:, cols]' of shape (k, n) for B of shape (k, len(cols))."""
         raise NotImplementedError
 
-    def gram(self, cols, n_new, mean, weights, pool):
-        """Return sum_i w_i (x_is - m_s)(x_it - m_t) of shape (n_new, len(cols)) for the last n_new of cols."""
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        """Return sum_i w_i (x_is - m_s)(x_it - m_t) of shape (n_new, len(cols)) for the last n_new of cols.
+
+        `far_mean` says that some |m_s| is so large that both sides must be centred before they are multiplied.
+        """
         raise NotImplementedError
 
     def gather(self, cols, mean, weights):
@@ -139,9 +144,11 @@ class Dense(Matrix):
         engine.gather_dense(self.X, cols, mean, root_weights(weights, n), 0, n, out)
         return out
 
-    def gram(self, cols, n_new, mean, weights, pool):
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
         n, m = self.shape[0], len(cols)
         root = root_weights(weights, n)
+        if self.by_columns and not far_mean and n * n_new < SMALL_GATHER:
+            return self._gram_in_place(cols, n_new, mean, root, pool)
         segments = row_segments(n, m * n_new)
         partial = np.zeros((len(segments), m, n_new))
         pieces = [(a, b, rows, out) for rows, out in zip(segments, partial, strict=True)
@@ -151,6 +158,20 @@ class Dense(Matrix):
         square = out[m - n_new:]        # _gram_part fills one triangle among the new columns
         square[:] = np.triu(square) + np.triu(square, 1).T
         return out.T
+
+    def _gram_in_place(self, cols, n_new, mean, root, pool):
+        """As gram, gathering only the new columns: <x_s - m_s, x_t - m_t> = <x_s, x_t - m_t>."""
+        old = len(cols) - n_new
+        new = np.empty((n_new, self.shape[0]))
+        engine.gather_dense(self.X, cols[old:], mean[old:], root, 0, self.shape[0], new)
+        out = np.zeros((n_new, len(cols)))
+        square = np.zeros((n_new, n_new))
+        pool.run(lambda a, b: engine.products(new[a:b], new, self.shape[0], square[a:b]),
+                 pool.split(n_new, self.shape[0] * n_new // 8, align=4))
+        out[:, old:] = square
+        new *= root
+        out[:, :old] = self.dots_at(new, cols[:old], pool)
+        return out
 
     def _gram_part(self, cols, n_new, mean, root, start, stop, rows, out, pool):
         """out[start:stop] += the part of `rows` in the inner products of cols[start:stop] with the new columns."""
@@ -189,7 +210,7 @@ class DenseColumns(Dense):
     def dots_at(self, R, cols, pool):
         out = np.empty((len(R), len(cols)))
         pool.run(lambda a, b: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b]),
-                 pool.split(len(cols), self.shape[0] * len(R), align=4))
+                 pool.split(len(cols), self.shape[0] * len(R) // 4, align=4))
         return out
 
     def combine(self, cols, B, pool):
@@ -300,6 +321,10 @@ class Sparse(Matrix):
 class SparseColumns(Sparse):
     """CSC."""
 
+    def column_sizes(self, cols):
+        """Stored values of each of cols."""
+        return self.indptr[cols + 1] - self.indptr[cols]
+
     def _counts(self):
         return np.diff(self.indptr)
 
@@ -325,8 +350,8 @@ class SparseColumns(Sparse):
         engine.csc_combine(*self.parts, cols, B, out)
         return np.ascontiguousarray(out.T)
 
-    def gram(self, cols, n_new, mean, weights, pool):
-        return self._as_rows(cols).gram(np.arange(len(cols)), n_new, mean, weights, pool)
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        return self._as_rows(cols).gram(np.arange(len(cols)), n_new, mean, far_mean, weights, pool)
 
     def _as_rows(self, cols):
         """The columns `cols` as a CSR matrix of their own (they only, not X)."""
@@ -350,6 +375,13 @@ class SparseRows(Sparse):
     """CSR. One sweep over the rows serves any number of columns, so nothing is ever converted to CSC."""
 
     by_columns = False
+    _sizes = None
+
+    def column_sizes(self, cols):
+        """Stored values of each of cols, counted once."""
+        if self._sizes is None:
+            self._sizes = self._counts().astype(np.int32)
+        return self._sizes[cols].astype(np.int64)
 
     def _counts(self):
         counts = np.zeros(self.shape[1], np.int64)
@@ -391,7 +423,7 @@ class SparseRows(Sparse):
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
         return np.ascontiguousarray(out.T)
 
-    def gram(self, cols, n_new, mean, weights, pool):
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
         m, n = len(cols), self.shape[0]
         slot = self.slots(cols)
         shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
@@ -525,7 +557,14 @@ class Design:
     def gram(self, cols, n_new):
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
         self.passes += len(cols) / self.n_features if self.matrix.by_columns else 1.0
-        return self.matrix.gram(cols, n_new, np.ascontiguousarray(self.mean[cols]), self.weights, self.pool)
+        mean = np.ascontiguousarray(self.mean[cols])
+        far_mean = bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
+        return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)
+
+    def stored(self, cols):
+        """Stored values of some columns."""
+        matrix = self.matrix
+        return int(matrix.column_sizes(cols).sum()) if isinstance(matrix, Sparse) else len(cols) * self.n_samples
 
     def gather(self, cols):
         """Columns for residual-form descent."""

@@ -17,7 +17,9 @@ from .results import LassoFit, LassoPath, scalars
 from .solver import Solver
 
 FIRST_BATCH, LARGEST_BATCH = 4, 16
-WALK_RATIO = 0.6        # a cold fit at one alpha walks down to it by this factor, uncertified until the end
+WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
+LONG_STEP = 0.6         # what counts as a large step
+LOWEST_BRIDGE = 1e-6    # and no further than this
 
 
 class ConvergenceWarning(UserWarning):
@@ -145,7 +147,7 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
     with Pool(threads(n_threads)) as pool:
         problem = Problem(X, y, options, pool)
         walk = Walk(problem, limits, screening)
-        walk.jump(alpha)
+        walk.down(np.array([alpha]))
         solution = walk.solution(0)
     if not solution.certified:
         warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
@@ -219,19 +221,19 @@ class Walk:
         while at < len(grid) and self.status == "complete":
             if self.solver.complete:
                 size = len(grid) if self.callback is None else FIRST_BATCH
-            batch = self.solver.solve(grid[at:at + size])
+            self._bridge(grid[at])
+            batch = self.solver.solve(grid[at:at + run_length(grid[at:at + size])])
             at += len(batch.alphas)
             size = next_size(size, len(batch.alphas), self.solver.n_rounds)
             self._take(batch, len(grid))
 
-    def jump(self, alpha):
-        """Solve one alpha cold: walk towards it without proofs in between."""
-        top = self.problem.alpha_max()
-        steps = int(np.ceil(np.log(max(alpha / top, 1e-9)) / np.log(WALK_RATIO))) if 0 < alpha < top else 1
-        grid = np.geomspace(top, alpha, steps + 1)[1:] if steps > 1 else np.array([alpha])
-        for value in grid[:-1]:
-            self.solver.approach(value)
-        self._take(self.solver.solve(np.array([alpha])), 1)
+    def _bridge(self, alpha):
+        """Walk to the neighbourhood of an alpha that is far below the last one, without proofs on the way."""
+        top = self.solver.alpha if np.isfinite(self.solver.alpha) else self.problem.alpha_max()
+        low = max(alpha, LOWEST_BRIDGE * top)
+        if top > 0 and low < LONG_STEP * top:
+            steps = int(np.ceil(np.log(low / top) / np.log(WALK_RATIO)))
+            self.solver.approach(np.geomspace(top, low, steps + 1)[1:-1])
 
     def _take(self, batch, n_alphas):
         """Keep the solutions of a batch up to the first that ends the path."""
@@ -303,6 +305,12 @@ def warn_gap(alpha, gap, tol, null_objective, prefix=""):
     warnings.warn(f"{prefix}at alpha={alpha:.6g} the duality gap is {gap:.3g}, the target tol * P(0) is "
                   f"{tol * null_objective:.3g}. Raise max_iter, raise tol, or stop the path at a larger alpha (eps, "
                   "dfmax, max_r2).", ConvergenceWarning, stacklevel=4)
+
+
+def run_length(alphas):
+    """How many of the leading alphas follow each other without a large step."""
+    large = np.flatnonzero(alphas[1:] < LONG_STEP * alphas[:-1])
+    return int(large[0]) + 1 if len(large) else len(alphas)
 
 
 def next_size(size, solved, rounds):

@@ -167,7 +167,7 @@ def draw_profiles(ax, alphas, profiles, n_coloured):
 
 
 def without_idle_zeros(profiles):
-    """Return the profiles with NaN where a coefficient and both its neighbours are zero: the zero line is drawn once."""
+    """Return the profiles with NaN where a coefficient and both its neighbours are zero."""
     zero = np.pad(profiles == 0, ((0, 0), (1, 1)), constant_values=True)
     return np.where(zero[:, :-2] & zero[:, 1:-1] & zero[:, 2:], np.nan, profiles)
 

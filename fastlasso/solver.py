@@ -1,6 +1,6 @@
 """Several alphas at once on one working set: propose columns, solve exactly, prove.
 
-The working set's problem needs only its Gram matrix (`_engine/gram.pxi`). X is read to form that matrix, for the
+The problem on the working set is solved apart (`working_set.py`). X is read to take columns into it, for the
 residuals, and to prove that no column outside matters: one whole pass at the last alpha of a batch, and for the
 others a look at the few columns that a bound cannot clear (`screening.unproven`).
 """
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import screening
+from . import screening, working_set
 from ._engine import engine
 from .screening import Reference
+from .working_set import GramSet, ResidualSet
 
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
 PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
+STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
 
 
@@ -36,14 +38,13 @@ class Solver:
         self.problem, self.design = problem, problem.design
         self.target_gap = tol * problem.null_objective
         self.max_iter, self.use_screening = max_iter, use_screening
-        self.gram = engine.GramProblem()
-        self.gram.yy = 2 * problem.null_objective
+        self.set = GramSet(problem)
         self.slots = np.empty(0, np.int64)
         self.b = np.empty(0)                    # coefficients at the last verified alpha, by slot
         self.inside = np.zeros(self.design.n_features, bool)
         self.alpha = np.inf
         self.references = []
-        self.n_rounds = 0
+        self.n_rounds, self.batch_size, self.n_used = 0, 1, 0
 
     # ------------------------------------------------------------ start
 
@@ -70,22 +71,26 @@ class Solver:
         return residual[0], self.design.correlations(residual)[0]
 
     def _add(self, cols):
-        """Take columns into the working set: one look at X for their inner products with all the others."""
+        """Take columns into the working set; change to residual form once the Gram matrix no longer pays."""
         if not len(cols):
             return
-        problem = self.problem
         self.slots = np.concatenate([self.slots, cols])
         self.inside[cols] = True
-        self.gram.extend(self.design.gram(self.slots, len(cols)), problem.correlation[cols], problem.l1[cols],
-                         problem.l2[cols], problem.lower[cols], problem.upper[cols])
         self.b = np.concatenate([self.b, np.zeros(len(cols))])
+        if isinstance(self.set, GramSet) and not self._gram_pays(len(cols)):
+            self.set = ResidualSet(self.problem)
+        self.set.extend(self.slots, len(cols))
+
+    def _gram_pays(self, entering):
+        stored = self.design.stored(self.slots)
+        return working_set.gram_pays(self.design, stored, len(self.slots), self.n_used, entering / self.batch_size)
 
     def _outside(self, cols):
         return cols[~self.inside[cols]]
 
     def _room(self):
         """How many columns may join at once: enough to lead, not so many that they are carried in vain."""
-        return max(40, np.count_nonzero(self.b) // 2)
+        return max(40, self.n_used // 2)
 
     # ------------------------------------------------------------ one batch
 
@@ -93,6 +98,7 @@ class Solver:
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
         if self.complete:
             return self._solve_compressed(alphas)
+        self.batch_size = len(alphas)
         self._add(screening.candidates(self.problem, self._finite_references(alphas), alphas[-1], self._outside,
                                        self._room()))
         B, at, self.n_rounds = None, 0, 0
@@ -108,18 +114,30 @@ class Solver:
             if batch is not None:
                 return batch
 
-    def approach(self, alpha):
-        """Move the working set and its face towards a smaller alpha, without proof."""
-        alphas = np.array([alpha])
+    def approach(self, alphas):
+        """Walk down `alphas` to where the next one can be solved: checked by a pass now and then, proven never.
+
+        Columns found missing send the walk back to the last step that they do not violate.
+        """
         if self.complete:
-            self.b, self.alpha = self._solve_slots(alphas, 0)[0][0], alpha
+            self.b, self.alpha = self._solve_slots(alphas, 0)[0][-1], alphas[-1]
             return
-        self._add(screening.candidates(self.problem, self._finite_references(alphas), alpha, self._outside, self._room()))
-        B, _ = self._solve_slots(alphas, 0)
-        end = self._reference(alpha, B[0])
-        extra = self._look_at(None, end.z, alpha)[1]
-        self.b, self.alpha, self.references = B[0], alpha, [self.references[-1], end]
-        self._add(screening.strongest(self.problem, end.z, extra, self._room()))
+        B, at, self.batch_size = None, 0, STEPS_PER_CHECK
+        for stop in [*range(STEPS_PER_CHECK, len(alphas), STEPS_PER_CHECK), len(alphas)]:
+            here = alphas[:stop]
+            self._add(screening.candidates(self.problem, self._finite_references(alphas), here[-1], self._outside,
+                                           self._room()))
+            while at < stop:
+                B, at = self._solve_slots(here, at, B)
+            end = self._reference(here[-1], B[-1])
+            self.b, self.references = B[-1], [self.references[-1], end]
+            missing = screening.strongest(self.problem, end.z, self._look_at(None, end.z, here[-1])[1], self._room())
+            if len(missing):
+                self._add(missing)
+                clean = self.set.first_violated(here, B, VIOLATION)
+                at = stop if clean is None else clean
+        self.b = widened(B, at, self.set.size)[at - 1] if at else np.zeros(self.set.size)
+        self.alpha = alphas[at - 1] if at else self.alpha
 
     def _finite_references(self, alphas):
         if np.isinf(self.references[-1].alpha):
@@ -128,21 +146,12 @@ class Solver:
 
     def _solve_slots(self, alphas, start, B=None, Q=None):
         """Solve on the working set from alphas[start]; return (B, how many alphas are solved)."""
-        B = widened(B, len(alphas), self.gram.size)
+        B = widened(B, len(alphas), self.set.size)
         before = np.ascontiguousarray(B[start - 1] if start else self.b)
-        status, at = self.gram.solve(before, alphas[start - 1] if start else self.alpha, alphas, start, B, Q)
-        if status == 0 or at > start:
-            return B, at
-        self._descend(alphas[start], before, B[start])
-        if Q is not None:
-            Q[start] = self.gram.q[:len(before)]
-        return B, start + 1
-
-    def _descend(self, alpha, before, b):
-        """Coordinate descent on the Gram matrix where the face step does not settle or a bound binds."""
-        warm = before.copy()
-        self.gram.descend(alpha, warm, 1e-3 * self.target_gap, self.max_iter)
-        b[:] = warm
+        here = alphas[start - 1] if start else self.alpha
+        done = self.set.solve(before, here, alphas, start, B, self.target_gap, self.max_iter, Q)
+        self.n_used = np.count_nonzero(B[done - 1])
+        return B, done
 
     def _reference(self, alpha, b):
         """Residual and exact correlations of every column at one solution: one pass over X."""
@@ -162,12 +171,9 @@ class Solver:
 
     def _admit_columns(self, cols, alphas, B):
         """Add columns; return the index of the first alpha whose solution they violate."""
-        m = self.gram.size
         self._add(cols)
-        rows = self.gram.G[m:self.gram.size, :m]
-        z = self.problem.correlation[cols] - B @ rows.T
-        bad = (np.abs(z) > np.outer(alphas, self.problem.l1[cols]) * VIOLATION).any(axis=1)
-        return int(np.argmax(bad)) if bad.any() else len(alphas) - 1
+        at = self.set.first_violated(alphas, B, VIOLATION)
+        return len(alphas) - 1 if at is None else at
 
     def _gap(self, alpha, b, norm2, z, extra, z_extra):
         """Certified gap of one solution: z are exact correlations of the slots, z_extra those of violators outside."""
@@ -239,7 +245,7 @@ class Solver:
 
     def _solve_compressed(self, alphas):
         """Everything from the Gram matrix, X'y and y'y."""
-        Q = np.empty((len(alphas), self.gram.size))
+        Q = np.empty((len(alphas), self.set.size))
         B, done = self._solve_slots(alphas, 0, None, Q)
         B, Q, alphas = B[:done], Q[:done], np.ascontiguousarray(alphas[:done])
         problem, cols = self.problem, self.slots
@@ -255,7 +261,8 @@ def widened(rows, n_rows, width):
     """`rows` (or nothing) as an (n_rows, width) array, new columns zero."""
     out = np.zeros((n_rows, width))
     if rows is not None:
-        out[:len(rows), :rows.shape[1]] = rows[:, :width]
+        kept = min(len(rows), n_rows)
+        out[:kept, :rows.shape[1]] = rows[:kept]
     return out
 
 

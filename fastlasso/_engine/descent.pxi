@@ -1,0 +1,67 @@
+# Coordinate descent in residual form, for working sets whose Gram matrix would cost more than it saves.
+#
+# Dense columns are rows of A, already centred and scaled by sqrt(w), and so is the residual r: then x_j . r is a plain
+# dot product. Sparse columns are CSC parts; their centre is kept implicit by a scalar: the true residual is
+# r_i - offset, and with sum_i w_i (r_i - offset) = 0
+#     x_j . r = sum_i w_i x_ij r_i - offset * sum_i w_i x_ij.
+
+
+def dense_sweeps(const double[:, ::1] A, double[::1] r, double[::1] b, const double[::1] curvature,
+                 const double[::1] a1, const double[::1] a2, const double[::1] lower, const double[::1] upper,
+                 int epochs):
+    """Cyclic soft-threshold sweeps: b_j <- prox(x_j . r + |x_j|^2 b_j), r <- r - (change of b_j) x_j.
+
+    Returns the largest move |change of b_j| |x_j| of the last sweep.
+    """
+    cdef ptrdiff_t j, n = r.shape[0]
+    cdef double delta, moved = 0.0
+    cdef int epoch
+    with nogil:
+        for epoch in range(epochs):
+            moved = 0.0
+            for j in range(A.shape[0]):
+                delta = prox(KERNELS.dot(n, &A[j, 0], &r[0]) + curvature[j] * b[j], curvature[j], a1[j], a2[j],
+                             lower[j], upper[j]) - b[j]
+                if delta != 0:
+                    b[j] += delta
+                    KERNELS.axpy(n, -delta, &A[j, 0], &r[0])
+                    moved = max(moved, fabs(delta) * sqrt(curvature[j]))
+    return moved
+
+
+def sparse_sweeps(const double[::1] data, const int32_t[::1] rows, const int64_t[::1] indptr, const double[::1] wx,
+                  const double[::1] mean, double[::1] r, double offset, double[::1] b, const double[::1] curvature,
+                  const double[::1] a1, const double[::1] a2, const double[::1] lower, const double[::1] upper,
+                  int epochs):
+    """As dense_sweeps for CSC columns; wx holds w_i x_ij. Returns (largest move, offset)."""
+    cdef ptrdiff_t j, k
+    cdef double z, delta, moved = 0.0
+    cdef int epoch
+    with nogil:
+        for epoch in range(epochs):
+            moved = 0.0
+            for j in range(b.shape[0]):
+                z = -offset * mean[j]
+                for k in range(indptr[j], indptr[j + 1]):
+                    z += wx[k] * r[rows[k]]
+                delta = prox(z + curvature[j] * b[j], curvature[j], a1[j], a2[j], lower[j], upper[j]) - b[j]
+                if delta != 0:
+                    b[j] += delta
+                    for k in range(indptr[j], indptr[j + 1]):
+                        r[rows[k]] -= delta * data[k]
+                    offset -= delta * mean[j]
+                    moved = max(moved, fabs(delta) * sqrt(curvature[j]))
+    return moved, offset
+
+
+def sparse_correlations(const int32_t[::1] rows, const int64_t[::1] indptr, const double[::1] wx,
+                        const double[::1] mean, const double[::1] r, double offset, double[::1] z):
+    """z_j = sum_i w_i x_ij r_i - offset mean_j."""
+    cdef ptrdiff_t j, k
+    cdef double total
+    with nogil:
+        for j in range(z.shape[0]):
+            total = -offset * mean[j]
+            for k in range(indptr[j], indptr[j + 1]):
+                total += wx[k] * r[rows[k]]
+            z[j] = total

@@ -46,9 +46,11 @@ cdef enum:
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
     MAX_APPEND = 64         # columns that enter the factor at once
     SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
+    SIGNAL_WORK = 1 << 22   # multiply-adds between two looks for Ctrl-C: about a millisecond
     MAX_FACE_STEPS = 25     # primal-dual active set steps for one alpha; 3-5 are usual
 
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
+cdef double PARKED_TOLERANCE = 1e-8     # relative violation put down to rounding in a column that depends on the face
 cdef double SMALLEST_STEP = 1 - 1e-7    # of alpha, when the face does not settle
 cdef double PIVOT_FLOOR = 1e-10         # squared pivot / G_jj below which a column counts as dependent
 
@@ -62,11 +64,6 @@ def simd_level():
     return KERNELS.name.decode()
 
 
-cdef int check_signals() except -1:
-    """Raise what a signal handler raised, KeyboardInterrupt for one."""
-    return PyErr_CheckSignals()
-
-
 cdef resized(array, ptrdiff_t size, ptrdiff_t used):
     """A new array of `size` with the first `used` values of the old one."""
     new = np.zeros(size, np.asarray(array).dtype)
@@ -77,3 +74,4 @@ cdef resized(array, ptrdiff_t size, ptrdiff_t used):
 include "penalty.pxi"
 include "columns.pxi"
 include "gram.pxi"
+include "descent.pxi"

@@ -21,7 +21,7 @@ cdef class GramProblem:
     Attributes used from Python: `size`, `G`, `c`, `b`, `q` (= c - G b), `sign`, `n_steps`.
     """
     cdef readonly ptrdiff_t size, n_face, n_steps
-    cdef ptrdiff_t capacity, ldl, n_parked
+    cdef ptrdiff_t capacity, ldl, work_done
     cdef readonly object G, c, b, q, sign, l1, l2, lower, upper
     cdef double[:, ::1] g
     cdef double[::1] c_, b_, q_, sign_, l1_, l2_, lower_, upper_
@@ -154,7 +154,6 @@ cdef class GramProblem:
             pivot = self.g[e, e] + alpha * self.l2_[e] - KERNELS.dot(k + accepted, &self.block[a, 0], &self.block[a, 0])
             if pivot <= PIVOT_FLOOR * (self.g[e, e] + alpha * self.l2_[e]):
                 self.parked[e] = 1
-                self.n_parked += 1
                 self.sign_[e] = 0.0
                 continue
             self.changed[accepted] = a
@@ -317,6 +316,14 @@ cdef class GramProblem:
                     self.sign_[slot] = NAN
         return count
 
+    cdef void _keep_leavers(self) noexcept nogil:
+        """Undo the marks of _leavers."""
+        cdef ptrdiff_t f, slot
+        for f in range(self.n_face):
+            slot = self.order[f]
+            if isnan(self.sign_[slot]):
+                self.sign_[slot] = 0.0 if self.l1_[slot] == 0 else (-1.0 if self.b_[slot] > 0 else 1.0)
+
     cdef ptrdiff_t _enterers(self, double alpha) noexcept nogil:
         """List in `changed` the slots off the face that violate |q| <= alpha l1, with the sign they enter with."""
         cdef ptrdiff_t j, count = 0
@@ -334,35 +341,88 @@ cdef class GramProblem:
 
     cdef int _settle(self, double alpha) except? -1 nogil:
         """Primal-dual active set: correct all wrong signs at once until none is left."""
-        cdef ptrdiff_t n_in, n_done, best = self.size + 1
-        cdef int n_out, stall = 0, step
+        cdef ptrdiff_t n_in, n_done, best = self.size + 1, swaps = 0
+        cdef int n_out, stall = 0, step = 0
         memset(&self.parked[0], 0, self.size)
-        self.n_parked = 0
-        for step in range(MAX_FACE_STEPS):
+        while step < MAX_FACE_STEPS:
             self.n_steps += 1
             self._coefficients(alpha)
             n_out = self._leavers()
             if n_out < 0:
                 return BOUND
             n_in = self._enterers(alpha)
-            if n_out == 0 and n_in == 0:
+            if n_out + n_in == 0 and self._worst_parked(alpha) <= PARKED_TOLERANCE:
                 return SOLVED
-            if n_out + n_in < best:
-                best = n_out + n_in
-                stall = 0
-            else:
-                stall += 1
-                if stall > 4:
-                    return FAILED
+            if self._interrupted(self.size * self.n_face):
+                return INTERRUPTED
+            if n_out + n_in > 64 + self.n_face // 2:
+                self._keep_leavers()
+                return FAILED
+            n_done = 0
             if n_out:
                 self._delete(n_out)
+                memset(&self.parked[0], 0, self.size)
             if n_in:
                 n_done = self._append_in_pieces(n_in, alpha)
                 if n_done < 0:
                     return INTERRUPTED
-                if n_done == 0 and n_out == 0 and self._worst_parked(alpha) > 1e-9:
+            if n_out + n_done == 0:      # all that violates depends on the face
+                swaps += 1
+                if swaps > self.n_face or not self._swap(alpha):
                     return FAILED
+                continue
+            step += 1
+            stall = 0 if n_out + n_in < best else stall + 1
+            best = min(best, n_out + n_in)
+            if stall > 4:
+                return FAILED
         return FAILED
+
+    cdef int _swap(self, double alpha) except? -1 nogil:
+        """Let the worst parked slot j take the place of a face member: return 0 if none is worth it.
+
+        With x_j = X_F u, moving b_j by t sign(q_j) and b_F by -t sign(q_j) u leaves the fit as it is and lowers the
+        penalty while |q_j| = alpha |u.s| exceeds alpha l1_j; the first member to reach zero leaves.
+        """
+        cdef ptrdiff_t j = self._worst_parked_slot(alpha), f, slot, leaver = -1
+        cdef double side, ratio, best = INFINITY
+        cdef double* u = &self.work[0]
+        if j < 0:
+            return 0
+        side = 1.0 if self.q_[j] > 0 else -1.0
+        for f in range(self.n_face):
+            u[f] = self.g[j, self.order[f]]
+        self._solve_lower(u, self.capacity, 1)
+        self._solve_upper(u)
+        for f in range(self.n_face):
+            slot = self.order[f]
+            if self.sign_[slot] * side * u[f] > 1e-12:
+                ratio = fabs(self.b_[slot] / u[f])
+                if ratio < best:
+                    best, leaver = ratio, slot
+        if leaver < 0:
+            return 0
+        self.sign_[leaver] = NAN
+        self._delete(1)
+        memset(&self.parked[0], 0, self.size)
+        self.sign_[j] = side
+        self.changed[self.capacity] = j
+        return 1 if self._append_in_pieces(1, alpha) == 1 else 0
+
+    cdef ptrdiff_t _worst_parked_slot(self, double alpha) noexcept nogil:
+        """The parked slot that violates most, or -1 where none does by more than rounding."""
+        cdef ptrdiff_t j, worst = -1
+        cdef double violation, most = PARKED_TOLERANCE
+        for j in range(self.size):
+            if self.parked[j]:
+                violation = self._violation(j, alpha)
+                if violation > most:
+                    most, worst = violation, j
+        return worst
+
+    cdef double _violation(self, ptrdiff_t j, double alpha) noexcept nogil:
+        """How far |q_j| exceeds alpha l1_j, relatively."""
+        return (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + self.noise * 1e4)
 
     cdef ptrdiff_t _append_in_pieces(self, ptrdiff_t count, double alpha) except? -1 nogil:
         """Append the slots listed in `changed`, MAX_APPEND at a time; -1 when the caller wants to stop."""
@@ -372,18 +432,14 @@ cdef class GramProblem:
             t = min(MAX_APPEND, count - at)
             done += self._append(listed + at, t, alpha)
             at += t
-            if self._interrupted():
+            if self._interrupted(t * self.n_face * self.n_face):
                 return -1
         return done
 
     cdef double _worst_parked(self, double alpha) noexcept nogil:
         """Largest relative violation among the slots refused as dependent."""
-        cdef ptrdiff_t j
-        cdef double worst = 0.0
-        for j in range(self.size):
-            if self.parked[j]:
-                worst = max(worst, (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + self.noise * 1e4))
-        return worst
+        cdef ptrdiff_t j = self._worst_parked_slot(alpha)
+        return 0.0 if j < 0 else self._violation(j, alpha)
 
     cdef double _stationarity(self, double alpha, const int64_t* slots, ptrdiff_t count) noexcept nogil:
         """work[s] = q - alpha (l1 sign + l2 b), the residual of the face's system at some slots; return the largest."""
@@ -436,11 +492,17 @@ cdef class GramProblem:
         self.n_face = 0
         return INTERRUPTED if self._append_in_pieces(count, alpha) < 0 else SOLVED
 
-    cdef int _interrupted(self) noexcept nogil:
+    cdef int _interrupted(self, ptrdiff_t work) except -1 nogil:
+        """Count work done; now and then let a signal handler raise, and say whether the caller wants to stop."""
+        self.work_done += work
+        if self.work_done < SIGNAL_WORK:
+            return 0
+        self.work_done = 0
         if self.stop_requested:
             return 1
         with gil:
-            return PyErr_CheckSignals() != 0
+            PyErr_CheckSignals()
+        return 0
 
     cdef int _walk(self, double here, double alpha) except? -1 nogil:
         """Go from the solution in b at `here` to `alpha`: in one step if the face settles, else in ever smaller ones.
@@ -462,8 +524,6 @@ cdef class GramProblem:
                 there = sqrt(here * max(there, 1e-3 * here))
             else:
                 return status
-            if self._interrupted():
-                return INTERRUPTED
 
     cdef int _put_face(self, const double* b, double alpha) except? -1 nogil:
         """Make the face the support of b, with its signs."""
@@ -509,13 +569,9 @@ cdef class GramProblem:
                 if Q is not None:
                     self._all_correlations()
                     memcpy(&Q[a, 0], &self.q_[0], self.size * sizeof(double))
-                if self._interrupted():
-                    status = INTERRUPTED
-                    break
             else:
                 a = alphas.shape[0]
         if status == INTERRUPTED:
-            check_signals()
             raise KeyboardInterrupt
         return status, a
 
@@ -544,11 +600,12 @@ cdef class GramProblem:
                         KERNELS.axpy(m, -delta, &self.g[j, 0], q)
                         moved = max(moved, fabs(delta) * sqrt(self.g[j, j]))
                 epoch += 1
+                if self._interrupted(m * m):
+                    break
                 if epoch % 8 == 0 or moved == 0:
                     gap = self._gap(alpha, &b[0])
-                    if gap <= tol or moved == 0 or self._interrupted():
+                    if gap <= tol or moved == 0:
                         break
-        check_signals()
         return gap, epoch
 
     cdef double _gap(self, double alpha, const double* b) noexcept nogil:

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define FL_CHUNK 2048
+#define FL_RHS_BLOCK 32
 
 typedef struct {
     const char *name;

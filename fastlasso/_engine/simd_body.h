@@ -53,24 +53,34 @@ INLINE double LEVEL(reduce)(const double *l)
         for (; c < k; c++) LEVEL(tile_##T##_##R##x1)(a, b + c * ldb, ldb, n, out + c * sc, sj, sc);                    \
     }
 
+/* Columns of one row chunk against up to FL_RHS_BLOCK right-hand sides, which stay in L2. */
+#define PANEL(T, suffix, R)                                                                                            \
+    INLINE void LEVEL(panel_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *B,    \
+                                      ptrdiff_t ldb, ptrdiff_t k, ptrdiff_t rows, double *out, ptrdiff_t sj,           \
+                                      ptrdiff_t sc)                                                                    \
+    {                                                                                                                  \
+        for (ptrdiff_t j = 0; j < m; j += R) {                                                                         \
+            const T *a[R];                                                                                             \
+            const ptrdiff_t here = m - j < R ? m - j : R;                                                              \
+            for (ptrdiff_t r = 0; r < here; r++) a[r] = A + (cols ? cols[j + r] : j + r) * lda;                        \
+            if (here == R)                                                                                             \
+                LEVEL(strip_##T##_##R)(a, B, ldb, k, rows, out + j * sj, sj, sc);                                      \
+            else                                                                                                       \
+                for (ptrdiff_t r = 0; r < here; r++)                                                                   \
+                    LEVEL(strip_##T##_1)(a + r, B, ldb, k, rows, out + (j + r) * sj, sj, sc);                          \
+        }                                                                                                              \
+    }
+
 #define DOTS(T, suffix, R)                                                                                             \
+    PANEL(T, suffix, R)                                                                                                \
     static void LEVEL(dots_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *B,     \
                                      ptrdiff_t ldb, ptrdiff_t k, ptrdiff_t n, double *out, ptrdiff_t sj, ptrdiff_t sc) \
     {                                                                                                                  \
-        for (ptrdiff_t i = 0; i < n; i += FL_CHUNK) {                                                                  \
-            const ptrdiff_t rows = n - i < FL_CHUNK ? n - i : FL_CHUNK;                                                \
-            ptrdiff_t j = 0;                                                                                           \
-            for (; j < m; j += R) {                                                                                    \
-                const T *a[R];                                                                                         \
-                const ptrdiff_t here = m - j < R ? m - j : R;                                                          \
-                for (ptrdiff_t r = 0; r < here; r++) a[r] = A + i + (cols ? cols[j + r] : j + r) * lda;                \
-                if (here == R)                                                                                         \
-                    LEVEL(strip_##T##_##R)(a, B + i, ldb, k, rows, out + j * sj, sj, sc);                              \
-                else                                                                                                   \
-                    for (ptrdiff_t r = 0; r < here; r++)                                                               \
-                        LEVEL(strip_##T##_1)(a + r, B + i, ldb, k, rows, out + (j + r) * sj, sj, sc);                  \
-            }                                                                                                          \
-        }                                                                                                              \
+        for (ptrdiff_t i = 0; i < n; i += FL_CHUNK)                                                                    \
+            for (ptrdiff_t c = 0; c < k; c += FL_RHS_BLOCK)                                                            \
+                LEVEL(panel_##suffix)(A + i, lda, cols, m, B + i + c * ldb, ldb,                                       \
+                                      k - c < FL_RHS_BLOCK ? k - c : FL_RHS_BLOCK,                                     \
+                                      n - i < FL_CHUNK ? n - i : FL_CHUNK, out + c * sc, sj, sc);                      \
     }
 
 #define EXPAND_STRIP(T, R, C) STRIP(T, R, C)
@@ -98,11 +108,11 @@ EXPAND_DOTS(float, f32, ROWS)
 #undef TILE_SHAPES
 #undef STRIP
 #undef DOTS
+#undef PANEL
 #undef EXPAND_STRIP
 #undef EXPAND_DOTS
 #undef DOTS_FAMILY
 
-#define COMBINE_ROWS 512
 
 /* out += a0 c0, then a1 c1, a2 c2, a3 c3: four columns for one load and store of out. */
 #define COMBINE(T, suffix)                                                                                             \
@@ -131,8 +141,9 @@ EXPAND_DOTS(float, f32, ROWS)
                                         const double *coef, ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n,      \
                                         double *out, ptrdiff_t ldo)                                                    \
     {                                                                                                                  \
-        for (ptrdiff_t i = 0; i < n; i += COMBINE_ROWS) {                                                              \
-            const ptrdiff_t rows = n - i < COMBINE_ROWS ? n - i : COMBINE_ROWS;                                        \
+        const ptrdiff_t fits = (4096 / (k + 4)) & ~(ptrdiff_t)7, step = fits < 32 ? 32 : fits; /* 32 KB in L1 */       \
+        for (ptrdiff_t i = 0; i < n; i += step) {                                                                      \
+            const ptrdiff_t rows = n - i < step ? n - i : step;                                                        \
             ptrdiff_t j = 0;                                                                                           \
             for (; j + 4 <= m; j += 4) {                                                                               \
                 const T *a[4];                                                                                         \
@@ -149,7 +160,6 @@ EXPAND_DOTS(float, f32, ROWS)
 COMBINE(double, f64)
 COMBINE(float, f32)
 #undef COMBINE
-#undef COMBINE_ROWS
 
 /* Moments of each column about its own first value, so that a mean far from zero costs no digits. */
 #define MOMENTS(T, suffix)                                                                                             \

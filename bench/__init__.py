@@ -1,0 +1,1 @@
+"""Benchmarks of fastlasso and its rivals: ``python -m bench setup | run | report``."""

@@ -1,0 +1,32 @@
+"""glum: iteratively reweighted least squares with coordinate descent on the p x p Gram matrix; made for n >> p."""
+import numpy as np
+
+from ._centring import as_csc
+
+NAME = "glum"
+PACKAGE = "glum"
+REQUIRES = ("numpy", "scipy", "scikit-learn", "glum")
+VERSION = "glum"
+DEFAULT_TOL = 1e-4
+LADDER = (1e-5, 1e-6, 1e-7)
+NOTES = "GeneralizedLinearRegressor(l1_ratio=1, alpha_search=True); CSC conversion not timed"
+prepare = as_csc
+LARGEST_P = 3_000
+
+
+def suits(X):
+    """Need n > p and a p x p matrix that is small: its manual says that it is made for that."""
+    return None if X.shape[1] < min(LARGEST_P, X.shape[0]) else "its p x p matrix is for n >> p"
+
+
+def path(X, y, alphas, tol, n_threads):
+    """Fit the whole path with ``alpha_search``; objective is 1/(2n)."""
+    from glum import GeneralizedLinearRegressor
+
+    single = len(alphas) == 1
+    grid = {"alpha": alphas[0]} if single else {"alphas": np.asarray(alphas), "alpha_search": True}
+    model = GeneralizedLinearRegressor(l1_ratio=1.0, gradient_tol=tol, fit_intercept=True, copy_X=False, **grid)
+    model.fit(X, y)
+    if single:
+        return model.coef_[:, None], [model.intercept_]
+    return np.asarray(model.coef_path_).T, np.asarray(model.intercept_path_)

@@ -1,0 +1,183 @@
+"""A rival's worker: runs in the rival's own Python and answers one JSON object per line.
+
+Started as ``python worker.py RIVAL``; it loads the package `bench` from its own folder without putting the checkout on
+the path, so that ``import fastlasso`` finds the installed package and not the sources. It needs only NumPy, SciPy and
+the rival. Commands: ``hello``, ``load``, ``run``, ``memory``; each is a function below of the same name.
+"""
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pathlib
+import resource
+import sys
+import time
+import traceback
+import warnings
+
+QUICK = 0.02  # seconds; a call below this is repeated and its median taken
+QUICK_TOTAL = 0.06
+QUICK_CALLS = 200
+MANY_TICKS = 0.1  # seconds; the machine counts its work in ticks of a hundredth
+
+
+def _load_package():
+    """Import this folder as the package ``bench``; off the path with it, its file names would hide packages."""
+    here = pathlib.Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != here]
+    spec = importlib.util.spec_from_file_location("bench", here / "__init__.py", submodule_search_locations=[str(here)])
+    sys.modules["bench"] = package = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(package)
+
+
+def _take_stdout():
+    """Keep the real standard output for answers and send everything that libraries print to standard error."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def _resident(field):
+    """Return VmRSS or VmHWM of this process in bytes (Linux), else the peak that getrusage knows."""
+    try:
+        with open("/proc/self/status") as lines:
+            return next(1024 * int(line.split()[1]) for line in lines if line.startswith(field))
+    except (OSError, StopIteration):
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _reset_peak():
+    """Set VmHWM to the present VmRSS (Linux)."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+    except OSError:
+        pass
+
+
+def _version(distribution):
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not packaged"
+
+
+def _machine_busy():
+    """Return the seconds that all cores together have worked since the machine started (Linux; else 0)."""
+    try:
+        with open("/proc/stat") as lines:
+            user, nice, system, _, _, irq, softirq, steal = map(int, lines.readline().split()[1:9])
+    except (OSError, ValueError):
+        return 0.0
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+class Worker:
+    """Hold one rival and the case that it is working on."""
+
+    def __init__(self, name):
+        rivals = importlib.import_module("bench.rivals")
+        self.rival = rivals.get(name)
+        start = time.perf_counter()
+        importlib.import_module(self.rival.PACKAGE)
+        self.import_seconds = time.perf_counter() - start
+
+    def hello(self):
+        """Say versions, the time of the import and of a first fit of 100 x 10."""
+        import numpy
+
+        start = time.perf_counter()
+        self._warm(numpy.dtype(float), sparse=False)
+        first = time.perf_counter() - start
+        return {
+            "version": _version(self.rival.VERSION), "numpy": numpy.__version__,
+            "python": sys.version.split()[0], "import_seconds": self.import_seconds, "first_fit_seconds": first,
+        }
+
+    def load(self, folder, fractions, n_threads):
+        """Read a stored case, bring it into the rival's storage and warm the rival up on a small twin."""
+        import scipy.sparse
+
+        from bench import cases
+
+        self.X = self.y = None
+        X, y = cases.load(folder)
+        self.alphas, self.n_threads = cases.alpha_grid(X, y, fractions), n_threads
+        self._warm(X.dtype, scipy.sparse.issparse(X))
+        self.X, self.y = getattr(self.rival, "prepare", lambda X, y: (X, y))(X, y)
+        return {"x_bytes": _bytes(X)}
+
+    def run(self, tol, save=None):
+        """Time one path: wall clock, CPU time of all threads, cores that other processes kept busy meanwhile.
+
+        A quick path is repeated and its median counts. The answer is saved when asked.
+        """
+        found, *times = self._timed(tol)
+        if save:
+            _save(save, self.alphas, found)
+        elif times[0] < QUICK:
+            calls = min(QUICK_CALLS, 1 + int(QUICK_TOTAL / times[0]))
+            times = sorted(self._timed(tol)[1:] for _ in range(calls))[calls // 2]
+        extra = found[2] if len(found) > 2 else {}
+        return {"seconds": times[0], "cpu_seconds": times[1], "others": times[2], **extra}
+
+    def memory(self, tol):
+        """Return how far one path raises the peak of resident memory, its answer included."""
+        _reset_peak()
+        before = _resident("VmRSS")
+        self._timed(tol)
+        return {"extra_bytes": max(0, _resident("VmHWM") - before)}
+
+    def _timed(self, tol):
+        busy, start, cpu = _machine_busy(), time.perf_counter(), time.process_time()
+        found = self.rival.path(self.X, self.y, self.alphas, tol, self.n_threads)
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        others = max(0.0, (_machine_busy() - busy - cpu) / seconds) if seconds > MANY_TICKS else 0.0
+        return found, seconds, cpu, others
+
+    def _warm(self, dtype, sparse):
+        """Solve a small problem of the given kind, so that compilers and caches have done their first work."""
+        import numpy as np
+        import scipy.sparse
+
+        rng = np.random.default_rng(0)
+        X = np.asfortranarray(rng.standard_normal((100, 10)), dtype=dtype)
+        y = (X[:, 0] + 1.0).astype(dtype)
+        X, y = getattr(self.rival, "prepare", lambda X, y: (X, y))(scipy.sparse.csr_matrix(X) if sparse else X, y)
+        self.rival.path(X, y, np.geomspace(0.5, 0.05, 5), self.rival.DEFAULT_TOL, 1)
+
+
+def _bytes(X):
+    return X.nbytes if hasattr(X, "nbytes") else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+
+
+def _save(file, alphas, found):
+    """Write a path as ``npz``: coefficients by columns, intercepts and the alphas answered."""
+    import numpy as np
+    import scipy.sparse
+
+    coefs = scipy.sparse.csc_matrix(found[0], dtype=np.float64)
+    parts = {"data": coefs.data, "indices": coefs.indices, "indptr": coefs.indptr, "shape": coefs.shape}
+    np.savez(file, intercepts=np.asarray(found[1], dtype=np.float64), alphas=alphas, **parts)
+
+
+def main(name):
+    """Answer commands until standard input ends."""
+    answers = _take_stdout()
+    _load_package()
+    warnings.simplefilter("ignore")  # a peer that does not converge shows it in its gap
+    worker = None
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            worker = worker or Worker(name)
+            answer = getattr(worker, command.pop("do"))(**command)
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

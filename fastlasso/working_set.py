@@ -1,0 +1,232 @@
+"""The columns worked on, and the two ways to solve the problem restricted to them.
+
+`GramSet` forms their Gram matrix and solves exactly, face by face (`_engine/gram.pxi`). `ResidualSet` sweeps over
+the columns themselves with Anderson extrapolation (`_engine/descent.pxi`). `gram_pays` is the one cost model that
+chooses between them. Both speak the same four verbs: `extend`, `solve`, `first_violated`, `size`.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from ._engine import engine
+
+ANDERSON = 5            # sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
+SWEEPS_PER_ALPHA = 60   # what residual form needs for a gap of 1e-6 from a warm start while the face is small,
+SWEEPS_SATURATED = 1200 # and what it needs besides when the face approaches n columns (measured on 2,000 x 5,000)
+NS_GRAM_STREAM = 1.2    # ns per squared face size and alpha: three face steps that stream the factor and the Gram rows
+NS_GRAM_APPEND = 0.15   # ns per squared face size and entering column
+NS_SPARSE_VISIT = 2.0   # ns per stored value and sweep, sparse columns
+NS_DENSE_VISIT = 0.4    # the same, dense
+GRAM_BYTES = 1 << 28    # memory always allowed for a Gram matrix and its factor: 256 MB
+
+
+def gram_pays(design, stored, n_slots, n_face, entering):
+    """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of the working set.
+
+    ``entering`` is the number of columns that come in per alpha. The Gram matrix must also fit: 16 bytes for each
+    pair of slots (itself and the factor), at most a quarter of X's own bytes or 256 MB.
+    """
+    if 16.0 * n_slots * n_slots > max(GRAM_BYTES, design.matrix.nbytes / 4):
+        return False
+    dense = design.matrix.nnz == design.n_samples * design.n_features
+    visit = NS_DENSE_VISIT if dense else NS_SPARSE_VISIT
+    gram = n_face**2 * (NS_GRAM_STREAM + NS_GRAM_APPEND * entering)
+    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * (n_face / design.n_samples) ** 2
+    return gram <= sweeps * visit * stored
+
+
+class GramSet:
+    """Exact solutions from the Gram matrix of the slots."""
+
+    def __init__(self, problem):
+        self.problem = problem
+        self.gram = engine.GramProblem()
+        self.gram.yy = 2 * problem.null_objective
+
+    @property
+    def size(self):
+        """Number of slots."""
+        return self.gram.size
+
+    def extend(self, slots, n_new):
+        """Take in the last `n_new` of `slots`: one look at X for their inner products with all the others."""
+        problem, cols = self.problem, slots[len(slots) - n_new:]
+        self.gram.extend(problem.design.gram(slots, n_new), problem.correlation[cols], problem.l1[cols],
+                         problem.l2[cols], problem.lower[cols], problem.upper[cols])
+
+    def first_violated(self, alphas, B, slack):
+        """Index of the first solution in B that the slots added since then violate, or None."""
+        old, new = B.shape[1], self.gram.size
+        rows = self.gram.G[old:new, :old]
+        z = np.abs(self.gram.c[old:new] - B @ rows.T)
+        bad = (z > np.outer(alphas, self.gram.l1[old:new]) * slack).any(axis=1)
+        return int(np.argmax(bad)) if bad.any() else None
+
+    def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
+        """Fill B[start:] (and Q with c - G b) from the solution `before` at `here`; return how many alphas are done."""
+        status, at = self.gram.solve(before, here, alphas, start, B, Q)
+        if status == 0 or at > start:
+            return at
+        b = before.copy()       # a bound binds, or exact ties keep the face from settling
+        self.gram.descend(alphas[start], b, 1e-3 * target_gap, max_iter)
+        B[start] = b
+        if Q is not None:
+            Q[start] = self.gram.q[:len(b)]
+        return start + 1
+
+
+class ResidualSet:
+    """Solutions by sweeps over the columns themselves."""
+
+    def __init__(self, problem):
+        self.problem = problem
+        self.slots = np.empty(0, np.int64)
+        self.columns = None
+
+    @property
+    def size(self):
+        """Number of slots."""
+        return len(self.slots)
+
+    @property
+    def stored(self):
+        """Stored values of all slots."""
+        return self.columns.stored
+
+    def extend(self, slots, n_new):
+        """Gather the last `n_new` of `slots`."""
+        del n_new       # gathering all anew keeps the parts contiguous and costs less than one sweep
+        self.slots = slots
+        design = self.problem.design
+        parts = design.gather(slots)
+        kind = SparseParts if isinstance(parts, tuple) else DenseParts
+        self.columns = kind(parts, design, slots)
+
+    def first_violated(self, alphas, B, slack):
+        """Residual form keeps no inner products, so everything is solved again."""
+        del alphas, B, slack
+        return 0
+
+    def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
+        """Fill B[start:] from the solution `before`; return how many alphas are done."""
+        del here, Q
+        b = before.copy()
+        for k in range(start, len(alphas)):
+            self._descend(alphas[k], b, 0.3 * target_gap, max_iter)
+            B[k] = b
+        return len(alphas)
+
+    def _descend(self, alpha, b, target, max_iter):
+        """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`."""
+        penalty = self._penalty(alpha)
+        state = self.columns.residual(self.problem.y, b)
+        trail = []
+        for epoch in range(0, max_iter, ANDERSON):
+            if epoch and self._gap(alpha, b, state) <= target:
+                return
+            trail.append((b.copy(), state.copy()))
+            for _ in range(ANDERSON):
+                moved = self.columns.sweep(b, state, penalty)
+                trail.append((b.copy(), state.copy()))
+            if moved == 0:
+                return
+            self._extrapolate(alpha, b, state, trail)
+            trail.clear()
+
+    def _penalty(self, alpha):
+        problem, slots = self.problem, self.slots
+        return (np.ascontiguousarray(problem.design.norm2[slots]), alpha * problem.l1[slots],
+                alpha * problem.l2[slots], np.ascontiguousarray(problem.lower[slots]),
+                np.ascontiguousarray(problem.upper[slots]))
+
+    def _objective(self, alpha, b, state):
+        l1, l2 = self.problem.l1[self.slots], self.problem.l2[self.slots]
+        return 0.5 * self.columns.norm2(state) + alpha * float(l1 @ np.abs(b) + 0.5 * (l2 @ (b * b)))
+
+    def _extrapolate(self, alpha, b, state, trail):
+        """Replace b by the affine combination of the trail whose steps cancel best, where that lowers the objective."""
+        path = np.array([point for point, _ in trail])
+        steps = np.diff(path, axis=0)
+        inner = steps @ steps.T
+        inner[np.diag_indices_from(inner)] += 1e-10 * np.trace(inner)
+        c = np.linalg.solve(inner, np.ones(len(steps)))
+        if not np.isfinite(c).all() or c.sum() == 0:
+            return
+        c /= c.sum()
+        better = np.clip(c @ path[1:], self.problem.lower[self.slots], self.problem.upper[self.slots])
+        residual = self.columns.residual(self.problem.y, better)
+        if self._objective(alpha, better, residual) < self._objective(alpha, b, state):
+            b[:], state[:] = better, residual
+
+    def _gap(self, alpha, b, state):
+        problem, slots, gap = self.problem, self.slots, np.empty(1)
+        z = self.columns.correlations(state)
+        engine.dual_gaps(b[None], z[None], problem.l1[slots], problem.l2[slots], problem.lower[slots],
+                         problem.upper[slots], problem.design.norm2[slots], np.array([alpha]),
+                         np.array([self.columns.norm2(state)]), gap)
+        return gap[0]
+
+
+class DenseParts:
+    """Gathered dense columns, centred and scaled by sqrt(w); the state is the residual scaled alike."""
+
+    def __init__(self, parts, design, slots):
+        del slots
+        self.A, self.stored = parts, parts.size
+        self.root = np.full(design.n_samples, design.n_samples ** -0.5) if design.weights is None else np.sqrt(design.weights)
+
+    def residual(self, y, b):
+        """sqrt(w) (y - X b)."""
+        used = np.flatnonzero(b)
+        out = (self.root * y)[None].copy()
+        if len(used):
+            engine.dense_combine(self.A.T, used, -b[used][None], 0, len(y), out)
+        return out[0]
+
+    def sweep(self, b, state, penalty):
+        """One epoch; returns the largest move."""
+        return engine.dense_sweeps(self.A, state, b, *penalty, 1)
+
+    def correlations(self, state):
+        """X'r for all slots."""
+        out = np.zeros((len(self.A), 1))
+        engine.products(self.A, state[None], len(state), out)
+        return out[:, 0]
+
+    def norm2(self, state):
+        """|r|^2."""
+        return float(state @ state)
+
+
+class SparseParts:
+    """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
+
+    def __init__(self, parts, design, slots):
+        self.data, self.rows, self.indptr = parts
+        self.indptr = self.indptr.astype(np.int64, copy=False)
+        self.stored = len(self.data)
+        self.mean = np.ascontiguousarray(design.mean[slots])
+        self.weights = design.weights
+        self.wx = design.weigh(self.data) if design.weights is None else self.data * design.weights[self.rows]
+        self.matrix = sparse.csc_array((self.data, self.rows, self.indptr), shape=(design.n_samples, len(slots)))
+
+    def residual(self, y, b):
+        """y - X b, and the mean of it."""
+        return np.append(y - self.matrix @ b, -float(self.mean @ b))
+
+    def sweep(self, b, state, penalty):
+        """One epoch; returns the largest move."""
+        moved, state[-1] = engine.sparse_sweeps(self.data, self.rows, self.indptr, self.wx, self.mean, state[:-1],
+                                                state[-1], b, *penalty, 1)
+        return moved
+
+    def correlations(self, state):
+        """X'r for all slots."""
+        z = np.empty(len(self.mean))
+        engine.sparse_correlations(self.rows, self.indptr, self.wx, self.mean, state[:-1], state[-1], z)
+        return z
+
+    def norm2(self, state):
+        """|r|^2."""
+        r = state[:-1] - state[-1]
+        return float(r @ r) / len(r) if self.weights is None else float(self.weights @ (r * r))

@@ -1,0 +1,50 @@
+"""What all tests of the engine share: the judge, which knows only the certificate and not the engine."""
+
+import numpy as np
+import pytest
+
+from fastlasso import LassoPath, design, verify
+
+ROUNDING = 1e-9         # of P(0): how far a claimed gap may be from the true one
+FLOAT32_STEP = 1e-6     # of P(0): what rounding coefficients to float32 may cost
+
+
+def solutions(result, indices=None):
+    """The solutions of a path (all, or some) or the one fit, as `LassoFit`s."""
+    if not isinstance(result, LassoPath):
+        return [result]
+    return [result.fit_at(k) for k in (range(len(result)) if indices is None else indices)]
+
+
+def judge_one(X, y, solution, options):
+    true = verify(X, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
+    null = true.null_objective
+    slack = (FLOAT32_STEP if solution.coef.dtype == np.float32 else ROUNDING) * null
+    assert solution.certified, f"alpha={solution.alpha}: gap {solution.gap / null:.3g} P(0) is not {solution.tol}"
+    assert solution.null_objective == pytest.approx(null, rel=1e-9)
+    assert true.gap <= solution.tol * null + slack, f"alpha={solution.alpha}: the true gap is {true.relative_gap:.3g}"
+    assert abs(solution.gap - true.gap) <= max(slack, 0.1 * true.gap), (
+        f"alpha={solution.alpha}: claimed {solution.gap / null:.3g}, true {true.relative_gap:.3g}")
+    return true
+
+
+@pytest.fixture(scope="session")
+def judge():
+    """judge(X, y, path or fit, indices=None, **options): certified to its tol, and its claimed gap is the true one."""
+
+    def run(X, y, result, indices=None, **options):
+        return [judge_one(X, y, solution, options) for solution in solutions(result, indices)]
+
+    return run
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    """Fail where input goes on to a kernel: whatever reads X is replaced."""
+
+    def reached(*_, **__):
+        pytest.fail("a kernel was reached")
+
+    for kind in (design.DenseColumns, design.DenseRows, design.SparseColumns, design.SparseRows):
+        for verb in ("moments", "dots", "dots_at", "combine", "gram", "gather"):
+            monkeypatch.setattr(kind, verb, reached)

@@ -1,0 +1,710 @@
+"""The certificate against closed forms, scikit-learn, a conic solver and 50-digit arithmetic."""
+
+import math
+import warnings
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import fastlasso.certificate as certificate_module
+from fastlasso.certificate import support_proof, verify
+from fastlasso.reference import coordinate_descent, objective, soft_threshold
+
+
+def random_data(seed, n=30, p=20, density=1.0):
+    """X with correlated columns, some of them zero, and y from the first five."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 0.7 * rng.standard_normal((n, 1)) + rng.standard_normal(p)
+    X *= rng.random((n, p)) < density
+    return X, X[:, :5] @ rng.standard_normal(5) + rng.standard_normal(n)
+
+
+def problems(n=30, p=20):
+    """Options that reach every branch of the problem, by name."""
+    rng = np.random.default_rng(0)
+    weight = rng.integers(0, 4, n).astype(float)
+    factor = rng.uniform(0.2, 2.0, p)
+    some_free = np.where(np.arange(p) % 7 == 1, 0.0, np.where(np.arange(p) % 7 == 2, math.inf, factor))
+    tight = {"lower": -rng.uniform(0, 0.3, p), "upper": np.where(np.arange(p) % 3 == 0, 0.0, 0.2)}
+    return {
+        "plain": {},
+        "no_intercept": {"fit_intercept": False},
+        "weights": {"sample_weight": weight, "offset": rng.standard_normal(n)},
+        "factors": {"penalty_factor": some_free, "sample_weight": weight},
+        "standardize": {"standardize": True, "sample_weight": weight},
+        "standardize_no_intercept": {"standardize": True, "fit_intercept": False, "penalty_factor": factor},
+        "positive": {"lower": 0.0, "penalty_factor": some_free},
+        "box": tight,
+        "unpenalised_box": {**tight, "penalty_factor": some_free},
+        "enet": {"l1_ratio": 0.5, "penalty_factor": some_free, "offset": rng.standard_normal(n)},
+        "enet_box": {"l1_ratio": 0.3, "standardize": True, **tight},
+        "ridge": {"l1_ratio": 0.0, "sample_weight": weight, "penalty_factor": some_free},
+        "nonnegative_least_squares": {"lower": 0.0, "penalty_factor": 0.0},
+        "least_squares": {"penalty_factor": 0.0},
+    }
+
+
+PROBLEMS = problems()
+
+
+def perturbed(coef, options, size, rng):
+    """A feasible point near coef: some coefficients moved, excluded ones left at zero."""
+    p = len(coef)
+    allowed = ~np.isinf(np.broadcast_to(options.get("penalty_factor", 1.0), p)) & (rng.random(p) < 0.5)
+    moved = coef + np.where(allowed, size * rng.standard_normal(p), 0.0)
+    return np.clip(moved, options.get("lower", -math.inf), options.get("upper", math.inf))
+
+
+# Closed forms
+
+
+def orthonormal_problem(n=16, p=8):
+    """Centred X with X'X / n = I."""
+    rng = np.random.default_rng(3)
+    basis = np.linalg.qr(np.column_stack([np.ones(n), rng.standard_normal((n, p))]))[0][:, 1:]
+    X = math.sqrt(n) * basis
+    return X, 5 + X @ rng.standard_normal(p) + rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.6, 0.0])
+def test_orthonormal_design_is_solved_by_soft_thresholding(l1_ratio):
+    X, y = orthonormal_problem()
+    correlation, alpha = X.T @ y / len(y), 0.4
+    solution = soft_threshold(correlation, alpha * l1_ratio) / (1 + alpha * (1 - l1_ratio))
+    exact = verify(X, y, solution, y.mean(), alpha=alpha, l1_ratio=l1_ratio)
+    assert exact.relative_gap < 1e-13
+    assert exact.kkt_violation < 1e-12
+    assert exact.primal == pytest.approx(objective(X, y, solution, y.mean(), alpha, l1_ratio=l1_ratio), rel=1e-14)
+    assert exact.null_objective == pytest.approx(np.var(y) / 2, rel=1e-14)
+
+
+def test_kkt_violation_has_the_units_of_the_penalty():
+    X, y = orthonormal_problem()
+    correlation, alpha = X.T @ y / len(y), 0.4
+    solution = soft_threshold(correlation, alpha)
+    j = int(np.argmax(np.abs(solution)))
+    solution[j] += 0.1  # moves x_j.r by -0.1 and no other
+    assert verify(X, y, solution, y.mean(), alpha=alpha).kkt_violation == pytest.approx(0.1 / alpha)
+    factor = np.where(np.arange(8) == j, 0.0, 1.0)
+    solution[j] = correlation[j] + 0.1
+    result = verify(X, y, solution, y.mean(), alpha=alpha, penalty_factor=factor)
+    assert result.kkt_violation == pytest.approx(0.1)
+    assert result.gap == pytest.approx(0.1**2 / 2)
+
+
+def test_kkt_violation_knows_the_bounds():
+    X, y = orthonormal_problem()
+    correlation = X.T @ y / len(y)
+    solution = np.clip(soft_threshold(correlation, 0.1), -0.2, 0.2)
+    assert verify(X, y, solution, y.mean(), alpha=0.1, lower=-0.2, upper=0.2).kkt_violation < 1e-12
+    assert verify(X, y, solution, y.mean(), alpha=0.1).kkt_violation > 1
+    # at zero: a bound there silences one sign of the gradient only
+    j = int(np.argmax(correlation))
+    solution[j] = 0.0
+    assert verify(X, y, solution, y.mean(), alpha=0.1, lower=-0.2, upper=0.2).kkt_violation > 1
+    upper = np.where(np.arange(8) == j, 0.0, 0.2)
+    assert verify(X, y, solution, y.mean(), alpha=0.1, lower=-0.2, upper=upper).kkt_violation < 1e-12
+
+
+def test_a_wrong_intercept_costs_half_its_square():
+    X, y = random_data(1)
+    coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-14)
+    best = verify(X, y, coef, intercept, alpha=0.1)
+    off = verify(X, y, coef, intercept + 0.3, alpha=0.1)
+    assert off.gap - best.gap == pytest.approx(0.3**2 / 2, rel=1e-9)
+    assert off.dual == pytest.approx(best.dual, rel=1e-14)
+
+
+def test_zero_problem():
+    result = verify(np.ones((3, 2)), np.full(3, 0.1), np.zeros(2), 0.1, alpha=1.0)
+    assert (result.primal, result.gap, result.relative_gap, result.null_objective) == (0, 0, 0, 0)
+
+
+def test_figures_are_plain_floats():
+    X, y = random_data(1)
+    result = verify(X, y, np.ones(20), np.float32(0.5), alpha=0.1, penalty_factor=np.arange(20.0) % 2, l1_ratio=0.5)
+    assert {type(value) for value in vars(result).values()} == {float}
+
+
+def test_no_columns():
+    result = verify(np.zeros((3, 0)), np.arange(3.0), [], 1.0, alpha=1.0)
+    assert result.gap < 1e-15
+    assert result.primal == pytest.approx(1 / 3)
+
+
+# Independent oracles
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("tol", [1e-1, 1e-3])
+def test_gap_is_scikit_learns(l1_ratio, tol):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    X, y = random_data(2, n=40, p=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = linear_model.ElasticNet(alpha=0.05, l1_ratio=l1_ratio, tol=tol).fit(X, y)
+    result = verify(X, y, model.coef_, model.intercept_, alpha=0.05, l1_ratio=l1_ratio)
+    if l1_ratio == 1:
+        assert result.gap == pytest.approx(model.dual_gap_, rel=1e-8)
+    else:  # their dual point of the augmented design is not the best one
+        assert result.gap <= model.dual_gap_ * (1 + 1e-8)
+
+
+def conic_solution(X, y, alpha, options):
+    """Coefficients, intercept and optimal value by the interior point solver Clarabel, from the problem's definition.
+
+    Variables (b0, b, t, e): minimise q.e^2 / 2 + l2.b^2 / 2 + l1.t  with  e = z - b0 - X b,  |b| <= t, and the bounds.
+    """
+    clarabel = pytest.importorskip("clarabel")
+    X = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+    n, p = X.shape
+    w = np.broadcast_to(options.get("sample_weight", 1.0), n)
+    q = w / w.sum()
+    scale = np.sqrt(q @ (X - q @ X) ** 2) if options.get("standardize") else np.ones(p)
+    factor = np.broadcast_to(options.get("penalty_factor", 1.0), p)
+    strength, ratio = alpha * np.where(np.isinf(factor), 0, factor), options.get("l1_ratio", 1.0)
+    lower = np.where(np.isinf(factor), 0.0, options.get("lower", -math.inf))
+    upper = np.where(np.isinf(factor), 0.0, options.get("upper", math.inf))
+    quadratic = sparse.diags(np.r_[0, strength * (1 - ratio) * scale**2, np.zeros(p), q]).tocsc()
+    linear = np.r_[0, np.zeros(p), strength * ratio * scale, np.zeros(n)]
+    one, eye, none, dense = sparse.csr_array(np.ones((n, 1))), sparse.csr_array(np.eye(p)), sparse.csr_array, np.zeros
+    rows = [
+        sparse.hstack([one, sparse.csr_array(X), none((n, p)), sparse.csr_array(np.eye(n))]),
+        sparse.hstack([sparse.csr_array([[float(not options.get("fit_intercept", True))]]), none((1, 2 * p + n))]),
+        sparse.hstack([none((p, 1)), eye, -eye, none((p, n))]),
+        sparse.hstack([none((p, 1)), -eye, -eye, none((p, n))]),
+        sparse.hstack([none((p, 1)), eye, none((p, p + n))]).tocsr()[np.isfinite(upper)],
+        sparse.hstack([none((p, 1)), -eye, none((p, p + n))]).tocsr()[np.isfinite(lower)],
+    ]
+    right = [y - options.get("offset", 0.0), [0.0], dense(2 * p), upper[np.isfinite(upper)], -lower[np.isfinite(lower)]]
+    right = np.concatenate(right)
+    settings = clarabel.DefaultSettings()
+    settings.verbose, settings.max_threads = False, 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    cones = [clarabel.ZeroConeT(n + 1), clarabel.NonnegativeConeT(len(right) - n - 1)]
+    solved = clarabel.DefaultSolver(quadratic, linear, sparse.vstack(rows).tocsc(), right, cones, settings).solve()
+    x = np.array(solved.x)
+    intercept = x[0] if options.get("fit_intercept", True) else 0.0
+    return np.clip(x[1 : p + 1], lower, upper), intercept, solved.obj_val
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("kind", ["dense", "float32", "sparse"])
+def test_gap_bounds_the_suboptimality_found_by_a_conic_solver(name, kind):
+    options = PROBLEMS[name]
+    X, y = random_data(4, density=0.3 if kind == "sparse" else 1.0)
+    X = {"dense": X, "float32": X.astype(np.float32), "sparse": sparse.csc_array(X)}[kind]
+    best, best_intercept, value = conic_solution(X, y, 0.1, options)
+    reached = objective(X, y, best, best_intercept, 0.1, **options)
+    assert verify(X, y, best, best_intercept, alpha=0.1, **options).relative_gap < 1e-6
+    assert reached == pytest.approx(value, rel=1e-7)
+    rng = np.random.default_rng(5)
+    for size in (1e-9, 1e-6, 1e-3, 1e-1, 1.0):
+        coef = perturbed(best, options, size, rng)
+        intercept = best_intercept + options.get("fit_intercept", True) * size * rng.standard_normal()
+        result = verify(X, y, coef, intercept, alpha=0.1, **options)
+        assert result.primal == pytest.approx(objective(X, y, coef, intercept, 0.1, **options), rel=1e-12)
+        assert result.gap >= result.primal - reached - 1e-14 * result.primal
+        assert result.gap == pytest.approx(result.primal - result.dual, rel=1e-9, abs=1e-13 * result.null_objective)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_gap_of_a_solution_is_rounding_only(name):
+    X, y = random_data(6)
+    options = PROBLEMS[name]
+    coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-15, max_iter=3000, **options)
+    result = verify(X, y, coef, intercept, alpha=0.1, **options)
+    assert 0 < result.relative_gap < 5e-13
+    assert result.kkt_violation < 1e-6
+
+
+def test_unpenalised_columns_with_one_bound_keep_a_sharp_dual_point():
+    """Nonnegative least squares: c_j <= 0 where b_j = 0, c_j = 0 elsewhere, which rounding gets wrong half the time."""
+    X, y = random_data(23, n=100, p=60)
+    coef, intercept, _ = coordinate_descent(X, y, 0.0, lower=0.0, tol=1e-14, max_iter=3000)
+    assert verify(X, y, coef, intercept, alpha=0.0, lower=0.0).relative_gap < 1e-13
+    coef[coef > 0] += 1e-7
+    assert verify(X, y, coef, intercept, alpha=0.0, lower=0.0).relative_gap < 1e-11
+    assert verify(X, y, -coef, intercept, alpha=0.0, upper=0.0).gap > 1  # the mirror image
+    assert verify(-X, y, -coef, intercept, alpha=0.0, upper=0.0).relative_gap < 1e-11
+
+
+@pytest.mark.parametrize("lower", [-math.inf, -0.05])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_dual_point_is_the_best_multiple_of_the_residual(lower, l1_ratio):
+    X, y = random_data(24)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    l1, l2 = 0.3 * l1_ratio, 0.3 * (1 - l1_ratio)
+    for size in (0.0, 0.03, 0.3, 1.0):
+        coef = np.clip(size * np.linalg.lstsq(X, y)[0], lower, 0.5)
+        r = y - X @ coef
+        scales = np.linspace(0, 2, 4001)
+        c = (X.T @ r / len(y))[:, None] * scales
+        excess = soft_threshold(c, l1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            best = np.clip(np.where(excess == 0, 0.0, excess / l2), lower, 0.5)
+            conjugate = np.where(best == 0, 0.0, c * best - l1 * np.abs(best) - l2 / 2 * best**2).sum(axis=0)
+        value = scales * (r @ y) / len(y) - scales**2 * (r @ r) / len(y) / 2 - np.nan_to_num(conjugate, nan=math.inf)
+        result = verify(X, y, coef, alpha=0.3, l1_ratio=l1_ratio, lower=lower, upper=0.5)
+        assert value.max() - 1e-12 <= result.dual <= value.max() + 1e-3
+        assert abs(scales[np.argmax(value)] - result.dual_scale) < 2e-3
+
+
+# Forms of X
+
+
+def forms(X):
+    """The same numbers in every form that is promised, by name."""
+    n, p = X.shape
+    padded = np.zeros((2 * n, 3 * p))
+    padded[::2, ::3] = X
+    readonly = X.copy()
+    readonly.flags.writeable = False
+    csr, csc = sparse.csr_array(X), sparse.csc_array(X)
+    wide = sparse.csr_array((csr.data, csr.indices.astype(np.int64), csr.indptr.astype(np.int64)), shape=X.shape)
+    made = {
+        "c": np.ascontiguousarray(X),
+        "fortran": np.asfortranarray(X),
+        "strided": padded[::2, ::3],
+        "reversed": np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
+        "readonly": readonly,
+        "list": X.tolist(),
+        "int": X.astype(np.int16),
+        "float32": X.astype(np.float32),
+        "csr": csr,
+        "csc": csc,
+        "csr_matrix": sparse.csr_matrix(X),
+        "csc_matrix": sparse.csc_matrix(X),
+        "csr_int": csr.astype(np.int32),
+        "csc_float32": csc.astype(np.float32),
+        "int64_indices": wide,
+        "coo": sparse.coo_array(X),
+        "lil_matrix": sparse.lil_matrix(X),
+    }
+    return made | {"messy_csr": messy(csr), "messy_csc": messy(csc)}
+
+
+def messy(X):
+    """The same matrix unsorted, with every value split into two duplicates."""
+    indptr = 2 * X.indptr
+    parts = list(pairwise(X.indptr))
+    order = np.concatenate([np.tile(np.arange(a, b), 2)[::-1] for a, b in parts])
+    first = np.concatenate([np.arange(2 * (b - a)) < b - a for a, b in parts])
+    data = np.where(first, 3.0, -2.0) * X.data[order]
+    return type(X)((data, X.indices[order], indptr), shape=X.shape)
+
+
+def whole_numbers():
+    rng = np.random.default_rng(7)
+    X = np.rint(3 * rng.standard_normal((25, 12))) * (rng.random((25, 12)) < 0.6)
+    X[:, 3] = 50 + np.arange(25)  # no zeros: centred in sparse form too
+    X[:, 4] = 2  # constant
+    return X, X[:, 0] - X[:, 1] + rng.standard_normal(25)
+
+
+@pytest.mark.parametrize("form", forms(whole_numbers()[0]))
+@pytest.mark.parametrize("block", [1, 30, 10**6])
+def test_every_form_of_x_gives_the_same_certificate(form, block, monkeypatch):
+    monkeypatch.setattr(certificate_module, "_BLOCK", block)
+    monkeypatch.setattr(certificate_module, "_STORED", block)
+    X, y = whole_numbers()
+    other = forms(X)[form]
+    coef = np.random.default_rng(8).standard_normal(12) * (np.arange(12) % 2 == 1)
+    coef[4] = 0.0
+    weight = np.arange(25.0) % 5
+    for options in ({}, {"fit_intercept": False}, {"standardize": True, "penalty_factor": np.arange(12.0) % 3}):
+        expected = verify(X, y, coef, 0.0, alpha=0.5, sample_weight=weight, **options)
+        result = verify(other, y, coef, 0.0, alpha=0.5, sample_weight=weight, **options)
+        for field in ("primal", "dual", "gap", "null_objective", "kkt_violation", "dual_scale"):
+            assert getattr(result, field) == pytest.approx(getattr(expected, field), rel=1e-10), field
+        expected = support_proof(X, y, coef, 0.0, alpha=5.0, sample_weight=weight, **options)
+        assert np.array_equal(support_proof(other, y, coef, 0.0, alpha=5.0, sample_weight=weight, **options), expected)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "messy_csr", "messy_csc", "c"])
+def test_x_is_not_changed(form):
+    X, y = whole_numbers()
+    X = forms(X)[form]
+    parts = (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X,)
+    before = [part.copy() for part in parts]
+    verify(X, y, np.ones(12), alpha=0.1, standardize=True, penalty_factor=np.r_[np.ones(4), np.inf, np.zeros(7)])
+    after = (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X,)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csc_array])
+def test_blocks_stay_small(make):
+    import tracemalloc
+
+    X = make(np.ones((500, 4000)))  # 16 MB
+    verify(X[:5], np.arange(5.0), np.zeros(4000), alpha=1.0)
+    tracemalloc.start()
+    verify(X, np.arange(500.0), np.ones(4000), alpha=1.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (4e6 if make is np.asarray else 64e6)
+
+
+# Weights
+
+
+def test_weight_two_is_the_row_twice():
+    X, y = random_data(9)
+    weight = np.random.default_rng(1).integers(0, 3, len(y))
+    coef = np.random.default_rng(2).standard_normal(X.shape[1])
+    again = np.repeat(np.arange(len(y)), weight)
+    for options in ({}, {"standardize": True, "l1_ratio": 0.5}, {"fit_intercept": False}):
+        weighted = verify(X, y, coef, 0.0, alpha=0.1, sample_weight=weight * 3.5, **options)
+        repeated = verify(X[again], y[again], coef, 0.0, alpha=0.1, **options)
+        for field in ("primal", "dual", "gap", "null_objective", "kkt_violation"):
+            assert getattr(weighted, field) == pytest.approx(getattr(repeated, field), rel=1e-11), field
+        huge = verify(X, y, coef, 0.0, alpha=0.1, sample_weight=weight * 0.8e308, **options)
+        assert huge.gap == pytest.approx(weighted.gap, rel=1e-13)
+
+
+# Hard numbers
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_columns_of_mean_1e8_deviations_keep_their_digits(make, standardize):
+    rng = np.random.default_rng(10)
+    small = np.rint(1000 * rng.standard_normal((40, 15))) / 1024  # exact beside 1e8
+    y = small[:, :3].sum(axis=1) + np.rint(1000 * rng.standard_normal(40)) / 1024
+    coef, _, _ = coordinate_descent(small, y, 0.1, tol=1e-15, max_iter=3000, standardize=standardize)
+    X, shifted_y = small + 1e8, y + 1e8
+    intercept = float(shifted_y.mean() - math.fsum(X.mean(axis=0) * coef))
+    result = verify(make(X), shifted_y, coef, intercept, alpha=0.1, standardize=standardize)
+    assert result.relative_gap < 1e-12
+    offset = rng.random(40)  # y - offset is rounded by 1e-8
+    coef, best, _ = coordinate_descent(small, y - offset, 0.1, tol=1e-15, max_iter=3000)
+    result = verify(make(small), y + 1e8, coef, best + 1e8, alpha=0.1, offset=offset)
+    assert result.relative_gap < 1e-12
+    weight = np.r_[0.0, np.ones(39)]
+    coef, _, _ = coordinate_descent(small, y, 0.1, tol=1e-15, max_iter=3000, sample_weight=weight)
+    intercept = float(shifted_y[1:].mean() - math.fsum(X[1:].mean(axis=0) * coef))
+    X[0] = 0.0  # implicit zeros in a row that does not count
+    assert verify(make(X), shifted_y, coef, intercept, alpha=0.1, sample_weight=weight).relative_gap < 1e-12
+
+
+def test_a_wild_row_of_no_weight_costs_no_digits():
+    """The first row is a poor centre: 1e8 deviations away, and of weight 1e-20."""
+    X, y = random_data(25)
+    X[0] += 1e8
+    weight = np.r_[1e-20, np.ones(29)]
+    coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-14, max_iter=3000, sample_weight=weight)
+    assert verify(X, y, coef, intercept, alpha=0.1, sample_weight=weight).relative_gap < 1e-12
+
+
+def test_constant_columns_are_excluded_when_standardizing():
+    X, y = random_data(11)
+    X[:, 3] = 0.1
+    X[1:, 4] = 1 / 3
+    weight = np.r_[0.0, np.ones(len(y) - 1)]
+    coef = np.zeros(X.shape[1])
+    for make in (np.asarray, sparse.csr_array, sparse.csc_array):
+        assert verify(make(X), y, coef, 1.0, alpha=0.1, standardize=True, sample_weight=weight).primal < math.inf
+        for j in (3, 4):
+            used = np.where(np.arange(len(coef)) == j, 1e-3, 0.0)
+            result = verify(make(X), y, used, 1.0, alpha=0.1, standardize=True, sample_weight=weight)
+            assert result.primal == result.gap == result.relative_gap == result.kkt_violation == math.inf
+
+
+def test_out_of_bounds_is_infinite_but_the_dual_remains():
+    X, y = random_data(12)
+    coef = np.full(X.shape[1], 0.1)
+    result = verify(X, y, coef, 0.0, alpha=0.1, upper=0.05)
+    assert result.primal == result.gap == math.inf
+    assert math.isfinite(result.dual)
+    assert verify(X, y, coef, 0.0, alpha=0.1, penalty_factor=math.inf).gap == math.inf
+    assert set(support_proof(X, y, coef, 0.0, alpha=0.1, upper=0.05)) == {1}
+
+
+@pytest.mark.parametrize("columns", [0, 3])
+def test_dependent_unpenalised_columns(columns, monkeypatch):
+    """Twice the same column, one collinear with the intercept, by QR and by LSMR."""
+    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", columns)
+    X, y = random_data(13)
+    X[:, 1], X[:, 2] = X[:, 0], 7.0
+    factor = np.r_[np.zeros(3), np.ones(17)]
+    coef, intercept, _ = coordinate_descent(X, y, 0.1, penalty_factor=factor, tol=1e-15, max_iter=3000)
+    result = verify(X, y, coef, intercept, alpha=0.1, penalty_factor=factor)
+    assert result.relative_gap < 5e-13
+    coef[0] += 0.01  # the dual point does not see it: the whole gap is the distance
+    moved = verify(X, y, coef, intercept, alpha=0.1, penalty_factor=factor)
+    assert moved.gap - result.gap == pytest.approx(0.5 * np.mean((0.01 * X[:, 0]) ** 2), rel=1e-6)
+    assert moved.dual == pytest.approx(result.dual, rel=1e-12)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_many_unpenalised_columns_go_through_lsmr(make, fit_intercept, monkeypatch):
+    X, y = random_data(14, density=0.5)
+    options = {"alpha": 0.1, "fit_intercept": fit_intercept, "penalty_factor": np.arange(20) % 2}
+    coef = np.random.default_rng(3).standard_normal(20)
+    by_qr = verify(make(X), y, coef, **options)
+    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", 2)
+    by_lsmr = verify(make(X), y, coef, **options)
+    assert by_lsmr.gap == pytest.approx(by_qr.gap, rel=1e-10)
+    assert by_lsmr.dual == pytest.approx(by_qr.dual, rel=1e-10)
+
+
+def test_unpenalised_columns_that_explain_nearly_everything():
+    """The rest of the residual is 1e-8 of it, and yet the dual value has its digits."""
+    X, y = random_data(26)
+    factor = np.r_[0.0, np.ones(19)]
+    coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-14, max_iter=3000, penalty_factor=factor)
+    best = verify(X, y, coef, intercept, alpha=0.1, penalty_factor=factor).dual
+    coef[0] -= 1e8
+    assert verify(X, y, coef, intercept, alpha=0.1, penalty_factor=factor).dual == pytest.approx(best, rel=1e-5)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_unpenalised_columns_that_span_everything_leave_no_dual_point(fit_intercept):
+    X, y = random_data(27, n=10, p=20)
+    coef = np.linalg.lstsq(X, y)[0]
+    for size in (0.0, 1e-3, 1.0):
+        result = verify(X, y, coef * (1 + size), alpha=0.1, penalty_factor=0.0, fit_intercept=fit_intercept)
+        assert result.dual <= result.primal
+        assert result.gap == pytest.approx(result.primal, rel=1e-6, abs=1e-20)
+
+
+# Fifty digits
+
+
+def test_rounding_is_never_in_favour_of_the_solution():
+    """One column, rational arithmetic: even at the optimum rounded to float64 the gap is at least the true one."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x, y = rng.standard_normal(6), rng.standard_normal(6)
+        exact_x, exact_y = ([Fraction(v) for v in vector] for vector in (x, y))
+        alpha = abs(float(x @ y)) / 6 * rng.random()
+        square, product = sum(v * v for v in exact_x), sum(a * b for a, b in zip(exact_x, exact_y, strict=True))
+        best = (abs(product) - 6 * Fraction(alpha)) / square * (1 if product > 0 else -1)
+
+        def value(b, x=exact_x, y=exact_y, alpha=Fraction(alpha)):
+            return sum((v - u * b) ** 2 for u, v in zip(x, y, strict=True)) / 12 + alpha * abs(b)
+
+        for coef in (float(best), float(best) * (1 + 1e-12), float(best) * (1 - 1e-8)):
+            result = verify(x[:, None], y, [coef], alpha=alpha, fit_intercept=False)
+            assert Fraction(result.gap) >= value(Fraction(coef)) - value(best)
+            assert Fraction(result.dual) <= value(best)
+
+
+def exact_optimum(X, y, alpha, options, coef):
+    """The optimal value in 50 digits, from the signs and bounds in force at an almost exact solution `coef`.
+
+    Solves the linear system of the face and asserts its KKT conditions, so a wrong face cannot pass.
+    """
+    mp = pytest.importorskip("mpmath").mp
+    A, r, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
+    p = len(coef)
+    fixed = [mp.mpf(coef[j]) if coef[j] in (0, lower[j], upper[j]) else None for j in range(p)]
+    inside = [j for j in range(p) if fixed[j] is None]
+    sign = [mp.sign(coef[j]) for j in range(p)]
+    rest = [r[i] - mp.fsum(A[j][i] * fixed[j] for j in range(p) if fixed[j]) for i in range(len(r))]
+    b = list(fixed)
+    if inside:
+        gram = mp.matrix(len(inside), len(inside))
+        right = mp.matrix(len(inside), 1)
+        for k, j in enumerate(inside):
+            right[k] = mp.fdot(A[j], rest) - l1[j] * sign[j]
+            for other, i in enumerate(inside):
+                gram[k, other] = mp.fdot(A[j], A[i]) + (l2[j] if i == j else 0)
+        for j, value in zip(inside, mp.lu_solve(gram, right), strict=True):
+            b[j] = value
+    residual = [r[i] - mp.fsum(A[j][i] * b[j] for j in range(p) if b[j]) for i in range(len(r))]
+    for j in range(p):
+        pull = mp.fdot(A[j], residual) - l2[j] * b[j]
+        assert b[j] == fixed[j] or (l1[j] * (mp.sign(b[j]) - sign[j]) == 0 and lower[j] <= b[j] <= upper[j])
+        assert pull >= (l1[j] if b[j] > 0 else -l1[j]) - mp.mpf(10) ** -30 or b[j] <= lower[j]
+        assert pull <= (-l1[j] if b[j] < 0 else l1[j]) + mp.mpf(10) ** -30 or b[j] >= upper[j]
+    return mp.fdot(residual, residual) / 2 + mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(p))
+
+
+def exact_problem(X, y, alpha, options):
+    """Columns of A (a list of lists), response, l1, l2 and bounds in 50 digits; the intercept is eliminated."""
+    mp = pytest.importorskip("mpmath").mp
+    n, p = X.shape
+    weight = [mp.mpf(float(w)) for w in np.broadcast_to(options.get("sample_weight", 1.0), n)]
+    q = [w / mp.fsum(weight) for w in weight]
+    columns = [[mp.mpf(float(v)) for v in X[:, j]] for j in range(p)]
+    offset = np.broadcast_to(options.get("offset", 0.0), n)
+    z = [mp.mpf(float(a)) - mp.mpf(float(b)) for a, b in zip(y, offset, strict=True)]
+    factor = [mp.mpf(float(v)) for v in np.broadcast_to(options.get("penalty_factor", 1.0), p)]
+    ratio, strength = mp.mpf(options.get("l1_ratio", 1.0)), mp.mpf(alpha)
+    centred = [[v - mp.fdot(q, column) for v in column] for column in [*columns, z]]
+    scale = [mp.sqrt(mp.fdot(q, [v * v for v in c])) if options.get("standardize") else 1 for c in centred[:-1]]
+    used = centred if options.get("fit_intercept", True) else [*columns, z]
+    *A, r = [[mp.sqrt(w) * v for w, v in zip(q, column, strict=True)] for column in used]
+    return (
+        A,
+        r,
+        [strength * v * ratio * s for v, s in zip(factor, scale, strict=True)],
+        [strength * v * (1 - ratio) * s**2 for v, s in zip(factor, scale, strict=True)],
+        np.broadcast_to(options.get("lower", -math.inf), p),
+        np.broadcast_to(options.get("upper", math.inf), p),
+    )
+
+
+def exact_objective(raw, ones, coef, intercept):
+    """P(intercept, coef) in 50 digits, from `exact_problem` without its intercept and root-weighted ones."""
+    mp = pytest.importorskip("mpmath").mp
+    A, r, l1, l2, _, _ = raw
+    b = [mp.mpf(float(v)) for v in coef]
+    residual = [r[i] - ones[i] * mp.mpf(float(intercept)) for i in range(len(r))]
+    residual = [residual[i] - mp.fsum(A[j][i] * b[j] for j in range(len(b)) if b[j]) for i in range(len(r))]
+    penalty = mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(len(b)) if b[j])
+    return mp.fdot(residual, residual) / 2 + penalty
+
+
+EXACT = {
+    "plain": {},
+    "no_intercept": {"fit_intercept": False},
+    "weights_enet": {"l1_ratio": 0.5, "sample_weight": np.random.default_rng(0).random(40)},
+    "standardize": {"standardize": True, "offset": np.random.default_rng(1).standard_normal(40)},
+    "free_and_bounds": {"penalty_factor": np.r_[0.0, 0.0, np.ones(58)], "lower": -0.25, "upper": 0.5},
+    "half_free": {"penalty_factor": np.r_[np.zeros(4), np.ones(56)], "lower": np.r_[0.0, 0.0, np.full(58, -np.inf)]},
+    "mean_1e8": {},
+    "free_and_nearly_equal": {"penalty_factor": np.r_[0.0, 0.0, np.ones(58)]},
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_gap_is_not_below_the_true_gap_in_fifty_digits(name):
+    mpmath = pytest.importorskip("mpmath")
+    options, alpha = EXACT[name], 0.15
+    X, y = random_data(15, n=40, p=60)
+    if name == "mean_1e8":
+        X = np.rint(1024 * X) / 1024 + 1e8
+    start, _, _ = coordinate_descent(X, y, alpha, tol=0, max_iter=600, **options)
+    if name == "free_and_nearly_equal":
+        X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
+        start[:2] = start[0] - 1e5 * start[1], 1e5 * start[1]
+    with mpmath.mp.workdps(50):
+        best = exact_optimum(X, y, alpha, options, start)
+        raw = exact_problem(X, y, alpha, {**options, "fit_intercept": False})
+        weights = {"sample_weight": options.get("sample_weight", 1.0), "fit_intercept": False}
+        (ones,), *_ = exact_problem(np.ones((len(y), 1)), y, alpha, weights)
+        rng = np.random.default_rng(16)
+        for size in (0.0, 1e-12, 1e-8, 1e-4):
+            for only_intercept in (False, True):
+                coef = start if only_intercept else perturbed(start, options, size, rng)
+                residual = y - options.get("offset", 0.0) - (X - X.mean(axis=0)) @ coef
+                weight = options.get("sample_weight", np.ones(40))
+                intercept = np.average(residual, weights=weight) - math.fsum(X.mean(axis=0) * coef)
+                intercept = (intercept + only_intercept * size) * options.get("fit_intercept", True)
+                result = verify(X, y, coef, intercept, alpha=alpha, **options)
+                true_gap = exact_objective(raw, ones, coef, intercept) - best
+                assert 0 <= true_gap <= mpmath.mpf(result.gap)
+                assert result.dual <= best + 1e-14 * abs(best)
+                if only_intercept:  # the dual point is optimal: the gap is sharp
+                    assert result.gap <= float(true_gap) * (1 + 1e-3) + 2e-13 * result.null_objective
+
+
+# Support proof
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_support_proof_never_calls_a_nonzero_zero(name, make):
+    options = PROBLEMS[name]
+    X, y = random_data(17, p=20, density=0.7)
+    rng, proven, decided = np.random.default_rng(18), 0, 0
+    for alpha in (0.3, 0.1, 0.03):
+        exact, intercept, _ = coordinate_descent(X, y, alpha, tol=1e-15, max_iter=2000, **options)
+        scale = options.get("l1_ratio", 1.0) * alpha
+        for size in (0.0, 1e-7, 1e-4, 1e-2, 1e-1):
+            coef = perturbed(exact, options, size, rng) * (rng.random(20) < 0.8 if size else 1)
+            proof = support_proof(make(X), y, coef, intercept, alpha=alpha, **options)
+            assert np.all((proof == 1) == (coef != 0))
+            assert not np.any((proof == 0) & (np.abs(exact) > 1e-7)), (alpha, size)
+            proven += np.sum(proof == 0)
+            decided += np.sum(proof[exact == 0] == 0) if size == 0 else 0
+    penalised = np.any(np.broadcast_to(options.get("penalty_factor", 1.0), 20) > 0) and scale > 0
+    assert proven > 0 or not penalised
+    assert decided > 0 or not penalised
+
+
+def test_support_proof_decides_everything_at_a_nondegenerate_optimum():
+    X, y = random_data(19, n=40, p=60)
+    coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-15, max_iter=3000)
+    proof = support_proof(X, y, coef, intercept, alpha=0.1)
+    assert proof.dtype == np.int8
+    assert np.array_equal(proof, (coef != 0).astype(int))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("density", [1.0, 0.4])
+def test_support_proof_is_the_gap_safe_sphere(density, fit_intercept):
+    """Where it stops deciding is where |c_j| + |x_j| sqrt(2 gap) = alpha."""
+    X, y = random_data(20, p=60, density=density)
+    options = {"alpha": 0.2, "fit_intercept": fit_intercept}
+    best, intercept, _ = coordinate_descent(X, y, 0.2, fit_intercept=fit_intercept, tol=1e-12)
+    shift, partly = X.mean(axis=0) * fit_intercept, 0
+    for stretch in np.geomspace(1e-6, 1e-1, 40):
+        coef = best * (1 + stretch)
+        offset = np.mean(y - X @ coef) * fit_intercept
+        result, r = verify(X, y, coef, offset, **options), y - offset - X @ coef
+        c = result.dual_scale * (X - shift).T @ r / len(y)
+        reach = np.abs(c) + np.sqrt(np.mean((X - shift) ** 2, axis=0) * 2 * result.gap)
+        zero = coef == 0
+        partly += 0 < np.sum(reach[zero] < 0.2) < zero.sum()
+        for form in (X, sparse.csr_array(X)):
+            proof = support_proof(form, y, coef, offset, **options)
+            assert np.array_equal(proof[zero] == 0, reach[zero] < 0.2)
+    assert partly > 5
+
+
+def test_support_proof_without_intercept_uses_the_raw_norm():
+    X, y = random_data(28)
+    X += 10
+    coef, _, _ = coordinate_descent(X, y, 0.1, fit_intercept=False, standardize=True, tol=1e-12, max_iter=3000)
+    for stretch in np.geomspace(1e-6, 1e-1, 20):
+        near = coef * (1 + stretch)
+        result, r = verify(X, y, near, alpha=0.1, fit_intercept=False, standardize=True), y - X @ near
+        reach = np.abs(result.dual_scale * X.T @ r / 30) + np.sqrt(np.mean(X**2, axis=0) * 2 * result.gap)
+        proof = support_proof(X, y, near, alpha=0.1, fit_intercept=False, standardize=True)
+        assert np.all((reach < 0.1 * X.std(axis=0))[proof == 0])
+
+
+# Arguments
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": np.ones(29)}, "y has shape"),
+        ({"coef": np.zeros(19)}, "coef has shape"),
+        ({"coef": np.full(20, np.nan)}, "coef contains NaN"),
+        ({"coef": np.full(20, np.inf)}, "coef contains infinity"),
+        ({"y": np.full(30, np.nan)}, "y contains NaN"),
+        ({"X": np.full((30, 20), np.nan)}, "X contains NaN"),
+        ({"X": sparse.csr_array(np.full((30, 20), np.inf))}, "X contains NaN"),
+        ({"X": np.zeros(30)}, "two dimensions"),
+        ({"X": np.zeros((30, 20), dtype=complex)}, "real numbers"),
+        ({"X": np.zeros((0, 20)), "y": []}, "no rows"),
+        ({"alpha": -1.0}, "alpha"),
+        ({"alpha": math.nan}, "alpha"),
+        ({"l1_ratio": 1.5}, "l1_ratio"),
+        ({"sample_weight": np.r_[-1.0, np.ones(29)]}, "sample_weight has negative"),
+        ({"sample_weight": np.zeros(30)}, "zero for every sample"),
+        ({"sample_weight": np.ones(3)}, "sample_weight has shape"),
+        ({"offset": np.ones((30, 1))}, "offset has shape"),
+        ({"penalty_factor": -1.0}, "penalty_factor has negative"),
+        ({"penalty_factor": np.full(20, np.nan)}, "penalty_factor contains NaN"),
+        ({"lower": 0.1}, "lower <= 0 <= upper"),
+        ({"upper": np.full(20, -0.1)}, "lower <= 0 <= upper"),
+        ({"intercept": [1.0, 2.0]}, "intercept must be one finite number"),
+        ({"intercept": 1.0, "fit_intercept": False}, "intercept must be 0"),
+    ],
+)
+@pytest.mark.parametrize("call", [verify, support_proof])
+def test_bad_arguments_are_named(call, change, words):
+    X, y = random_data(21)
+    arguments = {"X": X, "y": y, "coef": np.zeros(20), "alpha": 0.1, **change}
+    with pytest.raises(ValueError, match=words):
+        call(**arguments)

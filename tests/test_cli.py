@@ -1,0 +1,337 @@
+"""The command: what it prints, where, and with which exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from fastlasso import LassoPath, cli, fit_path
+from fastlasso.cli import main
+from fastlasso.datasets import load_diabetes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The diabetes data in the formats the command reads."""
+    place, data = tmp_path_factory.mktemp("data"), load_diabetes(quadratic=False)
+    table = np.column_stack([data.X, data.y])
+    names = ",".join([*data.feature_names, "y"])
+    np.savetxt(place / "d.csv", table, delimiter=",", header=names, comments="", fmt="%g")
+    np.save(place / "d.npy", table)
+    np.save(place / "X.npy", data.X)
+    np.savetxt(place / "y.txt", data.y)
+    sparse.save_npz(place / "d.npz", sparse.csr_array(table))
+    return place
+
+
+@pytest.fixture
+def run(capsys, folder, monkeypatch):
+    """Run the command in the folder of the data; return (exit code, standard output, standard error)."""
+    monkeypatch.chdir(folder)
+
+    def call(*arguments):
+        code = main(list(arguments))
+        return code, *capsys.readouterr()
+    return call
+
+
+# ---- reports
+
+def test_path_prints_a_table(run):
+    code, out, err = run("path", "d.csv", "--target", "y")
+    assert (code, err) == (0, "")
+    assert "442 samples x 10 features, dense" in out
+    header, *rows = out.split("\n\n")[1].splitlines()
+    assert header.split() == ["alpha", "features", "R2", "gap", "/", "P(0)", "passes", "seconds"]
+    assert 10 <= len(rows) <= 12
+    assert float(rows[0].split()[0]) > float(rows[-1].split()[0])
+    assert "all certified" in out
+    assert "BIC chooses" in out
+    assert "bmi" in out
+
+
+def test_cv_prints_the_choice(run):
+    code, out, err = run("cv", "d.csv", "--target", "y", "--standardize", "--folds", "5")
+    assert (code, err) == (0, "")
+    assert "CV error" in out
+    assert "<- lowest CV error" in out
+    assert "5-fold cross-validation" in out
+    assert "one standard error" in out
+    assert "Strongest features" in out
+
+
+def test_cv_is_reproducible_and_obeys_seed_and_rule(run):
+    results = [json.loads(run("cv", "d.npy", "--target", "-1", "--json", *more)[1])["cv"]
+               for more in ((), (), ("--rule", "1se"), ("--seed", "5"))]
+    first, again, sparser, other = results
+    assert first == again
+    assert sparser["alpha"] == sparser["alpha_1se"] == first["alpha_1se"]
+    assert other["seed"] == 5
+
+
+@pytest.mark.parametrize("arguments", [("d.csv", "--target", "y"), ("d.csv", "--target", "11"),
+                                       ("d.npy", "--target", "-1"), ("d.npz", "--target", "11"),
+                                       ("X.npy", "--target-file", "y.txt")])
+def test_every_format_gives_the_same_path(run, arguments):
+    code, out, _ = run("path", *arguments, "--alphas", "20,5,1", "--json")
+    data = load_diabetes(quadratic=False)
+    expected = fit_path(data.X, data.y, alphas=[20, 5, 1])
+    points = json.loads(out)["path"]
+    assert code == 0
+    assert [point["n_features"] for point in points] == expected.df.tolist()
+    np.testing.assert_allclose([point["intercept"] for point in points], expected.intercepts, rtol=1e-3)
+
+
+def test_demo(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "DEMOS", [(name, loader, max(eps, 0.05)) for name, loader, eps in cli.DEMOS])
+    pytest.importorskip("matplotlib")
+    code, out, err = run("demo", "--plot", str(tmp_path / "demo.png"))
+    assert (code, err) == (0, "")
+    for words in ("diabetes", "Debian words", "442 samples x 64 features", "12,000 samples", "CV error", "gap / P(0)",
+                  "passes", "seconds", "lowest error", "one standard error", "bmi", "librust", "Drawn to"):
+        assert words in out
+    assert (tmp_path / "demo.png").stat().st_size > 50_000
+
+
+# ---- options reach the fit
+
+@pytest.mark.parametrize(("arguments", "options"), [
+    (["--l1-ratio", "0.5", "--alphas", "7"], {"l1_ratio": 0.5, "alphas": 7}),
+    (["--l1-ratio", "0", "--alphas", "3,1"], {"l1_ratio": 0.0, "alphas": [3, 1]}),
+    (["--standardize", "--eps", "0.1", "--alphas", "4"], {"standardize": True, "eps": 0.1, "alphas": 4}),
+    (["--no-intercept", "--alphas", "0.5,"], {"fit_intercept": False, "alphas": [0.5]}),
+    (["--tol", "1e-9", "--threads", "1", "--alphas", "3"], {"tol": 1e-9, "n_threads": 1, "alphas": 3}),
+])
+def test_options(run, folder, arguments, options):
+    code, out, _ = run("path", "d.npy", "--target", "11", "--json", *arguments)
+    table = np.load(folder / "d.npy")
+    expected = fit_path(table[:, :10], table[:, 10], **options)
+    points = json.loads(out)["path"]
+    assert code == 0
+    np.testing.assert_allclose([point["alpha"] for point in points], expected.alphas)
+    np.testing.assert_allclose([point["intercept"] for point in points], expected.intercepts, rtol=1e-6, atol=1e-6)
+
+
+def test_a_table_of_an_elastic_net(run):
+    code, out, _ = run("path", "d.csv", "--target", "y", "--l1-ratio", "0.5", "--alphas", "5")
+    assert code == 0
+    assert "BIC chooses" in out
+
+
+# ---- JSON and files
+
+@pytest.mark.parametrize("command", ["path", "cv"])
+def test_json_is_all_that_is_printed(run, command):
+    code, out, err = run(command, "d.csv", "--target", "y", "--json", "--alphas", "8")
+    result = json.loads(out)
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 1
+    assert result["certified"] is True
+    assert result["data"] == {"file": "d.csv", "target": "y", "n_samples": 442, "n_features": 10}
+    assert len(result["path"]) == 8
+    last = result["path"][-1]
+    assert last["n_features"] == len(last["coef"])
+    assert last["gap"] <= result["tol"] * result["null_objective"]
+    assert "bmi" in last["coef"]
+    assert ("cv_error" in last) == (command == "cv")
+    assert ("cv" in result) == (command == "cv")
+
+
+def test_out_saves_a_path_that_loads(run, tmp_path):
+    file = tmp_path / "path.npz"
+    code, out, _ = run("cv", "d.csv", "--target", "y", "--alphas", "9", "--out", str(file), "--json")
+    path = LassoPath.load(file)
+    assert code == 0
+    assert len(path) == 9
+    assert path.feature_names[2] == "bmi"
+    np.testing.assert_allclose(path.r2, [point["r2"] for point in json.loads(out)["path"]])
+
+
+@pytest.mark.parametrize("command", ["path", "cv"])
+def test_plot_creates_a_file(run, tmp_path, command):
+    pytest.importorskip("matplotlib")
+    file = tmp_path / "p.png"
+    assert run(command, "d.csv", "--target", "y", "--plot", str(file))[0] == 0
+    assert file.stat().st_size > 10_000
+
+
+# ---- exit codes
+
+def test_uncertified_is_1_and_says_so_once(run):
+    code, out, err = run("path", "d.csv", "--target", "y", "--tol", "0")
+    assert code == 1
+    assert "only" in out
+    assert err.startswith("fastlasso: warning: ")
+    assert err.count("\n") == 1
+    code, out, _ = run("path", "d.csv", "--target", "y", "--tol", "0", "--json")
+    assert code == 1
+    assert json.loads(out)["certified"] is False
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ((), "required: demo | path | cv"),
+    (("fly",), "invalid choice"),
+    (("path",), "required: DATA"),
+    (("path", "d.csv"), "say which column is the target"),
+    (("path", "d.csv", "--target", "price"), "no column 'price'"),
+    (("path", "d.csv", "--target", "12"), "no column 12"),
+    (("path", "d.csv", "--target", "y", "--target-file", "y.txt"), "not allowed with"),
+    (("path", "d.csv", "--target", "y", "--eps", "2"), "2 is not in (0, 1]"),
+    (("path", "d.csv", "--target", "y", "--eps", "0"), "0 is not in (0, 1]"),
+    (("path", "d.csv", "--target", "y", "--l1-ratio", "1.5"), "1.5 is not in [0, 1]"),
+    (("path", "d.csv", "--target", "y", "--l1-ratio", "0"), "give the values of --alphas"),
+    (("path", "d.csv", "--target", "y", "--tol", "nan"), "nan is not in"),
+    (("path", "d.csv", "--target", "y", "--alphas", "0"), "0 is less than 1"),
+    (("path", "d.csv", "--target", "y", "--alphas", "1,x"), "invalid"),
+    (("path", "d.csv", "--target", "y", "--alphas", "1,-1"), "-1 is not in"),
+    (("path", "d.csv", "--target", "y", "--alphas", "1,inf"), "neither a count nor a list"),
+    (("path", "d.csv", "--target", "y", "--alphas", ","), "neither a count nor a list"),
+    (("path", "d.csv", "--target", "y", "--threads", "0"), "0 is less than 1"),
+    (("path", "d.csv", "--target", "y", "--out", "p.txt"), "does not end in .npz"),
+    (("path", "d.csv", "--target", "y", "--out", "nowhere/p.npz"), "there is no folder nowhere"),
+    (("demo", "--plot", "p.docx"), "does not end in .png"),
+    (("cv", "d.csv", "--target", "y", "--folds", "1"), "1 is less than 2"),
+    (("cv", "d.csv", "--target", "y", "--rule", "best"), "invalid choice"),
+])
+def test_usage_is_2(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_plot_without_matplotlib_is_2_before_any_work(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, err = run("path", "nowhere.csv", "--target", "y", "--plot", "p.png")
+    assert (code, out) == (2, "")
+    assert 'pip install "fastlasso[plot]"' in err
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("gone.csv", None, "gone.csv: No such file or directory"),
+    ("gone.npy", None, "gone.npy: No such file or directory"),
+    ("gone.npz", None, "gone.npz: No such file or directory"),
+    ("gone.svm", None, "gone.svm: No such file or directory"),
+    ("gone.mtx", None, "gone.mtx"),
+    ("word.csv", "a,b\n1,2\n3,x\n", "word.csv line 3, column 'b': 'x' is not a finite number"),
+    ("zero.svm", "1 0:1\n", "zero.svm line 1: index 0"),
+    ("text.npz", "text", "not a sparse matrix"),
+    ("t.xlsx", "", "cannot read .xlsx"),
+])
+def test_bad_data_is_3_in_one_line(run, folder, name, content, message):
+    if content is not None:
+        (folder / name).write_text(content)
+    code, out, err = run("path", name, *(() if name.endswith(".svm") else ("--target", "1")))
+    assert (code, out) == (3, "")
+    assert err.startswith("fastlasso: error: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_what_the_engine_refuses_is_3_too(run, folder):
+    np.save(folder / "nan.npy", np.array([[1.0, np.nan], [2.0, 1.0]]))
+    code, out, err = run("path", "nan.npy", "--target", "1")
+    assert (code, out) == (3, "")
+    assert "NaN" in err
+    assert err.count("\n") == 1
+
+
+def test_corrupt_sparse_structure_is_3(run, folder):
+    np.savez(folder / "bad.npz", format=np.array(b"csr"), shape=np.array([2, 2]), data=np.ones(2),
+             indices=np.array([0, 7]), indptr=np.array([0, 1, 2]))
+    np.save(folder / "two.npy", np.ones(2))
+    code, out, err = run("path", "bad.npz", "--target-file", "two.npy")
+    assert (code, out) == (3, "")
+    assert err.count("\n") == 1
+
+
+def test_help_is_0(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "demo" in out
+    assert run("cv", "--help")[0] == 0
+
+
+def test_interrupt_is_130_and_quiet(run, folder, monkeypatch):
+    X = np.random.default_rng(0).standard_normal((1000, 4000))
+    np.save(folder / "long.npy", X)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(cli.Progress, "start", lambda monitor: timer.start())
+    try:
+        assert run("path", "long.npy", "--target", "1", "--alphas", "1000", "--eps", "1e-5") == (130, "", "")
+    finally:
+        timer.cancel()      # a fit that ended before its interrupt must not take the other tests along
+
+
+# ---- progress
+
+class Terminal:
+    """A standard error that says it is a terminal."""
+
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def test_no_progress_in_a_pipe(capsys, monkeypatch):
+    monkeypatch.setattr(cli, "PATIENCE", 0.0)
+    with cli.progress("path"):
+        time.sleep(0.25)
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_on_a_terminal_when_the_work_is_long(monkeypatch):
+    monkeypatch.setattr(cli, "PATIENCE", 0.0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    data = load_diabetes()
+    with cli.progress("path") as monitor:
+        fit_path(data.X, data.y, alphas=20, callback=monitor)
+        time.sleep(0.25)
+    assert "] 20/20 alphas" in terminal.text
+    assert terminal.text.endswith("\r\x1b[K")
+    assert sorted(monitor.seconds) == list(range(20))
+
+
+def test_no_progress_when_the_work_is_short(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with cli.progress("path"):
+        pass
+    assert terminal.text == ""
+
+
+# ---- as a process
+
+def process(*arguments, **more):
+    return subprocess.Popen([sys.executable, "-m", "fastlasso", *arguments], text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, **more)
+
+
+def test_python_dash_m_in_a_pipe(folder):
+    with process("cv", "d.csv", "--target", "y", "--json", cwd=folder) as command:
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert err == ""
+    assert json.loads(out)["cv"]["folds"] == 10
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed pipes of POSIX")
+def test_a_closed_pipe_is_no_error(folder):
+    with process("path", "d.csv", "--target", "y", cwd=folder) as command:
+        command.stdout.close()
+        assert command.stderr.read() == ""
+        assert command.wait(60) == cli.CLOSED_PIPE

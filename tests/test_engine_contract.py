@@ -1,0 +1,294 @@
+"""One contract for X over every layout: the same path, certified, X untouched; each matrix verb against NumPy."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from layouts import CASES, LAYOUTS, PLAIN, build, content, exact_matrix, target
+from scipy import sparse
+
+from fastlasso import cross_validate_path, fit, fit_path
+from fastlasso.design import Design, as_matrix
+from fastlasso.parallel import Pool
+
+# the first two are compressed to their Gram matrix, the third is screened, the fourth has unpenalised columns
+PROBLEMS = {
+    "tall": ((40, 20), {"fit_intercept": False}),
+    "tall_weighted": ((40, 20), {"l1_ratio": 0.7, "standardize": True, "sample_weight": np.arange(40) % 4 + 0.5}),
+    "wide": ((30, 90), {}),
+    "wide_weighted": ((30, 90), {"sample_weight": np.arange(30) % 3, "penalty_factor": np.arange(90) % 45 > 0}),
+}
+
+
+@cache
+def expected(name):
+    """(A, y, path on dense float64 Fortran data)."""
+    shape, options = PROBLEMS[name]
+    A = exact_matrix(*shape)
+    y = target(A)
+    return A, y, fit_path(np.asfortranarray(A), y, alphas=6, eps=0.03, tol=1e-10, **options)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize(("layout", "dtype"), CASES)
+def test_every_layout_gives_the_same_certified_path(layout, dtype, name, tmp_path, judge):
+    A, y, reference = expected(name)
+    X, options, step = build(layout, A, tmp_path, dtype), PROBLEMS[name][1], 1e-6 if dtype == "f4" else 1e-8
+    before = content(X)
+    path = fit_path(X, y, alphas=6, eps=0.03, tol=1e-10, **options)
+    assert content(X) == before
+    assert path.coefs.dtype == X.dtype
+    np.testing.assert_allclose(path.alphas, reference.alphas, rtol=1e-12)
+    np.testing.assert_allclose(path.coefs.toarray(), reference.coefs.toarray(), atol=step)
+    np.testing.assert_allclose(path.intercepts, reference.intercepts, atol=10 * step)
+    judge(X, y, path, (2, 5), **options)
+    assert path.certified.all()
+
+
+@cache
+def expected_single():
+    A = exact_matrix(24, 70)
+    y = target(A)
+    return A, y, fit(A, y, 0.1, tol=1e-10), cross_validate_path(A, y, cv=2, alphas=3, eps=0.3).errors
+
+
+@pytest.mark.parametrize(("layout", "dtype"), CASES)
+def test_single_fits_and_cross_validation_take_every_layout(layout, dtype, tmp_path, judge):
+    A, y, reference, errors = expected_single()
+    X = build(layout, A, tmp_path, dtype)
+    before = content(X)
+    solution = fit(X, y, 0.1, tol=1e-10)
+    result = cross_validate_path(X, y, cv=2, alphas=3, eps=0.3)
+    assert content(X) == before
+    assert solution.coef.dtype == X.dtype
+    judge(X, y, solution)
+    np.testing.assert_allclose(solution.coef, reference.coef, atol=1e-6)
+    np.testing.assert_allclose(result.errors, errors, rtol=1e-3)
+
+
+# ---------------------------------------------------------------- what is converted
+
+@pytest.mark.parametrize("kind", ["int8", "int32", "int64", "uint8", "bool", "float16", ">f8", ">f4", ">i4", "longdouble",
+                                  "object"])
+@pytest.mark.parametrize("order", ["F", "C"])
+def test_other_dense_types_are_converted(kind, order, judge):
+    A = np.random.default_rng(0).integers(0, 2 if kind == "bool" else 5, (20, 6)).astype(float)
+    X, y = np.array(A, dtype=kind, order=order), target(A)
+    path = fit_path(X, y, alphas=5)
+    assert path.coefs.dtype == np.float64
+    np.testing.assert_allclose(path.coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(), atol=1e-10)
+    judge(A, y, path)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "bool", "uint16", "longdouble"])
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_array"])
+def test_other_sparse_types_are_converted(kind, form):
+    A = np.random.default_rng(0).integers(0, 2, (20, 6)).astype(float)
+    X, y = getattr(sparse, form)(A.astype(kind)), target(A)
+    path = fit_path(X, y, alphas=5)
+    assert path.coefs.dtype == np.float64
+    np.testing.assert_allclose(path.coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(), atol=1e-10)
+
+
+@pytest.mark.parametrize("form", ["coo_array", "coo_matrix", "lil_array", "dok_matrix", "bsr_array", "dia_matrix"])
+def test_other_sparse_formats_are_converted(form):
+    A = exact_matrix(20, 6)
+    X, y = getattr(sparse, form)(A), target(A)
+    np.testing.assert_allclose(fit_path(X, y, alphas=5).coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(),
+                               atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.uint64, np.dtype(">i4"), np.dtype(">i8")])
+def test_other_index_types_are_converted(dtype):
+    A = exact_matrix(20, 6)
+    X, y = sparse.csr_array(A), target(A)
+    X.indices, X.indptr = X.indices.astype(dtype), X.indptr.astype(dtype)
+    np.testing.assert_allclose(fit_path(X, y, alphas=5).coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(),
+                               atol=1e-10)
+
+
+@pytest.mark.parametrize("widths", [("int32", "int64"), ("int64", "int32")])
+@pytest.mark.parametrize("form", ["csr_array", "csc_array"])
+def test_indices_and_pointers_of_different_widths(form, widths):
+    A = exact_matrix(20, 6)
+    X, y = getattr(sparse, form)(A), target(A)
+    X.indices, X.indptr = X.indices.astype(widths[0]), X.indptr.astype(widths[1])
+    np.testing.assert_allclose(fit_path(X, y, alphas=5).coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(),
+                               atol=1e-10)
+
+
+def test_lists_and_data_frames():
+    A = exact_matrix(20, 6)
+    y = target(A)
+    reference = fit_path(A, y, alphas=5).coefs.toarray()
+    np.testing.assert_array_equal(fit_path(A.tolist(), y.tolist(), alphas=5).coefs.toarray(), reference)
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(A, columns=[f"word {j}" for j in range(6)])
+    np.testing.assert_allclose(fit_path(frame, pandas.Series(y), alphas=5).coefs.toarray(), reference, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["int32", "float32", ">f8", "bool", "longdouble"])
+def test_every_type_of_y(kind):
+    A = exact_matrix(20, 6)
+    y = np.round(target(A)).astype(kind)
+    reference = fit_path(A, y.astype(float), alphas=5).coefs.toarray()
+    for form in (y, y[:, None], y.repeat(3)[::3], y.tolist()):
+        before = np.array(form)
+        np.testing.assert_array_equal(fit_path(A, form, alphas=5).coefs.toarray(), reference)
+        np.testing.assert_array_equal(form, before)
+
+
+# ---------------------------------------------------------------- the verbs
+
+@pytest.fixture(params=[1, 2], ids=["one_thread", "two_threads"])
+def pool(request):
+    with Pool(request.param) as pool:
+        yield pool
+
+
+def weights_of(n, weighted):
+    """Weights that sum to one, some of them zero; or equal ones."""
+    w = np.arange(n) % 5 * 1.0 + (n == 1) if weighted else np.ones(n)
+    return w / w.sum()
+
+
+def close(got, expected, atol):
+    """As assert_allclose, at a tenth of its time."""
+    assert np.shape(got) == np.shape(expected)
+    assert np.all(np.abs(got - expected) <= atol), np.max(np.abs(got - expected))
+
+
+def check_moments(matrix, A, weighted, pool):
+    rng, w = np.random.default_rng(3), weights_of(len(A), weighted)
+    u = rng.standard_normal(len(A))
+    first, sums = matrix.moments(w, u, pool)
+    mean = w @ A
+    close(first + sums[:, 0], mean, atol=1e-11 * np.abs(A).max())
+    close(sums[:, 1] - sums[:, 0] ** 2, w @ (A - mean) ** 2, atol=1e-11 * np.abs(A).max() ** 2)
+    close(sums[:, 2] + first * u.sum(), u @ A, atol=1e-11 * len(A) * np.abs(A).max())
+
+
+def check_products(matrix, A, pool):
+    rng = np.random.default_rng(4)
+    n, p = A.shape
+    cols = rng.permutation(p)[:max(1, p // 2)]
+    for k in (1, 2, 3, 5, 9):
+        R, B = rng.standard_normal((k, n)), rng.standard_normal((k, len(cols)))
+        close(matrix.dots(R, pool), R @ A, atol=1e-10)
+        close(matrix.dots_at(R, cols, pool), R @ A[:, cols], atol=1e-10)
+        close(matrix.combine(cols, B, pool), B @ A[:, cols].T, atol=1e-10)
+    nothing = np.empty(0, np.int64)
+    assert matrix.dots_at(R, nothing, pool).shape == (k, 0)
+    np.testing.assert_array_equal(matrix.combine(nothing, np.empty((k, 0)), pool), np.zeros((k, n)))
+
+
+def check_gram(matrix, A, weighted, pool, far_mean=False):
+    n, p = A.shape
+    cols = np.random.default_rng(5).permutation(p)[:max(1, 2 * p // 3)]
+    w = weights_of(n, weighted)
+    for centred in (True, False):
+        mean = w @ A[:, cols] if centred else np.zeros(len(cols))
+        D = A[:, cols] - mean
+        full = D.T @ (w[:, None] * D)
+        for n_new in {1, len(cols) // 3, len(cols)} - {0}:
+            G = matrix.gram(cols, n_new, mean, far_mean, w if weighted else None, pool)
+            close(G, full[len(cols) - n_new:], atol=1e-11 * np.abs(A).max() ** 2)
+
+
+def check_gather(matrix, A, weighted):
+    """Columns for descent: dense ones centred and weighted, sparse ones as stored."""
+    n, p = A.shape
+    cols = np.random.default_rng(6).permutation(p)[:max(1, p // 2)]
+    w = weights_of(n, weighted)
+    mean = w @ A[:, cols]
+    got = matrix.gather(cols, mean, w if weighted else None)
+    if isinstance(got, tuple):
+        data, rows, indptr = got
+        dense = np.zeros((n, len(cols)))
+        np.add.at(dense, (rows, np.repeat(np.arange(len(cols)), np.diff(indptr))), data)
+        close(dense, A[:, cols], atol=1e-14)
+    else:
+        close(got, ((A[:, cols] - mean) * np.sqrt(w)[:, None]).T, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (23, 17)])
+@pytest.mark.parametrize(("layout", "dtype"), CASES)
+def test_matrix_verbs(layout, dtype, shape, tmp_path):
+    A = exact_matrix(*shape)
+    matrix = as_matrix(build(layout, A, tmp_path, dtype))
+    assert matrix.shape == A.shape
+    with Pool(1) as pool:
+        check_products(matrix, A, pool)
+        for weighted in (False, True):
+            check_moments(matrix, A, weighted, pool)
+            check_gram(matrix, A, weighted, pool, far_mean=weighted)
+            check_gather(matrix, A, weighted)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("shape", [(18_001, 70), (700, 1501)], ids=["many_rows", "many_columns"])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_matrix_verbs_over_the_edges_of_their_blocks(layout, dtype, shape, pool):
+    A = exact_matrix(*shape, density=0.3)
+    matrix = as_matrix(build(layout, A, dtype=dtype))
+    check_moments(matrix, A, True, pool)
+    check_products(matrix, A, pool)
+    check_gram(matrix, A, True, pool)
+
+
+@pytest.mark.parametrize("entries", ["duplicates", "unsorted"])
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_a_column_with_as_many_entries_as_rows_need_not_be_full(form, entries):
+    """n stored entries, two of them in one row: the row that has none counts as zero."""
+    A = exact_matrix(9, 6)
+    A[:, 1] = np.arange(9)
+    X = LAYOUTS[f"{form}_array-int32-{entries}"](A, np.float64, None)
+    matrix, w = as_matrix(X), weights_of(9, True)
+    with Pool(1) as pool:
+        check_moments(matrix, A, True, pool)
+        check_gram(matrix, A, True, pool)
+    design = Design(as_matrix(X), w, True, pool)
+    design.measure(np.zeros(9))
+    np.testing.assert_allclose(design.variance, w @ (A - w @ A) ** 2, atol=1e-12)
+
+
+FAR = 1e8
+
+
+def far_from_zero(layout, dtype="f8"):
+    """(X, D): columns of X are D + FAR with sd about 1; every value exact."""
+    D = exact_matrix(300, 80, density=1.0)
+    D[:, 2] = np.arange(300) % 7 / 8
+    return build(layout, D + FAR, dtype=dtype), D
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_centring_survives_means_of_1e8_standard_deviations(layout, weighted):
+    X, D = far_from_zero(layout)
+    w, y = weights_of(300, weighted), np.random.default_rng(0).standard_normal(300)
+    y -= w @ y
+    centred = D - w @ D
+    with Pool(1) as pool:
+        design = Design(as_matrix(X), w if weighted else None, True, pool)
+        correlation = design.measure(y)
+        cols = np.arange(40, 70)
+        G = design.gram(cols, 30)
+        R = np.random.default_rng(1).standard_normal((3, 300))
+        R -= (R @ w)[:, None]
+        dots = design.correlations(R)
+    np.testing.assert_allclose(design.variance, w @ centred**2, rtol=1e-7)
+    np.testing.assert_allclose(correlation, (w * y) @ centred, atol=1e-7)
+    np.testing.assert_allclose(G, centred[:, cols].T @ (w[:, None] * centred[:, cols]), atol=1e-7)
+    np.testing.assert_allclose(dots, (w * R) @ centred, atol=1e-6)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_a_fit_survives_means_of_1e8_standard_deviations(layout, standardize, judge):
+    X, D = far_from_zero(layout)
+    y = target(D)
+    path = fit_path(X, y, alphas=10, eps=1e-2, standardize=standardize)
+    near = fit_path(D, y, alphas=10, eps=1e-2, standardize=standardize)
+    np.testing.assert_allclose(path.coefs.toarray(), near.coefs.toarray(), atol=1e-5)
+    assert path.certified.all()

@@ -1,0 +1,160 @@
+"""What may not change the answer, and what may not change a bit of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from layouts import PLAIN, build, exact_matrix, target
+
+from fastlasso import fit, fit_path
+
+SHAPES = {"tall": (50, 14), "wide": (40, 120)}
+OPTIONS = {
+    "plain": {},
+    "enet": {"l1_ratio": 0.4, "standardize": True},
+    "no_intercept": {"fit_intercept": False},
+    "positive": {"lower": 0.0},
+}
+GRID = {"alphas": 10, "eps": 0.02, "tol": 1e-12}
+
+
+@pytest.fixture(params=SHAPES)
+def data(request):
+    A = exact_matrix(*SHAPES[request.param], seed=11)
+    A[:, 2] = np.arange(len(A)) % 3        # no zero column: scaling by its norm is tried too
+    return A, target(A, seed=11)
+
+
+def same(a, b, atol=1e-8):
+    np.testing.assert_allclose(a.alphas, b.alphas, rtol=1e-12)
+    np.testing.assert_allclose(a.coefs.toarray(), b.coefs.toarray(), atol=atol)
+    np.testing.assert_allclose(a.intercepts, b.intercepts, atol=10 * atol)
+
+
+def bits(path):
+    """Everything of a path but its seconds."""
+    return [getattr(path, name).tobytes() for name in ("alphas", "indptr", "indices", "values", "intercepts", "gaps",
+                                                       "r2", "n_passes")] + [path.status, path.null_objective]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_rows_in_another_order(data, name):
+    A, y = data
+    order = np.random.default_rng(0).permutation(len(y))
+    same(fit_path(A[order], y[order], **GRID, **OPTIONS[name]), fit_path(A, y, **GRID, **OPTIONS[name]))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_columns_in_another_order(data, name):
+    A, y = data
+    order = np.random.default_rng(0).permutation(A.shape[1])
+    moved, plain = (fit_path(X, y, **GRID, **OPTIONS[name]) for X in (A[:, order], A))
+    np.testing.assert_allclose(moved.coefs.toarray(), plain.coefs.toarray()[order], atol=1e-8)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize(("k_x", "k_y"), [(7, 0), (-9, 0), (0, 30), (0, -30), (60, -40), (-100, 100)])
+def test_powers_of_two_are_exact(data, k_x, k_y, layout):
+    A, y = data
+    plain = fit_path(build(layout, A), y, **GRID)
+    scaled = fit_path(build(layout, A * 2.0**k_x), y * 2.0**k_y, **GRID)
+    np.testing.assert_array_equal(scaled.alphas, plain.alphas * 2.0 ** (k_x + k_y))
+    np.testing.assert_array_equal(scaled.coefs.toarray(), plain.coefs.toarray() * 2.0 ** (k_y - k_x))
+    np.testing.assert_array_equal(scaled.gaps, plain.gaps * 4.0**k_y)
+    np.testing.assert_array_equal(scaled.r2, plain.r2)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_weight_two_is_the_row_twice_and_weight_zero_is_none(data, name, layout):
+    A, y = data
+    times = np.random.default_rng(1).integers(0, 3, len(y))
+    rows = np.repeat(np.arange(len(y)), times)
+    weighted = fit_path(build(layout, A), y, sample_weight=times, **GRID, **OPTIONS[name])
+    same(weighted, fit_path(build(layout, A[rows]), y[rows], **GRID, **OPTIONS[name]))
+
+
+def test_only_ratios_of_weights_matter(data):
+    A, y = data
+    w = np.arange(len(y)) % 4 + 0.5
+    plain = fit_path(A, y, sample_weight=w, **GRID)
+    for scale in (2.0**-1000, 2.0**900):
+        assert bits(fit_path(A, y, sample_weight=w * scale, **GRID)) == bits(plain)
+    assert bits(fit_path(A, y, sample_weight=np.full(len(y), 3.7), **GRID)) == bits(fit_path(A, y, **GRID))
+    assert bits(fit_path(A, y, sample_weight=3.7, **GRID)) == bits(fit_path(A, y, **GRID))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_rejected_row_may_hold_anything(data, name):
+    """A row of weight zero is deleted, whatever y it carries."""
+    A, y = data
+    w = np.arange(len(y)) % 3 > 0
+    wild = np.where(w, y, 1e12)
+    same(fit_path(A, wild, sample_weight=w, **GRID, **OPTIONS[name]), fit_path(A[w], y[w], **GRID, **OPTIONS[name]))
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_warm_path_equals_cold_fits(data, name, layout):
+    A, y = data
+    X = build(layout, A)
+    path = fit_path(X, y, **GRID, **OPTIONS[name])
+    for k in (1, 5, 9):
+        cold = fit(X, y, path.alphas[k], tol=1e-12, **OPTIONS[name])
+        np.testing.assert_allclose(cold.coef, path.fit_at(k).coef, atol=1e-7)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_screening_changes_no_answer(data, name, layout):
+    A, y = data
+    X = build(layout, A)
+    same(*(fit_path(X, y, screening=on, **GRID, **OPTIONS[name]) for on in (True, False)))
+    a, b = (fit(X, y, 0.05, screening=on, tol=1e-12, **OPTIONS[name]) for on in (True, False))
+    np.testing.assert_allclose(a.coef, b.coef, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_alpha_does_not_depend_on_its_neighbours(data, name):
+    A, y = data
+    whole = fit_path(A, y, **GRID, **OPTIONS[name])
+    for some in ([0, 4, 9], [9], [3, 4, 5]):
+        part = fit_path(A, y, alphas=whole.alphas[some], tol=1e-12, **OPTIONS[name])
+        np.testing.assert_allclose(part.coefs.toarray(), whole.coefs.toarray()[:, some], atol=1e-7)
+
+
+# ---------------------------------------------------------------- the same bits
+
+def test_the_same_call_gives_the_same_bits(data):
+    A, y = data
+    assert bits(fit_path(A, y, **GRID)) == bits(fit_path(A, y, **GRID))
+
+
+BIG = {"tall": (40_000, 70), "wide": (300, 6_000)}      # enough work for several pieces and threads
+
+
+@pytest.fixture(scope="module", params=BIG)
+def big(request):
+    A = exact_matrix(*BIG[request.param], seed=2, density=0.3)
+    return A, target(A)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_any_number_of_threads_gives_the_same_bits(big, layout, dtype):
+    A, y = big
+    X, w = build(layout, A, dtype=dtype), np.arange(len(A)) % 3 + 0.5
+    for options in ({}, {"sample_weight": w, "l1_ratio": 0.5, "standardize": True}):
+        one, two, three = (bits(fit_path(X, y, alphas=5, eps=0.3, n_threads=k, **options)) for k in (1, 2, 3))
+        assert one == two == three
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_two_fits_at_once_are_two_fits(big, layout):
+    A, y = big
+    X = build(layout, A)
+    jobs = [(y, {}), (-2 * y, {"l1_ratio": 0.5}), (y, {"lower": 0.0})]
+    run = lambda job: bits(fit_path(X, job[0], alphas=4, eps=0.4, **job[1]))        # noqa: E731
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(run, jobs))
+    assert together == [run(job) for job in jobs]

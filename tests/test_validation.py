@@ -1,0 +1,308 @@
+"""Bad input gets a ValueError or TypeError that says so, before any kernel has run."""
+
+import numpy as np
+import pytest
+from layouts import DENSE, PLAIN, build, exact_matrix, target
+from scipy import sparse
+
+from fastlasso import alpha_max, cross_validate_path, fit, fit_path
+
+A = exact_matrix(12, 8)
+Y = target(A)
+CALLS = {
+    "fit": lambda X=A, y=Y, **options: fit(X, y, 0.1, **options),
+    "fit_path": lambda X=A, y=Y, **options: fit_path(X, y, alphas=3, **options),
+    "cross_validate_path": lambda X=A, y=Y, **options: cross_validate_path(X, y, alphas=3, cv=3, **options),
+    "alpha_max": lambda X=A, y=Y, **options: alpha_max(X, y, **options),
+}
+
+
+@pytest.fixture(params=CALLS)
+def call(request):
+    return CALLS[request.param]
+
+
+# ---------------------------------------------------------------- values of X
+
+@pytest.mark.parametrize("where", [(0, 0), (11, 7), (5, 3), (0, 7), (7, 0)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("layout", [*DENSE, *PLAIN[2:], "csr_matrix-int64-unsorted_duplicates",
+                                    "csc_matrix-int64-unsorted_duplicates"])
+def test_nan_and_inf_in_X(layout, dtype, value, where, tmp_path):
+    bad = A.copy()
+    bad[where] = value
+    with pytest.raises(ValueError, match="Input X contains (NaN|infinity)"):
+        fit_path(build(layout, bad, tmp_path, dtype), Y, alphas=3)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("options", [{"fit_intercept": False}, {"sample_weight": np.r_[0.0, np.ones(11)]},
+                                     {"penalty_factor": np.r_[np.inf, np.ones(7)]}, {"standardize": True},
+                                     {"lower": 0.0, "upper": 0.0}])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_nan_hides_nowhere(layout, options, value, call):
+    """Also in a row of weight zero or in a column that is never used."""
+    bad = A.copy()
+    bad[0, 0] = value
+    with pytest.raises(ValueError, match="Input X contains"):
+        call(build(layout, bad), **options)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_inf_against_inf_is_found(layout):
+    bad = A.copy()
+    bad[0, 0], bad[1, 0] = np.inf, -np.inf
+    with pytest.raises(ValueError, match="Input X contains"):
+        fit_path(build(layout, bad), Y, alphas=3)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_values_whose_squares_overflow(layout):
+    with pytest.raises(ValueError, match="too large"):
+        fit_path(build(layout, A * 1e200), Y, alphas=3)
+    with pytest.raises(ValueError, match="too large"):
+        fit_path(build(layout, A), Y * 1e200, alphas=3)
+
+
+# ---------------------------------------------------------------- shapes and types
+
+@pytest.mark.parametrize("X", [A[0], A[None], np.array(3.0), np.empty((0, 8)), np.empty((12, 0)), sparse.csr_array((0, 8)),
+                               sparse.csc_matrix((12, 0)), A + 1j, sparse.csr_array(A + 1j), np.array([["a"] * 8] * 12),
+                               np.array([[object()] * 8] * 12), np.full((12, 8), None), [[1.0, 2.0], [3.0]], None, "X",
+                               np.zeros((12, 8), "M8[s]"), np.zeros((12, 8), "m8[s]")],
+                         ids=lambda X: f"{type(X).__name__}{getattr(X, 'shape', '')}{getattr(X, 'dtype', '')}")
+def test_things_that_are_no_matrix_of_numbers(X, call, no_kernel):
+    with pytest.raises((ValueError, TypeError)):
+        call(X)
+
+
+def test_sparse_vectors_are_no_matrix(call, no_kernel):
+    with pytest.raises(ValueError, match="2D"):
+        call(sparse.coo_array(np.ones(12)))
+
+
+@pytest.mark.parametrize("y", [Y[:-1], np.r_[Y, 1.0], np.c_[Y, Y], Y[None], np.array(1.0), [], None, Y + 1j, ["a"] * 12,
+                               np.full(12, None), "y"],
+                         ids=lambda y: f"{type(y).__name__}{getattr(y, 'shape', '')}")
+def test_y_that_does_not_fit(y, call, no_kernel):
+    with pytest.raises((ValueError, TypeError)):
+        call(y=y)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [0, 11])
+@pytest.mark.parametrize("name", ["y", "offset", "sample_weight"])
+def test_nan_and_inf_in_vectors_of_samples(name, at, value, call, no_kernel):
+    vector = np.ones(12)
+    vector[at] = value
+    with pytest.raises(ValueError, match=rf"(?i)input {name} contains"):
+        call(**{name: vector})
+
+
+@pytest.mark.parametrize("name", ["offset", "sample_weight"])
+@pytest.mark.parametrize("value", [np.ones(11), np.ones(13), np.ones((12, 1)), np.ones((12, 12)), [], 1j * np.ones(12),
+                                   ["a"] * 12, "a", np.full(12, None)],
+                         ids=lambda v: f"{type(v).__name__}{getattr(v, 'shape', '')}")
+def test_vectors_of_samples_that_do_not_fit(name, value, call, no_kernel):
+    with pytest.raises((ValueError, TypeError), match=name):
+        call(**{name: value})
+
+
+@pytest.mark.parametrize("value", [-np.ones(12), np.r_[-1e-300, np.ones(11)], np.zeros(12), 0.0, -1.0, np.nan, np.inf])
+def test_weights_must_be_non_negative_and_not_all_zero(value, call, no_kernel):
+    with pytest.raises(ValueError, match="sample_weight"):
+        call(sample_weight=value)
+
+
+@pytest.mark.parametrize("name", ["penalty_factor", "lower", "upper"])
+@pytest.mark.parametrize("value", [np.zeros(7), np.zeros(9), np.zeros((8, 1)), np.nan, [np.nan] * 8, ["a"] * 8, "a",
+                                   1j * np.ones(8)],
+                         ids=lambda v: f"{type(v).__name__}{getattr(v, 'shape', '')}{v if np.ndim(v) == 0 else ''}")
+def test_vectors_of_features_that_do_not_fit(name, value, call, no_kernel):
+    with pytest.raises((ValueError, TypeError), match=name):
+        call(**{name: value})
+
+
+@pytest.mark.parametrize("options", [{"penalty_factor": -1.0}, {"penalty_factor": np.r_[np.ones(7), -1e-300]},
+                                     {"lower": 1e-300}, {"upper": -1e-300}, {"lower": np.inf}, {"upper": -np.inf},
+                                     {"lower": 2.0, "upper": 1.0}, {"lower": np.r_[np.zeros(7), 1.0]}])
+def test_negative_factors_and_crossed_bounds(options, call, no_kernel):
+    with pytest.raises(ValueError, match="penalty_factor|bounds"):
+        call(**options)
+
+
+# ---------------------------------------------------------------- scalars
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, np.inf, "1", None, [0.5], True])
+def test_l1_ratio(value, call, no_kernel):
+    with pytest.raises((ValueError, TypeError), match="l1_ratio"):
+        call(l1_ratio=value)
+
+
+@pytest.mark.parametrize("value", [-1e-300, -1.0, np.nan, np.inf, "1", None, True, [0.1], 1j])
+def test_alpha(value, no_kernel):
+    with pytest.raises((ValueError, TypeError), match="alpha"):
+        fit(A, Y, value)
+
+
+@pytest.mark.parametrize("value", [[], [-1.0], [1.0, np.nan], [np.inf], [[1.0, 0.5]], ["a"], [None], [1j], 0, -3, 2.5, "5",
+                                   None, True])
+def test_alphas(value):
+    with pytest.raises((ValueError, TypeError)):
+        fit_path(A, Y, alphas=value)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, 1.1, np.nan, np.inf, "1", None])
+def test_eps(value):
+    with pytest.raises((ValueError, TypeError), match="eps"):
+        fit_path(A, Y, eps=value)
+
+
+@pytest.mark.parametrize("name", ["fit", "fit_path", "cross_validate_path"])
+@pytest.mark.parametrize(("option", "value"), [
+    ("tol", -1e-6), ("tol", np.nan), ("tol", np.inf), ("tol", "1"), ("tol", None), ("max_iter", -1), ("max_iter", 1.5),
+    ("max_iter", None), ("n_threads", 0), ("n_threads", -1), ("n_threads", 1.5), ("n_threads", "2"), ("n_threads", True)])
+def test_tol_max_iter_and_n_threads(name, option, value, no_kernel):
+    with pytest.raises((ValueError, TypeError), match=option):
+        CALLS[name](**{option: value})
+
+
+@pytest.mark.parametrize(("option", "value"), [("dfmax", -1), ("dfmax", 1.5), ("dfmax", np.nan), ("max_r2", -0.1),
+                                               ("max_r2", 1.1), ("max_r2", np.nan), ("max_r2", "1")])
+def test_limits_of_a_path(option, value, no_kernel):
+    with pytest.raises((ValueError, TypeError), match=option):
+        fit_path(A, Y, **{option: value})
+
+
+def test_good_numbers_of_any_kind_are_taken():
+    plain = fit_path(A, Y, alphas=3, eps=0.1).coefs.toarray()
+    kinds = {"alphas": np.int64(3), "eps": np.float32(0.1), "tol": 1, "max_iter": np.int8(9), "n_threads": np.uint8(1),
+             "dfmax": np.int32(8), "l1_ratio": np.int64(1), "fit_intercept": np.True_}
+    np.testing.assert_allclose(fit_path(A, Y, **kinds).coefs.toarray(), plain, atol=1e-6)
+
+
+# ---------------------------------------------------------------- corrupt sparse structure
+
+def set_at(part, index, value):
+    def corrupt(X):
+        changed = getattr(X, part).copy()
+        changed[index] = value(X) if callable(value) else value
+        setattr(X, part, changed)
+    return corrupt
+
+
+def replace(part, change):
+    return lambda X: setattr(X, part, change(getattr(X, part)))
+
+
+def n_minor(X):
+    return X.shape[1] if X.format == "csr" else X.shape[0]
+
+
+def highest(X):
+    return np.iinfo(X.indices.dtype).max
+
+
+def lowest(X):
+    return np.iinfo(X.indices.dtype).min
+
+
+def swap_pointers(X):
+    indptr = X.indptr.copy()
+    indptr[[2, 5]] = indptr[[5, 2]]
+    X.indptr = indptr
+
+
+CORRUPT = {
+    "index_minus_one": set_at("indices", 0, -1),
+    "index_negative_at_the_end": set_at("indices", -1, -1),
+    "index_lowest": set_at("indices", 3, lowest),
+    "index_just_too_large": set_at("indices", 2, n_minor),
+    "index_too_large_at_the_end": set_at("indices", -1, n_minor),
+    "index_highest": set_at("indices", 4, highest),
+    "pointer_starts_at_one": set_at("indptr", 0, 1),
+    "pointer_starts_negative": set_at("indptr", 0, -1),
+    "pointer_decreases": swap_pointers,
+    "pointer_negative_inside": set_at("indptr", 3, -2),
+    "pointer_beyond_the_end_inside": set_at("indptr", 3, lambda X: X.nnz + 9),
+    "pointer_highest_inside": set_at("indptr", 3, highest),
+    "pointer_ends_early": set_at("indptr", -1, lambda X: X.nnz - 1),
+    "pointer_ends_late": set_at("indptr", -1, lambda X: len(X.data) + 1),
+    "pointer_all_zero": replace("indptr", np.zeros_like),
+    "pointer_too_short": replace("indptr", lambda a: a[:-1]),
+    "pointer_too_long": replace("indptr", lambda a: np.r_[a, a[-1:]]),
+    "pointer_missing": replace("indptr", lambda a: a[:0]),
+    "pointer_of_floats": replace("indptr", lambda a: a.astype(float)),
+    "pointer_two_dimensional": replace("indptr", lambda a: a[:, None]),
+    "fewer_indices_than_data": replace("indices", lambda a: a[:-1]),
+    "more_indices_than_data": replace("indices", lambda a: np.r_[a, a[-1:]]),
+    "no_indices": replace("indices", lambda a: a[:0]),
+    "indices_of_floats": replace("indices", lambda a: a.astype(float)),
+    "indices_of_bools": replace("indices", lambda a: a > 0),
+    "indices_two_dimensional": replace("indices", lambda a: a[None]),
+    "fewer_data_than_indices": replace("data", lambda a: a[:-2]),
+    "data_two_dimensional": replace("data", lambda a: a[:, None]),
+    "data_without_dimension": replace("data", lambda a: a[0]),
+    "data_complex": replace("data", lambda a: a + 1j),
+    "data_text": replace("data", lambda a: a.astype("U3")),
+    "shape_too_narrow": lambda X: setattr(X, "_shape", (X.shape[0] - 1, X.shape[1] - 1)),
+    "shape_too_tall": lambda X: setattr(X, "_shape", (X.shape[0] + 1, X.shape[1] + 1)),
+}
+
+
+@pytest.mark.parametrize("width", [np.int32, np.int64])
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_matrix", "csr_array", "csc_array"])
+@pytest.mark.parametrize("kind", CORRUPT)
+def test_corrupt_sparse_structure(kind, form, width, no_kernel):
+    X = getattr(sparse, form)(A)
+    X.indices, X.indptr = X.indices.astype(width), X.indptr.astype(width)
+    CORRUPT[kind](X)
+    with pytest.raises((ValueError, TypeError)):
+        fit_path(X, np.ones(X.shape[0]) + np.arange(X.shape[0]), alphas=3)
+
+
+@pytest.mark.parametrize("form", ["csr_array", "csc_array"])
+@pytest.mark.parametrize("part", ["indices", "indptr"])
+@pytest.mark.parametrize("wide", [np.int64, np.uint64])
+def test_a_value_beyond_32_bits_is_not_cut_to_32_bits(form, part, wide, no_kernel):
+    """2^32 + k beside an int32 array must not pass for k."""
+    X = getattr(sparse, form)(A)
+    changed = getattr(X, part).astype(wide)
+    changed[3] += 2**32
+    setattr(X, part, changed)
+    with pytest.raises(ValueError, match="corrupt"):
+        fit_path(X, Y, alphas=3)
+
+
+@pytest.mark.parametrize("call_name", CALLS)
+@pytest.mark.parametrize("kind", ["index_minus_one", "pointer_ends_late", "fewer_data_than_indices"])
+def test_every_entry_checks_structure(kind, call_name, no_kernel):
+    X = sparse.csr_array(A)
+    CORRUPT[kind](X)
+    with pytest.raises(ValueError, match="corrupt"):
+        CALLS[call_name](X)
+
+
+@pytest.mark.parametrize("form", ["csr_array", "csc_array"])
+def test_sparse_matrices_without_entries_are_sound(form):
+    path = fit_path(getattr(sparse, form)((12, 8)), Y, alphas=3)
+    assert path.coefs.nnz == 0
+    assert path.certified.all()
+
+
+# ---------------------------------------------------------------- cross-validation's own
+
+@pytest.mark.parametrize("cv", [1, 0, -2, 13, 2.5, "5", None, True, [], [([0], [1])], [(np.arange(12), np.arange(3))],
+                                [(np.arange(11), [12])], [(np.arange(1, 12), [-1])], [(np.arange(12), [])], [3],
+                                [(np.arange(3, 12), [0.0, 1.0, 2.0])], [(np.arange(2, 12), [0, 0, 1])], object()],
+                         ids=str)
+def test_cv(cv):
+    with pytest.raises((ValueError, TypeError)):
+        cross_validate_path(A, Y, cv=cv, alphas=3)
+
+
+@pytest.mark.parametrize("rule", ["best", None, 1])
+def test_rule(rule, no_kernel):
+    with pytest.raises(ValueError, match="rule"):
+        cross_validate_path(A, Y, rule=rule)
