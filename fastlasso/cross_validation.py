@@ -13,6 +13,7 @@ from .parallel import Pool
 from .path import Limits, Walk, fit_path, threads, warn_uncertified
 from .problem import Options, Problem
 from .results import LassoPath, predictions
+from .validation import FREE
 
 ALPHAS_AT_ONCE = 16     # out-of-fold predictions are formed for this many alphas at a time
 
@@ -109,7 +110,7 @@ class PathCV:
 
 def cross_validate_path(X, y, *, cv=5, rule="min", random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0,
                         fit_intercept=True, standardize=False, sample_weight=None, offset=None, penalty_factor=None,
-                        lower=-np.inf, upper=np.inf, tol=1e-6, max_iter=10_000, n_threads=None, callback=None):
+                        lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None, callback=None):
     """Fit a path on all rows, and on the rows left in by each fold, and choose alpha by held-out squared error.
 
     Parameters
@@ -144,7 +145,7 @@ def cross_validate_path(X, y, *, cv=5, rule="min", random_state=None, alphas=100
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
     path = fit_path(X, y, alphas=alphas, eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback,
-                    **{name: getattr(options, name) for name in Options.__slots__})
+                    **options.as_dict())
     splits = folds(cv, X, y, path.n_samples, random_state)
     weights = np.broadcast_to(1.0, path.n_samples) if sample_weight is None else validation.finite_vector(
         sample_weight, path.n_samples, "sample_weight")
@@ -183,7 +184,7 @@ def fit_fold(X, y, options, limits, weights, test, alphas, pool):
     """Fit one fold; return (path, errors at each alpha, predictions of the held-out rows at each alpha)."""
     training = weights.astype(float)
     training[test] = 0.0
-    fold_options = Options(**{name: getattr(options, name) for name in Options.__slots__} | {"sample_weight": training})
+    fold_options = Options(**options.as_dict() | {"sample_weight": training})
     problem = Problem(X, y, fold_options, pool)
     walk = Walk(problem, limits, use_screening=True)
     walk.down(alphas)

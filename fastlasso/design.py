@@ -147,7 +147,7 @@ class Dense(Matrix):
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         n, m = self.shape[0], len(cols)
         root = root_weights(weights, n)
-        if self.by_columns and not far_mean and n * n_new < SMALL_GATHER:
+        if n * n_new < SMALL_GATHER and (n_new == m or self.by_columns and not far_mean):
             return self._gram_in_place(cols, n_new, mean, root, pool)
         segments = row_segments(n, m * n_new)
         partial = np.zeros((len(segments), m, n_new))
@@ -164,10 +164,12 @@ class Dense(Matrix):
         old = len(cols) - n_new
         new = np.empty((n_new, self.shape[0]))
         engine.gather_dense(self.X, cols[old:], mean[old:], root, 0, self.shape[0], new)
-        out = np.zeros((n_new, len(cols)))
         square = np.zeros((n_new, n_new))
         pool.run(lambda a, b: engine.products(new[a:b], new, self.shape[0], square[a:b]),
                  pool.split(n_new, self.shape[0] * n_new // 8, align=4))
+        if not old:
+            return square
+        out = np.empty((n_new, len(cols)))
         out[:, old:] = square
         new *= root
         out[:, :old] = self.dots_at(new, cols[:old], pool)
@@ -485,6 +487,7 @@ class Design:
         self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
         self.n_samples, self.n_features = matrix.shape
         self.passes = 0.0
+        self.dense = isinstance(matrix, Dense)
 
     def weigh(self, R):
         """w_i R[:, i]."""
@@ -511,7 +514,7 @@ class Design:
         mean = first + s0
         self.variance = np.maximum(s1 - s0 * s0, 0.0)
         second = s1 + first * (first + 2 * s0)
-        self.mean = mean if self.fit_intercept else np.broadcast_to(0.0, len(mean))
+        self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
         flat = self.variance <= 1e-14 * s1
         self.constant = flat if self.fit_intercept else second <= 0
@@ -558,13 +561,13 @@ class Design:
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
         self.passes += len(cols) / self.n_features if self.matrix.by_columns else 1.0
         mean = np.ascontiguousarray(self.mean[cols])
-        far_mean = bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
+        far_mean = n_new < len(cols) and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
         return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)
 
     def stored(self, cols):
         """Stored values of some columns."""
         matrix = self.matrix
-        return int(matrix.column_sizes(cols).sum()) if isinstance(matrix, Sparse) else len(cols) * self.n_samples
+        return len(cols) * self.n_samples if self.dense else int(matrix.column_sizes(cols).sum())
 
     def gather(self, cols):
         """Columns for residual-form descent."""

@@ -57,6 +57,8 @@ class Pool:
     def split(self, n_items, work_per_item, align=1):
         """Cut range(n_items) into (start, stop) pieces worth a thread each, with edges at multiples of `align`."""
         work = n_items * max(work_per_item, 1)
+        if work <= SHARE:
+            return [(0, n_items)]
         count = max(-(-work // PIECE), self.n_threads if work > SHARE * self.n_threads else 1)
         step = max(-(-n_items // count), 1)
         step = -(-step // align) * align

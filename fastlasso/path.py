@@ -5,7 +5,7 @@ The native calls are `fit_path` (many alphas) and `fit` (one).
 
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +15,7 @@ from .parallel import Pool
 from .problem import Options, Problem
 from .results import LassoFit, LassoPath, scalars
 from .solver import Solver
+from .validation import FREE
 
 FIRST_BATCH, LARGEST_BATCH = 4, 16
 WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
@@ -27,7 +28,7 @@ class ConvergenceWarning(UserWarning):
 
 
 def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-             offset=None, penalty_factor=None, lower=-np.inf, upper=np.inf, tol=1e-6, max_iter=10_000, dfmax=None,
+             offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, dfmax=None,
              max_r2=None, screening=True, n_threads=None, callback=None):
     """Fit the lasso or elastic net at every alpha of a grid, each solution with a certified duality gap.
 
@@ -120,11 +121,11 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
         walk.down(grid)
         path = walk.result(options, time.perf_counter() - started)
     warn_uncertified(path)
-    return path.remember(X, y, asdict(options))
+    return path.remember(X, y, options.as_dict())
 
 
 def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-        penalty_factor=None, lower=-np.inf, upper=np.inf, tol=1e-6, max_iter=10_000, screening=True, n_threads=None):
+        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, screening=True, n_threads=None):
     """Fit the lasso or elastic net at one alpha, with a certified duality gap.
 
     The problem and all parameters are those of `fit_path`.
@@ -155,7 +156,7 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
 
 
 def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-              penalty_factor=None, lower=-np.inf, upper=np.inf, n_threads=None):
+              penalty_factor=None, lower=FREE[0], upper=FREE[1], n_threads=None):
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
         alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  y_fit = the fit of intercept and unpenalised columns.
@@ -229,6 +230,8 @@ class Walk:
 
     def _bridge(self, alpha):
         """Walk to the neighbourhood of an alpha that is far below the last one, without proofs on the way."""
+        if self.solver.complete:
+            return      # without X in the way the face finds its own steps
         top = self.solver.alpha if np.isfinite(self.solver.alpha) else self.problem.alpha_max()
         low = max(alpha, LOWEST_BRIDGE * top)
         if top > 0 and low < LONG_STEP * top:
@@ -309,6 +312,8 @@ def warn_gap(alpha, gap, tol, null_objective, prefix=""):
 
 def run_length(alphas):
     """How many of the leading alphas follow each other without a large step."""
+    if len(alphas) == 1:
+        return 1
     large = np.flatnonzero(alphas[1:] < LONG_STEP * alphas[:-1])
     return int(large[0]) + 1 if len(large) else len(alphas)
 

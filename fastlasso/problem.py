@@ -13,6 +13,7 @@ import numpy as np
 
 from . import validation
 from .design import Design, as_matrix
+from .parallel import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,12 @@ class Options:
     sample_weight: object = None
     offset: object = None
     penalty_factor: object = None
-    lower: object = -np.inf
-    upper: object = np.inf
+    lower: object = validation.FREE[0]
+    upper: object = validation.FREE[1]
+
+    def as_dict(self):
+        """The options by name, arrays not copied."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Problem:
@@ -76,20 +81,16 @@ class Problem:
             raise ValueError("y is too large: its squares overflow; divide y (and alpha) by a constant")
 
     def _set_penalty(self, factors, standardize):
-        p = len(factors)
-        l1, l2 = factors * self.l1_ratio if self.l1_ratio < 1 else factors, None
         scale = np.sqrt(self.design.variance) if standardize else None
-        if self.l1_ratio < 1:
-            l2 = factors * (1 - self.l1_ratio)
-            l2 = l2 if scale is None else l2 * scale * scale
+        l1 = factors if self.l1_ratio == 1 else factors * self.l1_ratio
+        l2 = None if self.l1_ratio == 1 else factors * (1 - self.l1_ratio)
         if scale is not None:
             with np.errstate(invalid="ignore"):
-                l1 = l1 * scale
+                l1, l2 = l1 * scale, None if l2 is None else l2 * scale * scale
         never = np.isinf(factors) | self.design.constant
         if never.any():
             l1, l2 = np.where(never, np.inf, l1), None if l2 is None else np.where(never, 0.0, l2)
-        self.l1, self.l2 = l1, np.broadcast_to(0.0, p) if l2 is None else l2
-        self.uniform = not (never.any() or scale is not None or factors.strides[0])
+        self.l1, self.l2 = l1, validation.repeated(0.0, len(factors)) if l2 is None else l2
 
     def mean_over_samples(self, values):
         """Weighted mean of an n-vector."""
@@ -99,13 +100,28 @@ class Problem:
         """Smallest alpha at which every column with an L1 penalty has coefficient zero (given the others)."""
         from .solver import free_correlation      # the unpenalised columns are fitted first
 
-        z = np.abs(free_correlation(self))
-        if np.isfinite(self.lower).any() or np.isfinite(self.upper).any():
-            signed = free_correlation(self)
-            z = np.where(signed > 0, np.where(self.upper > 0, z, 0), np.where(self.lower < 0, z, 0))
-        penalised = (self.l1 > 0) & np.isfinite(self.l1)
-        return float(np.max(z[penalised] / self.l1[penalised], initial=0.0))
+        z = free_correlation(self)
+        reach = np.abs(z)
+        if not (self.lower.max(initial=-np.inf) < 0 < self.upper.min(initial=np.inf)):
+            reach = np.where(z > 0, np.where(self.upper > 0, reach, 0.0), np.where(self.lower < 0, reach, 0.0))
+        if self.l1.min() > 0:
+            return float((reach / self.l1).max())
+        penalised = self.l1 > 0
+        return float(np.max(reach[penalised] / self.l1[penalised], initial=0.0))
 
     def intercept(self, cols, coef):
         """b0 for coefficients `coef` on the columns `cols`."""
         return self.y_mean - float(self.design.mean[cols] @ coef) if self.fit_intercept else 0.0
+
+
+def ridge_degrees_of_freedom(X, y, options, alphas, supports):
+    """Trace of X_A (X_A'X_A + alpha l2)^-1 X_A' for each alpha and support A (inner products weighted and centred)."""
+    with Pool(1) as pool:
+        problem = Problem(X, y, Options(**options), pool)
+        df = np.zeros(len(alphas))
+        for k, (alpha, cols) in enumerate(zip(alphas, supports, strict=True)):
+            if len(cols):
+                cols = cols.astype(np.int64)
+                gram = problem.design.gram(cols, len(cols))
+                df[k] = np.trace(np.linalg.solve(gram + np.diag(alpha * problem.l2[cols]), gram))
+    return df

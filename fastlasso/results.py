@@ -3,7 +3,7 @@
 import json
 import weakref
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -316,4 +316,4 @@ def check_loaded(path):
 
 def scalars(options):
     """The options that are plain numbers or booleans."""
-    return {name: value for name, value in asdict(options).items() if isinstance(value, (bool, int, float))}
+    return {name: value for name, value in options.as_dict().items() if isinstance(value, (bool, int, float))}

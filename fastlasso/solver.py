@@ -83,7 +83,9 @@ class Solver:
 
     def _gram_pays(self, entering):
         stored = self.design.stored(self.slots)
-        return working_set.gram_pays(self.design, stored, len(self.slots), self.n_used, entering / self.batch_size)
+        face = max(self.n_used, np.count_nonzero(self.problem.l1[self.slots] == 0))
+        return working_set.gram_pays(self.design, stored, len(self.slots), face, entering / self.batch_size,
+                                     self.problem.l1_ratio < 1)
 
     def _outside(self, cols):
         return cols[~self.inside[cols]]

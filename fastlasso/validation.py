@@ -1,12 +1,17 @@
 """Everything a caller passes, checked once and before any kernel runs, with errors in scikit-learn's words."""
 
+import math
 import numbers
 
 import numpy as np
 
+FREE = (-np.inf, np.inf)        # bounds that bound nothing
+
 
 def finite_vector(value, size, name):
-    """Return `value` as a float64 vector of length `size`; a scalar is repeated without taking memory."""
+    """Return `value` as a float64 vector of length `size`; a scalar is repeated, without taking memory where long."""
+    if type(value) is float:
+        return repeated(value, size)
     array = np.asarray(value)
     if array.dtype.kind == "O":
         array = as_numbers(array, name)
@@ -14,10 +19,15 @@ def finite_vector(value, size, name):
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     array = array.astype(np.float64, copy=False)
     if array.ndim == 0:
-        return np.broadcast_to(array, (size,))
+        return repeated(float(array), size)
     if array.shape != (size,):
         raise ValueError(f"{name}.shape == {array.shape}, expected {(size,)}")
     return array
+
+
+def repeated(value, size):
+    """A constant vector: one value in memory where it is long, a plain array where that is quicker to make."""
+    return np.full(size, value) if size <= 1024 else np.broadcast_to(value, (size,))
 
 
 def as_numbers(array, name):
@@ -68,7 +78,9 @@ def sample_weights(value, n_samples):
 
 def penalty_factors(value, n_features):
     """Return v in [0, inf], one per feature."""
-    factors = finite_vector(1.0 if value is None else value, n_features, "penalty_factor")
+    if value is None:
+        return repeated(1.0, n_features)
+    factors = finite_vector(value, n_features, "penalty_factor")
     if np.isnan(factors).any() or n_features and factors.min() < 0:
         raise ValueError("penalty_factor must be >= 0 (inf is allowed, NaN is not)")
     return factors
@@ -76,6 +88,8 @@ def penalty_factors(value, n_features):
 
 def bounds(lower, upper, n_features):
     """Return (lower, upper) with lower <= 0 <= upper, one per feature."""
+    if lower is FREE[0] and upper is FREE[1]:
+        return repeated(lower, n_features), repeated(upper, n_features)
     lower, upper = finite_vector(lower, n_features, "lower"), finite_vector(upper, n_features, "upper")
     if np.isnan(lower).any() or np.isnan(upper).any():
         raise ValueError("lower and upper must not contain NaN")
@@ -86,10 +100,11 @@ def bounds(lower, upper, n_features):
 
 def number(value, name, low=-np.inf, high=np.inf, low_open=False):
     """Return a finite float in [low, high]."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    value = float(value)
-    if not low <= value <= high or low_open and value == low or np.isinf(value):
+    if type(value) is not float:
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+        value = float(value)
+    if not low <= value <= high or low_open and value == low or math.isinf(value):
         raise ValueError(f"{name} == {value}, must be in {'(' if low_open else '['}{low}, {high}]")
     return value
 

@@ -15,23 +15,27 @@ SWEEPS_PER_ALPHA = 60   # what residual form needs for a gap of 1e-6 from a warm
 SWEEPS_SATURATED = 1200 # and what it needs besides when the face approaches n columns (measured on 2,000 x 5,000)
 NS_GRAM_STREAM = 1.2    # ns per squared face size and alpha: three face steps that stream the factor and the Gram rows
 NS_GRAM_APPEND = 0.15   # ns per squared face size and entering column
+NS_REBUILD = 0.03       # ns per cubed face size of a Cholesky factor made anew
 NS_SPARSE_VISIT = 2.0   # ns per stored value and sweep, sparse columns
 NS_DENSE_VISIT = 0.4    # the same, dense
+DENSE_BLOCK = 1 << 20   # values gathered at a time: 8 MB
 GRAM_BYTES = 1 << 28    # memory always allowed for a Gram matrix and its factor: 256 MB
 
 
-def gram_pays(design, stored, n_slots, n_face, entering):
+def gram_pays(design, stored, n_slots, n_face, entering, ridge):
     """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of the working set.
 
-    ``entering`` is the number of columns that come in per alpha. The Gram matrix must also fit: 16 bytes for each
+    ``entering`` is the number of columns that come in per alpha. With a ``ridge`` part the factor is made anew for each
+    alpha, but sweeps converge however full the face is. The Gram matrix must also fit: 16 bytes for each
     pair of slots (itself and the factor), at most a quarter of X's own bytes or 256 MB.
     """
     if 16.0 * n_slots * n_slots > max(GRAM_BYTES, design.matrix.nbytes / 4):
         return False
-    dense = design.matrix.nnz == design.n_samples * design.n_features
-    visit = NS_DENSE_VISIT if dense else NS_SPARSE_VISIT
+    visit = NS_DENSE_VISIT if design.dense else NS_SPARSE_VISIT
     gram = n_face**2 * (NS_GRAM_STREAM + NS_GRAM_APPEND * entering)
-    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * (n_face / design.n_samples) ** 2
+    if ridge:
+        return gram + NS_REBUILD * n_face**3 <= SWEEPS_PER_ALPHA * visit * stored
+    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * min(n_face / design.n_samples, 1.0) ** 2
     return gram <= sweeps * visit * stored
 
 
@@ -97,10 +101,7 @@ class ResidualSet:
         """Gather the last `n_new` of `slots`."""
         del n_new       # gathering all anew keeps the parts contiguous and costs less than one sweep
         self.slots = slots
-        design = self.problem.design
-        parts = design.gather(slots)
-        kind = SparseParts if isinstance(parts, tuple) else DenseParts
-        self.columns = kind(parts, design, slots)
+        self.columns = (DenseParts if self.problem.design.dense else SparseParts)(self.problem.design, slots)
 
     def first_violated(self, alphas, B, slack):
         """Residual form keeps no inner products, so everything is solved again."""
@@ -168,42 +169,54 @@ class ResidualSet:
 
 
 class DenseParts:
-    """Gathered dense columns, centred and scaled by sqrt(w); the state is the residual scaled alike."""
+    """Dense columns, centred and scaled by sqrt(w); the state is the residual scaled alike.
 
-    def __init__(self, parts, design, slots):
-        del slots
-        self.A, self.stored = parts, parts.size
-        self.root = np.full(design.n_samples, design.n_samples ** -0.5) if design.weights is None else np.sqrt(design.weights)
+    The columns are gathered once where that is little memory beside X, and block by block in each sweep where not.
+    """
+
+    def __init__(self, design, slots):
+        n = design.n_samples
+        self.design, self.slots, self.stored = design, slots, n * len(slots)
+        self.root = np.full(n, n ** -0.5) if design.weights is None else np.sqrt(design.weights)
+        width = max(1, DENSE_BLOCK // n)
+        self.blocks = [(a, min(a + width, len(slots))) for a in range(0, len(slots), width)]
+        keep = 8 * self.stored <= max(GRAM_BYTES / 4, design.matrix.nbytes / 4)
+        self.kept = [design.gather(slots[a:b]) for a, b in self.blocks] if keep else None
+
+    def _parts(self):
+        for k, (a, b) in enumerate(self.blocks):
+            yield a, b, self.kept[k] if self.kept else self.design.gather(self.slots[a:b])
 
     def residual(self, y, b):
         """sqrt(w) (y - X b)."""
         used = np.flatnonzero(b)
-        out = (self.root * y)[None].copy()
-        if len(used):
-            engine.dense_combine(self.A.T, used, -b[used][None], 0, len(y), out)
-        return out[0]
+        return self.root * self.design.residuals(y, self.slots[used], b[used][None])[0]
 
     def sweep(self, b, state, penalty):
         """One epoch; returns the largest move."""
-        return engine.dense_sweeps(self.A, state, b, *penalty, 1)
+        return max(engine.dense_sweeps(A, state, b[start:stop], *(part[start:stop] for part in penalty), 1)
+                   for start, stop, A in self._parts())
 
     def correlations(self, state):
         """X'r for all slots."""
-        out = np.zeros((len(self.A), 1))
-        engine.products(self.A, state[None], len(state), out)
+        out = np.zeros((len(self.slots), 1))
+        for start, stop, A in self._parts():
+            engine.products(A, state[None], len(state), out[start:stop])
         return out[:, 0]
 
     def norm2(self, state):
         """|r|^2."""
-        return float(state @ state)
+        out = np.zeros((1, 1))
+        engine.products(state[None], state[None], len(state), out)
+        return out[0, 0]
 
 
 class SparseParts:
     """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
 
-    def __init__(self, parts, design, slots):
-        self.data, self.rows, self.indptr = parts
-        self.indptr = self.indptr.astype(np.int64, copy=False)
+    def __init__(self, design, slots):
+        self.data, self.rows, indptr = design.gather(slots)
+        self.indptr = indptr.astype(np.int64, copy=False)
         self.stored = len(self.data)
         self.mean = np.ascontiguousarray(design.mean[slots])
         self.weights = design.weights
