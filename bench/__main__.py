@@ -41,7 +41,8 @@ def _parser():
         command.add_argument("--rival", action="append", choices=rivals.names(), help="only this rival (repeatable)")
         command.add_argument("--folder", default=environments.DEFAULT_FOLDER, type=pathlib.Path,
                              help="folder of environments and cached data")
-    commands.add_parser("report", help="print Markdown").add_argument("file", type=pathlib.Path)
+    shown = commands.add_parser("report", help="print Markdown; several files of one machine are shown as one run")
+    shown.add_argument("file", type=pathlib.Path, nargs="+")
     commands.add_parser("list", help="name cases and rivals")
     return parser
 
@@ -77,7 +78,7 @@ def _run(options):
 
 
 def _report(options):
-    print(report.render(json.loads(options.file.read_text())))
+    print(report.render(report.merge([json.loads(file.read_text()) for file in options.file])))
     return 0
 
 

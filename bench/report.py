@@ -144,6 +144,17 @@ def _group(rows):
     return by_case
 
 
+def merge(runs):
+    """Join runs into one: a case that several have measured is taken from the last of them."""
+    joined = {**runs[-1], "rows": []}
+    for run in runs:
+        again = {row["case"] for row in run["rows"]}
+        joined["rows"] = [row for row in joined["rows"] if row["case"] not in again] + run["rows"]
+    for part in ("startup", "absent", "targets", "notes"):
+        joined[part] = {name: said for run in runs for name, said in run[part].items()}
+    return joined
+
+
 def render(found):
     """Return the whole report of a run (the dict that `python -m bench run` writes) as Markdown."""
     by_case = _group(found["rows"])

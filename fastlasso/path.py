@@ -17,7 +17,7 @@ from .results import LassoFit, LassoPath, scalars
 from .solver import Solver
 from .validation import FREE
 
-FIRST_BATCH, LARGEST_BATCH = 4, 16
+FIRST_BATCH = 4
 WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
 LONG_STEP = 0.6         # what counts as a large step
 LOWEST_BRIDGE = 1e-6    # and no further than this
@@ -225,7 +225,7 @@ class Walk:
             self._bridge(grid[at])
             batch = self.solver.solve(grid[at:at + run_length(grid[at:at + size])])
             at += len(batch.alphas)
-            size = next_size(size, len(batch.alphas), self.solver.n_rounds)
+            size = next_size(size, len(batch.alphas), self.solver.n_rounds, self.solver.longest_batch())
             self._take(batch, len(grid))
 
     def _bridge(self, alpha):
@@ -318,11 +318,11 @@ def run_length(alphas):
     return int(large[0]) + 1 if len(large) else len(alphas)
 
 
-def next_size(size, solved, rounds):
+def next_size(size, solved, rounds, longest):
     """Longer batches while they succeed at once, shorter when columns were missing or the face step gave up."""
-    if solved < size or rounds > 3:
+    if solved < size or rounds > 2:
         return max(1, solved // 2)
-    return min(2 * size, LARGEST_BATCH) if rounds == 1 else size
+    return min(2 * size, longest) if rounds == 1 else min(size, longest)
 
 
 def compressed_columns(cols, coefs):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._engine import engine
 
-CANDIDATE_SHARE = 1.0      # columns whose predicted correlation reaches this share of alpha join the working set
+CANDIDATE_SHARE = 0.95      # columns whose predicted correlation reaches this share of alpha join the working set
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from .screening import Reference
 from .working_set import GramSet, ResidualSet
 
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
+BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
@@ -93,6 +94,10 @@ class Solver:
     def _room(self):
         """How many columns may join at once: enough to lead, not so many that they are carried in vain."""
         return max(40, self.n_used // 2)
+
+    def longest_batch(self):
+        """How many alphas to solve ahead: as many as cost about one pass over X, since a failure costs them again."""
+        return int(np.clip(working_set.pass_cost(self.design) / working_set.face_cost(self.n_used), *BATCH_RANGE))
 
     # ------------------------------------------------------------ one batch
 

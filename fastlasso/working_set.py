@@ -22,6 +22,16 @@ DENSE_BLOCK = 1 << 20   # values gathered at a time: 8 MB
 GRAM_BYTES = 1 << 28    # memory always allowed for a Gram matrix and its factor: 256 MB
 
 
+def face_cost(n_face, entering=0.0):
+    """Nanoseconds of the face steps of one alpha."""
+    return max(n_face, 1) ** 2 * (NS_GRAM_STREAM + NS_GRAM_APPEND * entering)
+
+
+def pass_cost(design):
+    """Nanoseconds of one pass over X."""
+    return design.matrix.nnz * (NS_DENSE_VISIT if design.dense else NS_SPARSE_VISIT)
+
+
 def gram_pays(design, stored, n_slots, n_face, entering, ridge):
     """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of the working set.
 
@@ -32,7 +42,7 @@ def gram_pays(design, stored, n_slots, n_face, entering, ridge):
     if 16.0 * n_slots * n_slots > max(GRAM_BYTES, design.matrix.nbytes / 4):
         return False
     visit = NS_DENSE_VISIT if design.dense else NS_SPARSE_VISIT
-    gram = n_face**2 * (NS_GRAM_STREAM + NS_GRAM_APPEND * entering)
+    gram = face_cost(n_face, entering)
     if ridge:
         return gram + NS_REBUILD * n_face**3 <= SWEEPS_PER_ALPHA * visit * stored
     sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * min(n_face / design.n_samples, 1.0) ** 2

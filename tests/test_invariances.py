@@ -57,11 +57,17 @@ def test_columns_in_another_order(data, name):
 def test_powers_of_two_are_exact(data, k_x, k_y, layout):
     A, y = data
     plain = fit_path(build(layout, A), y, **GRID)
-    scaled = fit_path(build(layout, A * 2.0**k_x), y * 2.0**k_y, **GRID)
-    np.testing.assert_array_equal(scaled.alphas, plain.alphas * 2.0 ** (k_x + k_y))
+    scaled = fit_path(build(layout, A * 2.0**k_x), y * 2.0**k_y, alphas=plain.alphas * 2.0 ** (k_x + k_y), tol=1e-12)
     np.testing.assert_array_equal(scaled.coefs.toarray(), plain.coefs.toarray() * 2.0 ** (k_y - k_x))
     np.testing.assert_array_equal(scaled.gaps, plain.gaps * 4.0**k_y)
     np.testing.assert_array_equal(scaled.r2, plain.r2)
+
+
+def test_the_automatic_grid_scales_exactly(data):
+    A, y = data
+    alphas = fit_path(A, y, **GRID).alphas
+    for k_x, k_y in ((7, 0), (0, -30), (-9, 40)):
+        np.testing.assert_array_equal(fit_path(A * 2.0**k_x, y * 2.0**k_y, **GRID).alphas, alphas * 2.0 ** (k_x + k_y))
 
 
 @pytest.mark.parametrize("layout", PLAIN)

@@ -44,6 +44,7 @@ ctypedef fused index:
 cdef enum:
     ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
+    MIRROR_TILE = 32        # values a side of a tile of a transposed copy
     MAX_APPEND = 64         # columns that enter the factor at once
     SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
     SIGNAL_WORK = 1 << 22   # multiply-adds between two looks for Ctrl-C: about a millisecond

@@ -14,6 +14,12 @@ cdef enum:
     INTERRUPTED = 3
 
 
+cdef inline void mirror(const double* source, ptrdiff_t stride, ptrdiff_t n, double* to) noexcept nogil:
+    cdef ptrdiff_t i
+    for i in range(n):
+        to[i] = source[i * stride]
+
+
 @cython.final
 cdef class GramProblem:
     """Coordinates of a working set with their Gram matrix, solved for one alpha after another.
@@ -87,9 +93,8 @@ cdef class GramProblem:
         """Add t coordinates; `rows` (t, size + t) holds their inner products with all, old ones first."""
         cdef ptrdiff_t t = len(c), old = self.size, m = old + t
         if m > self.capacity:
-            self._grow(m + max(16, m // 4))
-        self.G[old:m, :m] = rows
-        self.G[:old, old:m] = rows[:, :old].T
+            self._grow(m + max(16, m // 2))
+        self._store(np.ascontiguousarray(rows), old)
         for name, value in (("c", c), ("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper),
                             ("b", 0.0), ("q", 0.0), ("sign", 0.0)):
             getattr(self, name)[old:m] = value
@@ -98,6 +103,22 @@ cdef class GramProblem:
         self.size = m
         self.has_ridge = bool(np.any(self.l2[:m] > 0))
         self.noise = 1e-14 * float(np.max(np.abs(self.c[:m]), initial=0.0))
+
+    cdef _store(self, const double[:, ::1] rows, ptrdiff_t old):
+        """Write new rows of G and mirror them into the columns, in tiles that stay in L1."""
+        cdef ptrdiff_t i, j, a, b, t = rows.shape[0]
+        with nogil:
+            for i in range(t):
+                memcpy(&self.g[old + i, 0], &rows[i, 0], (old + t) * sizeof(double))
+            a = 0
+            while a < old:
+                b = min(a + MIRROR_TILE, old)
+                i = 0
+                while i < t:
+                    for j in range(a, b):
+                        mirror(&rows[i, j], rows.shape[1], min(MIRROR_TILE, t - i), &self.g[j, old + i])
+                    i += MIRROR_TILE
+                a = b
 
     # ------------------------------------------------------------ the factor
 
