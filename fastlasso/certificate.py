@@ -813,9 +813,10 @@ def _correlation_ends(penalty, dual):
 
 def _dual_objective(problem, dual):
     """Return what is certain of D(theta); h_j* is convex, so the worse end is the worst point."""
-    theta, leak = dual.scale * dual.rest, dual.scale * dual.cut.leak
+    theta = dual.scale * dual.rest
+    doubt = dual.scale * dual.cut.leak + 4 * _UNIT * _norm(theta)
     conjugate = np.maximum(*map(problem.penalty.conjugate, _correlation_ends(problem.penalty, dual)))
-    return _total(theta * (problem.target - 0.5 * theta)) - leak * _norm(problem.target) - _total(conjugate)
+    return _total(theta * (problem.target - 0.5 * theta)) - doubt * _norm(problem.target) - _total(conjugate)
 
 
 def _gap(problem, dual):

@@ -1,8 +1,9 @@
 /* The few loops that run once per stored value of a dense array.
  *
- * Every level (x86-64 baseline, AVX2, AVX-512) adds in the same order and without fused multiply-add, so the same
- * bits come out on every machine: a dot product always runs in 8 lanes, reduced by one fixed tree, in row chunks of
- * FL_CHUNK. Only the number of columns held in registers at once differs between levels.
+ * Every level (x86-64 baseline, AVX2, AVX-512) adds in the same order: a dot product always runs in 8 lanes, reduced by
+ * one fixed tree, in row chunks of FL_CHUNK, and multiplies and adds with one rounding (FMA) wherever it says so. The
+ * compiler fuses nothing on its own (-ffp-contract=off), so the same bits come out on every machine. Only the number
+ * of columns held in registers at once differs between levels. The baseline calls fma() of the C library and is slow.
  */
 #ifndef FASTLASSO_SIMD_H
 #define FASTLASSO_SIMD_H

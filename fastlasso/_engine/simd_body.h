@@ -10,10 +10,11 @@ INLINE VEC LEVEL(load_f64)(const double *x) { return *(const LEVEL(vec_u) *)x; }
 INLINE VEC LEVEL(load_f32)(const float *x) { return __builtin_convertvector(*(const LEVEL(half_u) *)x, VEC); }
 INLINE void LEVEL(store)(double *x, VEC v) { *(LEVEL(vec_u) *)x = v; }
 
-/* Sum of 8 lanes by one fixed tree. */
-INLINE double LEVEL(reduce)(const double *l)
+/* Sum of 8 lanes by one fixed tree: ((0+4)+(2+6)) + ((1+5)+(3+7)). */
+INLINE double LEVEL(reduce)(const double *lanes)
 {
-    return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
+    const quad s = *(const quad *)lanes + *(const quad *)(lanes + 4);
+    return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
 /* One tile: out[r*sj + c*sc] += a_r . b_c for r < R columns and c < C right-hand sides, n <= FL_CHUNK. */
@@ -29,14 +30,15 @@ INLINE double LEVEL(reduce)(const double *l)
                 for (int c = 0; c < C; c++) vb[c] = LEVEL(load_f64)(b + c * ldb + i + part * WIDTH);                   \
                 for (int r = 0; r < R; r++) {                                                                          \
                     const VEC va = LEVEL(load)(a[r] + i + part * WIDTH);                                               \
-                    for (int c = 0; c < C; c++) acc[r][c][part] += va * vb[c];                                         \
+                    for (int c = 0; c < C; c++) acc[r][c][part] = FMA(va, vb[c], acc[r][c][part]);                     \
                 }                                                                                                      \
             }                                                                                                          \
         for (int r = 0; r < R; r++)                                                                                    \
             for (int c = 0; c < C; c++) {                                                                              \
                 double lanes[8];                                                                                       \
                 memcpy(lanes, acc[r][c], sizeof lanes);                                                                \
-                for (ptrdiff_t i = whole; i < n; i++) lanes[i - whole] += a[r][i] * b[c * ldb + i];                    \
+                for (ptrdiff_t i = whole; i < n; i++)                                                                   \
+                    lanes[i - whole] = __builtin_fma(a[r][i], b[c * ldb + i], lanes[i - whole]);                       \
                 out[r * sj + c * sc] += LEVEL(reduce)(lanes);                                             \
             }                                                                                                          \
     }
@@ -118,24 +120,31 @@ EXPAND_DOTS(float, f32, ROWS)
 #define COMBINE(T, suffix)                                                                                             \
     INLINE void LEVEL(quad_##suffix)(const T *const *a, const double *coef, ptrdiff_t sj, ptrdiff_t n, double *out)    \
     {                                                                                                                  \
-        const double c0 = coef[0], c1 = coef[sj], c2 = coef[2 * sj], c3 = coef[3 * sj];                                \
+        const double c0 = coef[0], c1 = coef[sj], c2 = coef[2 * sj], c3 = coef[3 * sj];                                 \
+        const VEC v0 = c0 - (VEC){0}, v1 = c1 - (VEC){0}, v2 = c2 - (VEC){0}, v3 = c3 - (VEC){0};                      \
         ptrdiff_t i = 0;                                                                                               \
         for (; i + WIDTH <= n; i += WIDTH) {                                                                           \
             VEC o = LEVEL(load_f64)(out + i);                                                                           \
-            o += LEVEL(load_##suffix)(a[0] + i) * c0;                                                                  \
-            o += LEVEL(load_##suffix)(a[1] + i) * c1;                                                                  \
-            o += LEVEL(load_##suffix)(a[2] + i) * c2;                                                                  \
-            o += LEVEL(load_##suffix)(a[3] + i) * c3;                                                                  \
+            o = FMA(LEVEL(load_##suffix)(a[0] + i), v0, o);                                                            \
+            o = FMA(LEVEL(load_##suffix)(a[1] + i), v1, o);                                                            \
+            o = FMA(LEVEL(load_##suffix)(a[2] + i), v2, o);                                                            \
+            o = FMA(LEVEL(load_##suffix)(a[3] + i), v3, o);                                                            \
             LEVEL(store)(out + i, o);                                                                                  \
         }                                                                                                              \
-        for (; i < n; i++) out[i] = (((out[i] + a[0][i] * c0) + a[1][i] * c1) + a[2][i] * c2) + a[3][i] * c3;          \
+        for (; i < n; i++) {                                                                                            \
+            double o = __builtin_fma(a[0][i], c0, out[i]);                                                              \
+            o = __builtin_fma(a[1][i], c1, o);                                                                          \
+            o = __builtin_fma(a[2][i], c2, o);                                                                          \
+            out[i] = __builtin_fma(a[3][i], c3, o);                                                                     \
+        }                                                                                                              \
     }                                                                                                                  \
     INLINE void LEVEL(single_##suffix)(const T *a, double c, ptrdiff_t n, double *out)                                 \
     {                                                                                                                  \
         ptrdiff_t i = 0;                                                                                               \
-        for (; i + WIDTH <= n; i += WIDTH)                                                                             \
-            LEVEL(store)(out + i, LEVEL(load_f64)(out + i) + LEVEL(load_##suffix)(a + i) * c);                         \
-        for (; i < n; i++) out[i] += a[i] * c;                                                                         \
+        const VEC v = c - (VEC){0};                                                                                     \
+        for (; i + WIDTH <= n; i += WIDTH)                                                                              \
+            LEVEL(store)(out + i, FMA(LEVEL(load_##suffix)(a + i), v, LEVEL(load_f64)(out + i)));                      \
+        for (; i < n; i++) out[i] = __builtin_fma(a[i], c, out[i]);                                                    \
     }                                                                                                                  \
     static void LEVEL(combine_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m,                   \
                                         const double *coef, ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n,      \
