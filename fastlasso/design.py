@@ -303,7 +303,8 @@ class Sparse(Matrix):
 
     def _sums(self, w, u, shift):
         sums = np.zeros((self.shape[1], 3))
-        step = max(1, int((1 << 22) * (len(self.indptr) - 1) // max(self.nnz, 1)))
+        piece = 1 << 22 if self.canonical else min(1 << 20, self.nnz // 16 + 1)     # others are copied piece by piece
+        step = max(1, int(piece * (len(self.indptr) - 1) // max(self.nnz, 1)))
         for start in range(0, len(self.indptr) - 1, step):
             stop = min(start + step, len(self.indptr) - 1)
             self._add_moments(start, stop, w, u, shift, sums)
@@ -477,8 +478,8 @@ class Design:
     ----------
     mean, norm2, variance : ndarray of shape (n_features,)
         The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
-    constant : ndarray of bool
-        Columns that carry nothing: zero norm about the centre.
+    constant, flat : ndarray of bool
+        Columns that carry nothing: zero norm about the centre, zero variance.
     passes : float
         Passes over X so far, a look at one column counting 1 / n_features.
     """
@@ -516,8 +517,8 @@ class Design:
         second = s1 + first * (first + 2 * s0)
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
-        flat = self.variance <= 1e-14 * s1
-        self.constant = flat if self.fit_intercept else second <= 0
+        self.flat = self.variance <= 1e-14 * s1
+        self.constant = self.flat if self.fit_intercept else second <= 0
 
     def correlations(self, R):
         """Return R'X, shape (k, p), for centred residuals R of shape (k, n)."""

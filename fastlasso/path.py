@@ -203,7 +203,7 @@ def automatic_grid(problem, n_alphas, eps):
         top = float(np.max(np.abs(problem.correlation), initial=0.0)) * 1e3
     if top == 0:
         top = np.finfo(float).tiny ** 0.5
-    return np.geomspace(top, top * eps, n_alphas) if n_alphas > 1 else np.array([top])
+    return top * np.geomspace(1.0, eps, n_alphas)     # this way the grid scales exactly with the data
 
 
 class Walk:
@@ -271,16 +271,16 @@ class Walk:
     def solution(self, k):
         """The k-th solution of the last batch as a `LassoFit`."""
         batch, problem = self.batches[-1][0], self.problem
-        coef = np.zeros(problem.design.n_features)
-        coef[batch.cols] = batch.coefs[k]
-        return LassoFit(float(batch.alphas[k]), coef.astype(problem.design.matrix.dtype, copy=False),
+        coef = np.zeros(problem.design.n_features, problem.design.matrix.dtype)
+        coef[batch.cols] = problem.rounded(batch.cols, batch.coefs[k])
+        return LassoFit(float(batch.alphas[k]), coef,
                         problem.intercept(batch.cols, batch.coefs[k]), float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
 
     def result(self, options, seconds):
         """Everything found so far as a `LassoPath`."""
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
-        triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
+        triples = [compressed_columns(batch.cols, problem.rounded(batch.cols, batch.coefs[:keep])) for batch, keep in parts]
         counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
         intercepts = [problem.y_mean - part.coefs[:keep] @ problem.design.mean[part.cols] for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731

@@ -82,15 +82,23 @@ class Problem:
 
     def _set_penalty(self, factors, standardize):
         scale = np.sqrt(self.design.variance) if standardize else None
-        l1 = factors if self.l1_ratio == 1 else factors * self.l1_ratio
-        l2 = None if self.l1_ratio == 1 else factors * (1 - self.l1_ratio)
-        if scale is not None:
-            with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):      # inf * 0, of columns that are never used
+            l1 = factors if self.l1_ratio == 1 else factors * self.l1_ratio
+            l2 = None if self.l1_ratio == 1 else factors * (1 - self.l1_ratio)
+            if scale is not None:
                 l1, l2 = l1 * scale, None if l2 is None else l2 * scale * scale
-        never = np.isinf(factors) | self.design.constant
+        never = np.isinf(factors) | (self.design.constant if scale is None else self.design.flat)
         if never.any():
             l1, l2 = np.where(never, np.inf, l1), None if l2 is None else np.where(never, 0.0, l2)
         self.l1, self.l2 = l1, validation.repeated(0.0, len(factors)) if l2 is None else l2
+
+    def free(self, alpha, cols, coefs):
+        """Which of `cols` have no penalty at `alpha` and stand clear of their bounds in every row of `coefs`."""
+        unpenalised = (self.l2[cols] == 0) & np.isfinite(self.l1[cols]) if alpha == 0 else (
+            (self.l1[cols] == 0) & (self.l2[cols] == 0))
+        if not unpenalised.any():
+            return unpenalised
+        return unpenalised & (coefs > self.lower[cols]).all(axis=0) & (coefs < self.upper[cols]).all(axis=0)
 
     def mean_over_samples(self, values):
         """Weighted mean of an n-vector."""
@@ -108,6 +116,15 @@ class Problem:
             return float((reach / self.l1).max())
         penalised = self.l1 > 0
         return float(np.max(reach[penalised] / self.l1[penalised], initial=0.0))
+
+    def rounded(self, cols, coefs):
+        """Coefficients in X's own precision, rounded towards zero where they would step over a bound."""
+        dtype = self.design.matrix.dtype
+        out = coefs.astype(dtype, copy=False)
+        if dtype == np.float32:
+            over = (out > self.upper[cols]) | (out < self.lower[cols])
+            out = np.where(over, np.nextafter(out, np.float32(0.0)), out)
+        return out
 
     def intercept(self, cols, coef):
         """b0 for coefficients `coef` on the columns `cols`."""

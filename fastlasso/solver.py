@@ -17,6 +17,7 @@ from .working_set import GramSet, ResidualSet
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
 BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
+MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
 
@@ -43,6 +44,8 @@ class Solver:
         self.slots = np.empty(0, np.int64)
         self.b = np.empty(0)                    # coefficients at the last verified alpha, by slot
         self.inside = np.zeros(self.design.n_features, bool)
+        self.complete = False
+        self.noise = 1e-13 * np.sqrt(2 * problem.null_objective * float(np.max(self.design.norm2, initial=0.0)))
         self.alpha = np.inf
         self.references = []
         self.n_rounds, self.batch_size, self.n_used = 0, 1, 0
@@ -68,7 +71,7 @@ class Solver:
             return problem.y, problem.correlation
         B, _ = self._solve_slots(np.array([1.0]), 0)
         self.b = B[0]
-        residual = self.design.residuals(problem.y, self.slots, B)
+        residual = self._residuals([1.0], B)
         return residual[0], self.design.correlations(residual)[0]
 
     def _add(self, cols):
@@ -78,7 +81,7 @@ class Solver:
         self.slots = np.concatenate([self.slots, cols])
         self.inside[cols] = True
         self.b = np.concatenate([self.b, np.zeros(len(cols))])
-        if isinstance(self.set, GramSet) and not self._gram_pays(len(cols)):
+        if isinstance(self.set, GramSet) and not self.complete and not self._gram_pays(len(cols)):
             self.set = ResidualSet(self.problem)
         self.set.extend(self.slots, len(cols))
 
@@ -113,7 +116,7 @@ class Solver:
             B, done = self._solve_slots(alphas, at, B)
             alphas, B = alphas[:done], B[:done]
             self.n_rounds += 1
-            end = self._reference(alphas[-1], B[-1])
+            end = self._reference(alphas[-1], B[-1:])
             at = self._admit(alphas, B, end)
             if at is not None:
                 continue
@@ -136,7 +139,7 @@ class Solver:
                                            self._room()))
             while at < stop:
                 B, at = self._solve_slots(here, at, B)
-            end = self._reference(here[-1], B[-1])
+            end = self._reference(here[-1], B[-1:])
             self.b, self.references = B[-1], [self.references[-1], end]
             missing = screening.strongest(self.problem, end.z, self._look_at(None, end.z, here[-1])[1], self._room())
             if len(missing):
@@ -160,14 +163,33 @@ class Solver:
         self.n_used = np.count_nonzero(B[done - 1])
         return B, done
 
-    def _reference(self, alpha, b):
-        """Residual and exact correlations of every column at one solution: one pass over X."""
-        residual = self._residuals(b[None, :])
+    def _reference(self, alpha, B):
+        """Residual and exact correlations of every column at one solution (a row): one pass over X."""
+        residual = self._residuals([alpha], B)
         return Reference(alpha, residual[0], self.design.correlations(residual)[0], self.design.norms2(residual)[0])
 
-    def _residuals(self, B):
+    def _residuals(self, alphas, B):
+        """True residuals of the solutions B, after refitting what carries no penalty (B is updated)."""
         active = np.flatnonzero(B.any(axis=0))
-        return self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
+        R = self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
+        for alpha in {0.0 if alpha == 0 else 1.0 for alpha in alphas}:
+            rows = np.flatnonzero((np.asarray(alphas) == 0) == (alpha == 0))
+            free = np.flatnonzero(self.problem.free(alpha, self.slots, B[rows]))
+            if len(free) and len(free) <= MOST_REFITTED:
+                self._refit(free, rows, B, R)
+        return R
+
+    def _refit(self, free, rows, B, R):
+        """Exact least squares on the unpenalised columns: the dual point must be orthogonal to them to rounding."""
+        cols = self.slots[free]
+        Z = self.design.correlations_at(np.ascontiguousarray(R[rows]), cols)
+        if np.abs(Z).max() <= self.noise:
+            return
+        step = np.linalg.lstsq(self.design.gram(cols, len(cols)), Z.T, rcond=1e-12)[0].T
+        moved = B[rows[:, None], free] + step
+        if (moved > self.problem.lower[cols]).all() and (moved < self.problem.upper[cols]).all():
+            B[rows[:, None], free] = moved
+            R[rows] = self.design.residuals(R[rows], cols, np.ascontiguousarray(step))
 
     def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
@@ -196,7 +218,7 @@ class Solver:
 
     def _prove(self, alphas, B, end):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        R = self._residuals(B[:-1]) if len(alphas) > 1 else np.empty((0, self.design.n_samples))
+        R = self._residuals(alphas[:-1], B[:-1]) if len(alphas) > 1 else np.empty((0, self.design.n_samples))
         norms = np.append(self.design.norms2(R), end.norm2)
         gaps, missing = np.empty(len(alphas)), []
         for k, (z, extra, z_extra) in enumerate(self._looks(alphas, R, end)):
@@ -242,7 +264,7 @@ class Solver:
         which = slice(None) if cols is None else cols
         found = np.empty(len(z), np.int64)
         count = engine.violators(z, problem.l1[which], problem.lower[which], problem.upper[which], alpha, VIOLATION,
-                                 found)
+                                 self.noise, found)
         at = found[:count]
         extra = at if cols is None else cols[at]
         keep = ~self.inside[extra]
@@ -256,12 +278,27 @@ class Solver:
         B, done = self._solve_slots(alphas, 0, None, Q)
         B, Q, alphas = B[:done], Q[:done], np.ascontiguousarray(alphas[:done])
         problem, cols = self.problem, self.slots
+        self._refit_compressed(alphas, B, Q)
         rr = np.maximum(2 * problem.null_objective - ((problem.correlation[cols] + Q) * B).sum(axis=1), 0.0)
         gaps = np.empty(done)
         engine.dual_gaps(B, Q, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
                          self.design.norm2[cols], alphas, rr, gaps)
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, cols, B, gaps, rr)
+
+
+    def _refit_compressed(self, alphas, B, Q):
+        """As _refit, from the Gram matrix."""
+        for zero in (False, True):
+            rows = np.flatnonzero((alphas == 0) == zero)
+            free = np.flatnonzero(self.problem.free(0.0 if zero else 1.0, self.slots, B[rows])) if len(rows) else []
+            if len(free) and np.abs(Q[rows[:, None], free]).max() > self.noise:
+                G = self.set.gram.G[:self.set.size, :self.set.size]
+                step = np.linalg.lstsq(G[np.ix_(free, free)], Q[rows[:, None], free].T, rcond=1e-12)[0].T
+                moved, cols = B[rows[:, None], free] + step, self.slots[free]
+                if (moved > self.problem.lower[cols]).all() and (moved < self.problem.upper[cols]).all():
+                    B[rows[:, None], free] = moved
+                    Q[rows] -= step @ G[free]
 
 
 def widened(rows, n_rows, width):

@@ -22,11 +22,11 @@ cdef inline double fenchel_young(double b, double z, double a1, double a2, doubl
                                  double curvature) noexcept nogil:
     """h(b) + h*(z) - b z >= 0, with h*(z) = max_b z b - h(b).
 
-    A free coordinate (h = 0) has h* = infinity unless z = 0: its term is what one exact step on it would still gain,
+    A coordinate free on the side z pulls to (h = 0 there) has h* = infinity unless z = 0: its term is what one exact step on it would still gain,
     z^2 / (2 curvature), which is the change that makes the dual point feasible.
     """
     cdef double best
-    if a1 == 0 and a2 == 0 and lower == -INFINITY and upper == INFINITY:
+    if a1 == 0 and a2 == 0 and (z > 0 and upper == INFINITY or z < 0 and lower == -INFINITY):
         return 0.5 * z * z / curvature if curvature > 0 else 0.0
     best = prox(z, 0.0, a1, a2, lower, upper) if a2 > 0 else (0.0 if fabs(z) <= a1 else (upper if z > 0 else lower))
     if best == INFINITY or best == -INFINITY:      # z on the edge of the feasible set, up to rounding
@@ -79,13 +79,13 @@ def columns_to_check(const double[::1] za, const double[::1] zb, double ta, doub
 
 
 def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper, double alpha,
-              double slack, int64_t[::1] found):
-    """List the columns with |z_j| > slack alpha l1_j on a side their bounds leave open. Returns how many."""
+              double slack, double noise, int64_t[::1] found):
+    """List the columns with |z_j| > slack alpha l1_j + noise on a side their bounds leave open. Returns how many."""
     cdef ptrdiff_t j, count = 0
     cdef double limit
     with nogil:
         for j in range(z.shape[0]):
-            limit = slack * alpha * l1[j]
+            limit = slack * alpha * l1[j] + noise
             if z[j] > limit and upper[j] > 0 or -z[j] > limit and lower[j] < 0:
                 found[count] = j
                 count += 1
