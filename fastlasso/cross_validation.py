@@ -173,6 +173,8 @@ def folds(cv, X, y, n, random_state):
 def held_out_rows(train, test, n):
     """Return test as indices; train must be all the other rows, or rows left out of both are an error."""
     train, test = (np.flatnonzero(part) if np.asarray(part).dtype == bool else np.asarray(part) for part in (train, test))
+    if test.ndim != 1 or test.dtype.kind not in "iu" or train.dtype.kind not in "iu":
+        raise ValueError("cv must yield pairs of row indices (train, test)")
     if not len(test) or test.min() < 0 or test.max() >= n:
         raise ValueError("a fold of cv holds no rows out, or rows that X does not have")
     if not np.array_equal(np.sort(train), np.setdiff1d(np.arange(n), test)):

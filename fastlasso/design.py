@@ -76,6 +76,8 @@ def as_sparse(X):
                          f"{len(indices)} indices for {len(data)} values")
     if data.dtype not in (np.float64, np.float32) or not data.dtype.isnative:
         data = data.astype(np.float64)
+    if indptr.min() < 0 or indptr.max() > len(data):        # before it is narrowed to the type of the indices
+        raise ValueError("corrupt sparse matrix: indptr must lie between 0 and the number of stored values")
     kind = indices.dtype if indices.dtype in (np.int32, np.int64) and indices.dtype.isnative else np.dtype(np.int64)
     parts = (np.ascontiguousarray(data), np.ascontiguousarray(indices, kind), np.ascontiguousarray(indptr, kind))
     status = engine.check_structure(parts[2], parts[1], n_minor)

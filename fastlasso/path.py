@@ -151,7 +151,7 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
         walk.down(np.array([alpha]))
         solution = walk.solution(0)
     if not solution.certified:
-        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
+        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective, stacklevel=3)
     return solution
 
 
@@ -304,10 +304,10 @@ def warn_uncertified(path):
                  f"{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
 
 
-def warn_gap(alpha, gap, tol, null_objective, prefix=""):
+def warn_gap(alpha, gap, tol, null_objective, prefix="", stacklevel=4):
     warnings.warn(f"{prefix}at alpha={alpha:.6g} the duality gap is {gap:.3g}, the target tol * P(0) is "
                   f"{tol * null_objective:.3g}. Raise max_iter, raise tol, or stop the path at a larger alpha (eps, "
-                  "dfmax, max_r2).", ConvergenceWarning, stacklevel=4)
+                  "dfmax, max_r2).", ConvergenceWarning, stacklevel=stacklevel)
 
 
 def run_length(alphas):

@@ -76,7 +76,8 @@ class Problem:
             y -= rest
             self.y_mean += rest
         self.y = y
-        self.null_objective = 0.5 * self.mean_over_samples(y * y)
+        with np.errstate(over="ignore"):
+            self.null_objective = 0.5 * self.mean_over_samples(y * y)
         if not np.isfinite(self.null_objective):
             raise ValueError("y is too large: its squares overflow; divide y (and alpha) by a constant")
 
@@ -92,13 +93,26 @@ class Problem:
             l1, l2 = np.where(never, np.inf, l1), None if l2 is None else np.where(never, 0.0, l2)
         self.l1, self.l2 = l1, validation.repeated(0.0, len(factors)) if l2 is None else l2
 
-    def free(self, alpha, cols, coefs):
-        """Which of `cols` have no penalty at `alpha` and stand clear of their bounds in every row of `coefs`."""
+    def free(self, alpha, cols, coef):
+        """Which of `cols` have no penalty at `alpha` and, with these coefficients, stand clear of their bounds."""
         unpenalised = (self.l2[cols] == 0) & np.isfinite(self.l1[cols]) if alpha == 0 else (
             (self.l1[cols] == 0) & (self.l2[cols] == 0))
         if not unpenalised.any():
             return unpenalised
-        return unpenalised & (coefs > self.lower[cols]).all(axis=0) & (coefs < self.upper[cols]).all(axis=0)
+        return unpenalised & (coef > self.lower[cols]) & (coef < self.upper[cols])
+
+    def free_rounds(self, alpha, cols, coef):
+        """Yield (where, lower, upper) of the free coordinates until no step is cut short by a bound any more.
+
+        The caller moves `coef` in between (see `within`); a coordinate that reached its bound is free no longer.
+        """
+        before = -1
+        while True:
+            where = np.flatnonzero(self.free(alpha, cols, coef))
+            if not len(where) or len(where) == before:
+                return
+            before = len(where)
+            yield where, self.lower[cols[where]], self.upper[cols[where]]
 
     def mean_over_samples(self, values):
         """Weighted mean of an n-vector."""
@@ -129,6 +143,16 @@ class Problem:
     def intercept(self, cols, coef):
         """b0 for coefficients `coef` on the columns `cols`."""
         return self.y_mean - float(self.design.mean[cols] @ coef) if self.fit_intercept else 0.0
+
+
+def within(now, step, low, high):
+    """The step, cut short where the first coordinate reaches its bound (and lands on it exactly)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = np.where(step < 0, (low - now) / step, np.where(step > 0, (high - now) / step, np.inf))
+    cut = float(reach.min(initial=np.inf))
+    if cut >= 1:
+        return step
+    return np.where(reach <= cut, np.where(step < 0, low, high) - now, cut * step)
 
 
 def ridge_degrees_of_freedom(X, y, options, alphas, supports):

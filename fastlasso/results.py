@@ -3,6 +3,7 @@
 import json
 import weakref
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -204,7 +205,9 @@ class LassoPath:
         return fit(X, y, alpha, **options, tol=self.tol)
 
     def remember(self, X, y, options):
-        """Keep a weak reference to X and the options, for `at`."""
+        """Keep a weak reference to X, and y and the options as they are now, for `at`."""
+        y = np.array(y)
+        options = {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in options.items()}
         try:
             self._data = (weakref.ref(X), y, options)
         except TypeError:
@@ -288,7 +291,12 @@ class LassoPath:
                 raise ValueError("it was written by a newer fastlasso")
             path = cls(**arrays, **text)
             check_loaded(path)
-        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except OSError as error:
+            if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+                raise
+            raise ValueError(f"{file} is not a path saved by fastlasso: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,
+                zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{file} is not a path saved by fastlasso: {error}") from error
         return path
 
@@ -298,20 +306,37 @@ ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "
 
 
 def check_loaded(path):
-    """Raise ValueError unless the parts of a loaded path fit together."""
+    """Raise ValueError unless the parts of a loaded path are sound and fit together."""
     n = len(path.alphas)
     for name in ("alphas", "intercepts", "gaps", "r2", "n_passes"):
         array = getattr(path, name)
-        if array.shape != (n,) or array.dtype != np.float64:
-            raise ValueError(f"{name} has shape {array.shape} and type {array.dtype}")
+        if array.shape != (n,) or array.dtype != np.float64 or not np.isfinite(array).all():
+            raise ValueError(f"{name} is damaged")
+    if (path.alphas < 0).any() or (np.diff(path.alphas) > 0).any() or (path.gaps < 0).any():
+        raise ValueError("its alphas or gaps are damaged")
+    check_facts(path)
     if path.indptr.shape != (n + 1,) or path.indptr.dtype.kind != "i" or path.indices.dtype.kind != "i":
         raise ValueError("its index arrays do not fit")
     if path.indptr[0] != 0 or (np.diff(path.indptr) < 0).any() or path.indptr[-1] != len(path.indices):
         raise ValueError("its index pointers are corrupt")
-    if path.values.shape != path.indices.shape or path.values.dtype.kind != "f":
-        raise ValueError("its values do not fit")
+    if path.values.shape != path.indices.shape or path.values.dtype.kind != "f" or not np.isfinite(path.values).all():
+        raise ValueError("its values are damaged")
     if len(path.indices) and not 0 <= path.indices.min() <= path.indices.max() < path.n_features:
         raise ValueError("an index is out of range")
+
+
+def check_facts(path):
+    """Raise ValueError unless the scalars of a loaded path have their types."""
+    for name in ("n_samples", "n_features"):
+        validation.whole_number(getattr(path, name), name)
+    for name in ("null_objective", "tol", "seconds"):
+        validation.number(getattr(path, name), name, 0.0)
+    if not isinstance(path.params, dict) or not isinstance(path.status, str):
+        raise ValueError("its options or its status are damaged")
+    names = path.feature_names
+    if names is not None and (not isinstance(names, list) or len(names) != path.n_features
+                              or not all(isinstance(name, str) for name in names)):
+        raise ValueError("its feature names are damaged")
 
 
 def scalars(options):

@@ -45,7 +45,8 @@ def candidates(problem, references, alpha, outside, limit):
     z, reach = predicted(references, alpha)
     found = np.empty(len(z), np.int64)
     bar = max(CANDIDATE_SHARE * alpha - reach, 0.0)
-    count = engine.violators(z, problem.l1, problem.lower, problem.upper, bar, 1.0, 0.0, found)
+    count = engine.violators(z, problem.l1, problem.lower, problem.upper,
+                             problem.design.norm2, bar, 1.0, 0.0, found)
     return strongest(problem, z, outside(found[:count]), limit)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import screening, working_set
 from ._engine import engine
+from .problem import within
 from .screening import Reference
 from .working_set import GramSet, ResidualSet
 
@@ -45,7 +46,8 @@ class Solver:
         self.b = np.empty(0)                    # coefficients at the last verified alpha, by slot
         self.inside = np.zeros(self.design.n_features, bool)
         self.complete = False
-        self.noise = 1e-13 * np.sqrt(2 * problem.null_objective * float(np.max(self.design.norm2, initial=0.0)))
+        self.has_free, self.free_gram = bool(((problem.l1 == 0) & (problem.l2 == 0)).any()), None
+        self.noise = 1e-13 * np.sqrt(2 * problem.null_objective)       # rounding of x_j . r, per unit of |x_j|
         self.alpha = np.inf
         self.references = []
         self.n_rounds, self.batch_size, self.n_used = 0, 1, 0
@@ -172,24 +174,27 @@ class Solver:
         """True residuals of the solutions B, after refitting what carries no penalty (B is updated)."""
         active = np.flatnonzero(B.any(axis=0))
         R = self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
-        for alpha in {0.0 if alpha == 0 else 1.0 for alpha in alphas}:
-            rows = np.flatnonzero((np.asarray(alphas) == 0) == (alpha == 0))
-            free = np.flatnonzero(self.problem.free(alpha, self.slots, B[rows]))
-            if len(free) and len(free) <= MOST_REFITTED:
-                self._refit(free, rows, B, R)
+        if 0 in alphas or self.has_free:
+            for k, alpha in enumerate(alphas):
+                self._refit(alpha, B[k], R[k:k + 1])
         return R
 
-    def _refit(self, free, rows, B, R):
-        """Exact least squares on the unpenalised columns: the dual point must be orthogonal to them to rounding."""
-        cols = self.slots[free]
-        Z = self.design.correlations_at(np.ascontiguousarray(R[rows]), cols)
-        if np.abs(Z).max() <= self.noise:
-            return
-        step = np.linalg.lstsq(self.design.gram(cols, len(cols)), Z.T, rcond=1e-12)[0].T
-        moved = B[rows[:, None], free] + step
-        if (moved > self.problem.lower[cols]).all() and (moved < self.problem.upper[cols]).all():
-            B[rows[:, None], free] = moved
-            R[rows] = self.design.residuals(R[rows], cols, np.ascontiguousarray(step))
+    def _refit(self, alpha, b, R):
+        """Exact least squares on what carries no penalty: the dual point must be orthogonal to it to rounding."""
+        for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
+            cols = self.slots[free]
+            z = self.design.correlations_at(R, cols)[0]
+            if len(cols) > MOST_REFITTED or (np.abs(z) <= self.noise * np.sqrt(self.design.norm2[cols])).all():
+                return
+            step = within(b[free], np.linalg.lstsq(self._free_gram(cols), z, rcond=1e-12)[0], low, high)
+            b[free] += step
+            R[:] = self.design.residuals(R, cols, step[None])
+
+    def _free_gram(self, cols):
+        """Inner products of the unpenalised columns, kept while these stay the same."""
+        if self.free_gram is None or not np.array_equal(self.free_gram[0], cols):
+            self.free_gram = cols, self.design.gram(cols, len(cols))
+        return self.free_gram[1]
 
     def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
@@ -263,8 +268,8 @@ class Solver:
         problem = self.problem
         which = slice(None) if cols is None else cols
         found = np.empty(len(z), np.int64)
-        count = engine.violators(z, problem.l1[which], problem.lower[which], problem.upper[which], alpha, VIOLATION,
-                                 self.noise, found)
+        count = engine.violators(z, problem.l1[which], problem.lower[which], problem.upper[which],
+                                 self.design.norm2[which], alpha, VIOLATION, self.noise if alpha == 0 else 0.0, found)
         at = found[:count]
         extra = at if cols is None else cols[at]
         keep = ~self.inside[extra]
@@ -289,16 +294,16 @@ class Solver:
 
     def _refit_compressed(self, alphas, B, Q):
         """As _refit, from the Gram matrix."""
-        for zero in (False, True):
-            rows = np.flatnonzero((alphas == 0) == zero)
-            free = np.flatnonzero(self.problem.free(0.0 if zero else 1.0, self.slots, B[rows])) if len(rows) else []
-            if len(free) and np.abs(Q[rows[:, None], free]).max() > self.noise:
-                G = self.set.gram.G[:self.set.size, :self.set.size]
-                step = np.linalg.lstsq(G[np.ix_(free, free)], Q[rows[:, None], free].T, rcond=1e-12)[0].T
-                moved, cols = B[rows[:, None], free] + step, self.slots[free]
-                if (moved > self.problem.lower[cols]).all() and (moved < self.problem.upper[cols]).all():
-                    B[rows[:, None], free] = moved
-                    Q[rows] -= step @ G[free]
+        if not (0 in alphas or self.has_free):
+            return
+        G = self.set.gram.G[:self.set.size, :self.set.size]
+        for alpha, b, q in zip(alphas, B, Q, strict=True):
+            for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
+                if (np.abs(q[free]) <= self.noise * np.sqrt(G[free, free])).all():
+                    break
+                step = within(b[free], np.linalg.lstsq(G[np.ix_(free, free)], q[free], rcond=1e-12)[0], low, high)
+                b[free] += step
+                q -= step @ G[free]
 
 
 def widened(rows, n_rows, width):

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ._engine import engine
+from .problem import within
 
 ANDERSON = 5            # sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
 SWEEPS_PER_ALPHA = 60   # what residual form needs for a gap of 1e-6 from a warm start while the face is small,
@@ -66,6 +67,7 @@ class GramSet:
 
     def extend(self, slots, n_new):
         """Take in the last `n_new` of `slots`: one look at X for their inner products with all the others."""
+        self.slots = slots
         problem, cols = self.problem, slots[len(slots) - n_new:]
         self.gram.extend(problem.design.gram(slots, n_new), problem.correlation[cols], problem.l1[cols],
                          problem.l2[cols], problem.lower[cols], problem.upper[cols])
@@ -96,10 +98,22 @@ class GramSet:
         while max_iter > 0:
             epochs = min(EPOCHS_PER_NEWTON, max_iter)
             gap, done = self.gram.descend(alpha, b, target, epochs)
-            if gap <= target or done < epochs:
-                return
             max_iter -= epochs
+            if gap <= target or done < epochs:
+                if self._refit_free(alpha, b) <= target or done < epochs:
+                    return
             self._newton(alpha, b)
+
+    def _refit_free(self, alpha, b):
+        """Exact least squares on the slots without a penalty; returns the gap after it."""
+        gram, m = self.gram, len(b)
+        for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
+            if len(free) > LARGEST_NEWTON:
+                break
+            step = np.linalg.lstsq(gram.G[np.ix_(free, free)], gram.q[:m][free], rcond=1e-12)[0]
+            b[free] += within(b[free], step, low, high)
+            gram.gap(alpha, b)
+        return gram.gap(alpha, b)
 
     def _newton(self, alpha, b):
         """Move the coordinates that are neither zero nor at a bound towards their joint optimum, as far as signs hold.
@@ -117,9 +131,7 @@ class GramSet:
         step = np.linalg.lstsq(system, right, rcond=1e-12)[0]
         low = np.where((l1[inside] > 0) & (now > 0), 0.0, lower[inside])
         high = np.where((l1[inside] > 0) & (now < 0), 0.0, upper[inside])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reach = np.where(step < 0, (low - now) / step, np.where(step > 0, (high - now) / step, np.inf))
-        b[inside] = np.clip(now + min(1.0, float(reach.min())) * step, low, high)
+        b[inside] = now + within(now, step, low, high)
 
 
 class ResidualSet:
@@ -128,7 +140,8 @@ class ResidualSet:
     def __init__(self, problem):
         self.problem = problem
         self.slots = np.empty(0, np.int64)
-        self.columns = None
+        self.columns = self.free_gram = None
+        self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
 
     @property
     def size(self):
@@ -166,6 +179,7 @@ class ResidualSet:
         state = self.columns.residual(self.problem.y, b)
         trail = []
         for epoch in range(0, max_iter, ANDERSON):
+            self._refit_free(alpha, b, state)
             if epoch and self._gap(alpha, b, state) <= target:
                 return
             trail.append((b.copy(), state.copy()))
@@ -176,6 +190,19 @@ class ResidualSet:
                 return
             self._extrapolate(alpha, b, state, trail)
             trail.clear()
+
+    def _refit_free(self, alpha, b, state):
+        """Exact least squares on the slots without a penalty: sweeps alone reach it slowly, and no gap is small before."""
+        if alpha > 0 and not self.has_free:
+            return
+        for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
+            if len(free) > LARGEST_NEWTON:
+                return
+            cols, z = self.slots[free], self.columns.correlations(state)[free]
+            if self.free_gram is None or not np.array_equal(self.free_gram[0], cols):
+                self.free_gram = cols, self.problem.design.gram(cols, len(cols))
+            b[free] += within(b[free], np.linalg.lstsq(self.free_gram[1], z, rcond=1e-12)[0], low, high)
+            state[:] = self.columns.residual(self.problem.y, b)
 
     def _penalty(self, alpha):
         problem, slots = self.problem, self.slots

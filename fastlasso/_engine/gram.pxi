@@ -38,7 +38,8 @@ cdef class GramProblem:
     cdef double[:, ::1] block        # right-hand sides of an append; update vectors of a delete
     cdef int64_t[::1] order, changed, gone
     cdef ptrdiff_t n_gone
-    cdef double factor_alpha, noise
+    cdef double factor_alpha
+    cdef double noise, largest       # rounding of q_j is noise * |x_j|; the largest |x_j|
     cdef int has_ridge
     cdef public int stop_requested
     cdef public double yy
@@ -47,7 +48,7 @@ cdef class GramProblem:
         self.size = self.n_face = self.capacity = self.ldl = 0
         self.factor_alpha = 0.0
         self.yy = 0.0
-        self.noise = 0.0
+        self.noise = self.largest = 0.0
         self.has_ridge = 0
         self.G = np.empty((0, 0))
         self.c = self.b = self.q = self.sign = self.l1 = self.l2 = self.lower = self.upper = np.empty(0)
@@ -102,7 +103,8 @@ cdef class GramProblem:
         np.asarray(self.parked)[old:m] = 0
         self.size = m
         self.has_ridge = bool(np.any(self.l2[:m] > 0))
-        self.noise = 1e-14 * float(np.max(np.abs(self.c[:m]), initial=0.0))
+        self.noise = 1e-14 * sqrt(self.yy)
+        self.largest = sqrt(float(np.max(np.diagonal(self.G)[:m], initial=0.0)))
 
     cdef _store(self, const double[:, ::1] rows, ptrdiff_t old):
         """Write new rows of G and mirror them into the columns, in tiles that stay in L1."""
@@ -353,7 +355,7 @@ cdef class GramProblem:
             if self.place[j] >= 0 or self.parked[j]:
                 continue
             q = self.q_[j]
-            limit = alpha * self.l1_[j] * (1 + FACE_TOLERANCE) + self.noise
+            limit = alpha * self.l1_[j] * (1 + FACE_TOLERANCE) + self.noise * sqrt(self.g[j, j])
             if q > limit and self.upper_[j] > 0 or q < -limit and self.lower_[j] < 0:
                 self.sign_[j] = 0.0 if self.l1_[j] == 0 else (1.0 if q > 0 else -1.0)
                 self.changed[self.capacity + count] = j
@@ -443,7 +445,7 @@ cdef class GramProblem:
 
     cdef double _violation(self, ptrdiff_t j, double alpha) noexcept nogil:
         """How far |q_j| exceeds alpha l1_j, relatively."""
-        return (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + self.noise * 1e4)
+        return (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + 1e4 * self.noise * sqrt(self.g[j, j]))
 
     cdef ptrdiff_t _append_in_pieces(self, ptrdiff_t count, double alpha) except? -1 nogil:
         """Append the slots listed in `changed`, MAX_APPEND at a time; -1 when the caller wants to stop."""
@@ -480,7 +482,7 @@ cdef class GramProblem:
         A few rows of the face are looked at, others each time; all of them only when those are off.
         """
         cdef ptrdiff_t f, k = self.n_face, look = min(k, SAMPLED_ROWS)
-        cdef double before, target = FACE_TOLERANCE * alpha + 10 * self.noise
+        cdef double before, target = FACE_TOLERANCE * alpha + 10 * self.noise * self.largest
         cdef ptrdiff_t first = self.n_steps * SAMPLED_ROWS % max(k - look + 1, 1)
         if self._stationarity(alpha, &self.order[first], look) <= target:
             return 0
@@ -607,10 +609,7 @@ cdef class GramProblem:
         cdef double gap = INFINITY, delta, moved
         cdef double* q = &self.q_[0]
         with nogil:
-            memcpy(q, &self.c_[0], m * sizeof(double))
-            for j in range(m):
-                if b[j] != 0:
-                    KERNELS.axpy(m, -b[j], &self.g[j, 0], q)
+            self._take(&b[0])
             while epoch < max_epochs:
                 moved = 0.0
                 for j in range(m):
@@ -628,6 +627,19 @@ cdef class GramProblem:
                     if gap <= tol or moved == 0:
                         break
         return gap, epoch
+
+    cdef void _take(self, const double* b) noexcept nogil:
+        """q = c - G b."""
+        cdef ptrdiff_t j
+        memcpy(&self.q_[0], &self.c_[0], self.size * sizeof(double))
+        for j in range(self.size):
+            if b[j] != 0:
+                KERNELS.axpy(self.size, -b[j], &self.g[j, 0], &self.q_[0])
+
+    def gap(self, double alpha, const double[::1] b):
+        """The duality gap at b of the problem restricted to the slots; q is set to c - G b."""
+        self._take(&b[0])
+        return self._gap(alpha, &b[0])
 
     cdef double _gap(self, double alpha, const double* b) noexcept nogil:
         """The duality gap of the problem restricted to the slots."""

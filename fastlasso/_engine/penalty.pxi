@@ -78,15 +78,16 @@ def columns_to_check(const double[::1] za, const double[::1] zb, double ta, doub
     return count
 
 
-def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper, double alpha,
-              double slack, double noise, int64_t[::1] found):
-    """List the columns with |z_j| > slack alpha l1_j + noise on a side their bounds leave open. Returns how many."""
+def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper,
+              const double[:] norm2, double alpha, double slack, double noise, int64_t[::1] found):
+    """List the columns with |z_j| > slack alpha l1_j + noise |x_j| on a side their bounds leave open; return how many."""
     cdef ptrdiff_t j, count = 0
     cdef double limit
     with nogil:
         for j in range(z.shape[0]):
-            limit = slack * alpha * l1[j] + noise
-            if z[j] > limit and upper[j] > 0 or -z[j] > limit and lower[j] < 0:
+            limit = slack * alpha * l1[j]
+            if (z[j] > limit and upper[j] > 0 or -z[j] > limit and lower[j] < 0) and (
+                    fabs(z[j]) > limit + noise * sqrt(norm2[j])):
                 found[count] = j
                 count += 1
     return count
