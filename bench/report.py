@@ -92,8 +92,7 @@ def summary(by_case, targets):
 
 
 def _detail_row(row):
-    setting = "default is tight" if row.get("alias") else row["kind"]
-    start = [row["case"], row["name"], setting, "-" if row["tol"] is None else f"{row['tol']:.1e}"]
+    start = [row["case"], row["name"], row["kind"], "-" if row["tol"] is None else f"{row['tol']:.1e}"]
     if row["status"] != "ok" or row["median"] is None:
         return [*start, row["status"], "", "", "", "", "", ""]
     spread = f"{_seconds(min(row['seconds']))}-{_seconds(max(row['seconds']))} ({len(row['seconds'])})"
@@ -109,9 +108,12 @@ def _cpu(row):
 
 
 def _told_once(rows):
-    """Drop the default row of a rival whose default already is tight: one row says both."""
+    """Drop the tight row of a rival whose default already is tight: its default row says both."""
     both = {row["rival"] for row in rows if row.get("alias")}
-    return [row for row in rows if row["kind"] != "default" or row["rival"] not in both]
+    return [
+        {**row, "kind": "default is tight"} if row["kind"] == "default" and row["rival"] in both else row
+        for row in rows if not row.get("alias")
+    ]
 
 
 def _slowness(row):

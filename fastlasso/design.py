@@ -13,6 +13,7 @@ from .validation import as_numbers, no_nan_or_inf
 
 GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
 SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
+SEGMENT_VALUES = 1 << 18 # values in all partial Gram matrices of a parallel sum: 2 MB
 FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
 GRAM_TILE = 64          # columns per triangular step of a Gram matrix
 MAX_RHS = 8             # right-hand sides per pass over CSC columns
@@ -149,8 +150,11 @@ class Dense(Matrix):
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         n, m = self.shape[0], len(cols)
         root = root_weights(weights, n)
-        if n * n_new < SMALL_GATHER and (n_new == m or self.by_columns and not far_mean):
+        step = max(1, SMALL_GATHER // n)
+        if n_new == m and n_new <= step:
             return self._gram_in_place(cols, n_new, mean, root, pool)
+        if n_new < m and self.by_columns and not far_mean:
+            return self._gram_by_steps(cols, n_new, step, mean, root, pool)
         segments = row_segments(n, m * n_new)
         partial = np.zeros((len(segments), m, n_new))
         pieces = [(a, b, rows, out) for rows, out in zip(segments, partial, strict=True)
@@ -160,6 +164,16 @@ class Dense(Matrix):
         square = out[m - n_new:]        # _gram_part fills one triangle among the new columns
         square[:] = np.triu(square) + np.triu(square, 1).T
         return out.T
+
+    def _gram_by_steps(self, cols, n_new, step, mean, root, pool):
+        """As gram, `step` new columns at a time."""
+        old = len(cols) - n_new
+        out = np.empty((n_new, len(cols)))
+        for a in range(0, n_new, step):
+            b = min(a + step, n_new)
+            out[a:b, :old + b] = self._gram_in_place(cols[:old + b], b - a, mean[:old + b], root, pool)
+            out[:a, old + a:old + b] = out[a:b, old:old + a].T
+        return out
 
     def _gram_in_place(self, cols, n_new, mean, root, pool):
         """As gram, gathering only the new columns: <x_s - m_s, x_t - m_t> = <x_s, x_t - m_t>."""
@@ -421,22 +435,27 @@ class SparseRows(Sparse):
         return slot
 
     def combine(self, cols, B, pool):
-        slot, out = self.slots(cols), np.zeros((self.shape[0], len(B)))
+        slot, out = self.slots(cols), np.zeros((len(B), self.shape[0]))
         Bt = np.ascontiguousarray(B.T)
         if len(cols):
             pool.run(lambda a, b: engine.csr_combine(*self.parts, slot, Bt, a, b, out),
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
-        return np.ascontiguousarray(out.T)
+        return out
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         m, n = len(cols), self.shape[0]
         slot = self.slots(cols)
         shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
         w = np.full(n, 1.0 / n) if weights is None else weights
-        out = np.zeros((n_new, m))
-        scratch = np.empty(self.widest, np.int32), np.empty(self.widest)
-        for start, stop in self._row_pieces():
-            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, start, stop, *scratch, out)
+        segments = row_segments(n, m * n_new)
+        partial = np.zeros((len(segments), n_new, m))
+
+        def part(rows, out):
+            scratch = np.empty(self.widest, np.int32), np.empty(self.widest)
+            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *scratch, out)
+
+        pool.run(part, list(zip(segments, partial, strict=True)))
+        out = partial[0] if len(segments) == 1 else partial.sum(axis=0)
         rest = mean - shift
         out -= np.outer(rest[m - n_new:], rest)
         return out
@@ -456,7 +475,7 @@ def row_segments(n, size):
 
     The cut depends on the data alone, never on the threads: the same bits come out for any number of them.
     """
-    count = int(np.clip(min(n // 8192, 4_000_000 // max(size, 1)), 1, 8))
+    count = int(np.clip(min(n // 8192, SEGMENT_VALUES // max(size, 1)), 1, 8))
     edges = np.linspace(0, n, count + 1).astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
@@ -491,6 +510,7 @@ class Design:
         self.n_samples, self.n_features = matrix.shape
         self.passes = 0.0
         self.dense = isinstance(matrix, Dense)
+        self._ones = np.ones((1, self.n_samples)) if weights is None else None
 
     def weigh(self, R):
         """w_i R[:, i]."""
@@ -537,7 +557,8 @@ class Design:
 
     def residuals(self, y, cols, B):
         """Return y - B X[:, cols]' of shape (k, n), centred."""
-        R = y - self.matrix.combine(cols, B, self.pool)
+        R = self.matrix.combine(cols, B, self.pool)
+        np.subtract(y, R, out=R)
         self.passes += len(cols) / self.n_features
         if self.fit_intercept:
             R -= self.means(R)[:, None]
@@ -545,7 +566,7 @@ class Design:
 
     def means(self, R):
         """Weighted mean of each row of R."""
-        ones = np.ones((1, self.n_samples)) if self.weights is None else self.weights[None]
+        ones = self._ones if self.weights is None else self.weights[None]
         sums = np.zeros((len(R), 1))
         engine.products(R, ones, self.n_samples, sums)
         return sums[:, 0] / self.n_samples if self.weights is None else sums[:, 0]

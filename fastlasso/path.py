@@ -106,7 +106,7 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     >>> path = fit_path(X, y, alphas=20)
     >>> bool(path.certified.all())
     True
-    >>> sorted(path.coefs[:, [10]].indices.tolist())
+    >>> sorted(path.coefs[:, [8]].indices.tolist())
     [3, 7]
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
@@ -274,7 +274,7 @@ class Walk:
         coef = np.zeros(problem.design.n_features, problem.design.matrix.dtype)
         coef[batch.cols] = problem.rounded(batch.cols, batch.coefs[k])
         return LassoFit(float(batch.alphas[k]), coef,
-                        problem.intercept(batch.cols, batch.coefs[k]), float(batch.gaps[k]), problem.null_objective,
+                        float(problem.intercepts(batch.cols, batch.coefs[k:k + 1])[0]), float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
 
     def result(self, options, seconds):
@@ -282,14 +282,14 @@ class Walk:
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
         triples = [compressed_columns(batch.cols, problem.rounded(batch.cols, batch.coefs[:keep])) for batch, keep in parts]
         counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
-        intercepts = [problem.y_mean - part.coefs[:keep] @ problem.design.mean[part.cols] for part, keep in parts]
+        intercepts = [problem.intercepts(part.cols, part.coefs[:keep]) for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
         return LassoPath(
             alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),
             indices=np.concatenate([part[1] for part in triples] or [np.zeros(0, np.int32)]),
             values=np.concatenate([part[2] for part in triples] or [np.zeros(0)]).astype(
                 problem.design.matrix.dtype, copy=False),
-            intercepts=np.concatenate(intercepts or [np.zeros(0)]) if problem.fit_intercept else np.zeros(self.n_done),
+            intercepts=np.concatenate(intercepts or [np.zeros(0)]),
             gaps=gather("gaps"), r2=np.concatenate([self._r2(part)[:keep] for part, keep in parts] or [np.zeros(0)]),
             n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
             status=self.status, seconds=seconds, n_samples=problem.design.n_samples,

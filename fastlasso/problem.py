@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
+from ._engine import engine
 from .design import Design, as_matrix
 from .parallel import Pool
 
@@ -116,7 +117,7 @@ class Problem:
 
     def mean_over_samples(self, values):
         """Weighted mean of an n-vector."""
-        return float(values.mean() if self.weights is None else self.weights @ values)
+        return float(values.mean()) if self.weights is None else engine.dot(self.weights, values)
 
     def alpha_max(self):
         """Smallest alpha at which every column with an L1 penalty has coefficient zero (given the others)."""
@@ -140,9 +141,13 @@ class Problem:
             out = np.where(over, np.nextafter(out, np.float32(0.0)), out)
         return out
 
-    def intercept(self, cols, coef):
-        """b0 for coefficients `coef` on the columns `cols`."""
-        return self.y_mean - float(self.design.mean[cols] @ coef) if self.fit_intercept else 0.0
+    def intercepts(self, cols, coefs):
+        """b0 for each row of coefficients on the columns `cols`."""
+        if not self.fit_intercept or not len(cols):
+            return np.full(len(coefs), self.y_mean)
+        shift = np.zeros((len(coefs), 1))
+        engine.products(coefs, self.design.mean[cols][None], len(cols), shift)
+        return self.y_mean - shift[:, 0]
 
 
 def within(now, step, low, high):

@@ -18,6 +18,7 @@ from .working_set import GramSet, ResidualSet
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
 BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
+FILTER_RESIDUALS = 16       # residuals at a time where columns can be looked at one by one
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
@@ -223,10 +224,8 @@ class Solver:
 
     def _prove(self, alphas, B, end):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        R = self._residuals(alphas[:-1], B[:-1]) if len(alphas) > 1 else np.empty((0, self.design.n_samples))
-        norms = np.append(self.design.norms2(R), end.norm2)
-        gaps, missing = np.empty(len(alphas)), []
-        for k, (z, extra, z_extra) in enumerate(self._looks(alphas, R, end)):
+        gaps, norms, missing = np.empty(len(alphas)), np.empty(len(alphas)), []
+        for k, (norms[k], z, extra, z_extra) in enumerate(self._looks(alphas, B, end)):
             gaps[k] = self._gap(alphas[k], B[k], norms[k], z, extra, z_extra)
             if gaps[k] > self.target_gap and len(extra):
                 missing.append(extra)
@@ -237,19 +236,22 @@ class Solver:
         order = np.argsort(self.slots)
         return Batch(alphas, self.slots[order], B[:, order], gaps, norms), None
 
-    def _looks(self, alphas, R, end):
-        """Yield for each alpha exact correlations: (z of the slots, violators outside, their z)."""
-        if not self.use_screening or not self.design.matrix.by_columns:
-            yield from self._full_looks(alphas, R)
-        elif len(R):
-            yield from self._filtered_looks(alphas, R, end)
-        yield self._look_at(None, end.z, alphas[-1])
+    def _looks(self, alphas, B, end):
+        """Yield for each alpha (|r|^2, z of the slots, violators outside, their z), a few residuals at a time."""
+        filtered = self.use_screening and self.design.matrix.by_columns
+        count = FILTER_RESIDUALS if filtered else PASS_RESIDUALS
+        for start in range(0, len(alphas) - 1, count):
+            part = slice(start, min(start + count, len(alphas) - 1))
+            R = self._residuals(alphas[part], B[part])
+            looks = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
+            for norm2, look in zip(self.design.norms2(R), looks, strict=True):
+                yield norm2, *look
+        yield end.norm2, *self._look_at(None, end.z, alphas[-1])
 
     def _full_looks(self, alphas, R):
-        """Passes over X for a few residuals at a time."""
-        for start in range(0, len(R), PASS_RESIDUALS):
-            for k, z in enumerate(self.design.correlations(R[start:start + PASS_RESIDUALS]), start):
-                yield self._look_at(None, z, alphas[k])
+        """One pass over X for a few residuals."""
+        for alpha, z in zip(alphas, self.design.correlations(R), strict=True):
+            yield self._look_at(None, z, alpha)
 
     def _filtered_looks(self, alphas, R, end):
         """Exact correlations of the slots, and of the few columns that no bound proves inactive."""

@@ -276,9 +276,7 @@ class DenseParts:
 
     def norm2(self, state):
         """|r|^2."""
-        out = np.zeros((1, 1))
-        engine.products(state[None], state[None], len(state), out)
-        return out[0, 0]
+        return engine.dot(state, state)
 
 
 class SparseParts:
@@ -295,7 +293,7 @@ class SparseParts:
 
     def residual(self, y, b):
         """y - X b, and the mean of it."""
-        return np.append(y - self.matrix @ b, -float(self.mean @ b))
+        return np.append(y - self.matrix @ b, -engine.dot(self.mean, b))
 
     def sweep(self, b, state, penalty):
         """One epoch; returns the largest move."""
@@ -312,4 +310,4 @@ class SparseParts:
     def norm2(self, state):
         """|r|^2."""
         r = state[:-1] - state[-1]
-        return float(r @ r) / len(r) if self.weights is None else float(self.weights @ (r * r))
+        return engine.dot(r, r) / len(r) if self.weights is None else engine.dot(self.weights, r * r)

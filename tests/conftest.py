@@ -1,5 +1,9 @@
 """What all tests of the engine share: the judge, which knows only the certificate and not the engine."""
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its spinning threads slow small tests tenfold
+
 import numpy as np
 import pytest
 
@@ -23,8 +27,9 @@ def judge_one(X, y, solution, options):
     assert solution.certified, f"alpha={solution.alpha}: gap {solution.gap / null:.3g} P(0) is not {solution.tol}"
     assert solution.null_objective == pytest.approx(null, rel=1e-9)
     assert true.gap <= solution.tol * null + slack, f"alpha={solution.alpha}: the true gap is {true.relative_gap:.3g}"
-    assert abs(solution.gap - true.gap) <= max(slack, 0.1 * true.gap), (
-        f"alpha={solution.alpha}: claimed {solution.gap / null:.3g}, true {true.relative_gap:.3g}")
+    claim = f"alpha={solution.alpha}: claimed {solution.gap / null:.3g}, true {true.relative_gap:.3g}"
+    assert true.gap <= 1.02 * solution.gap + slack, claim       # never too little
+    assert solution.gap <= 2 * true.gap + slack, claim          # nor far too much: verify finds the best dual scale
     return true
 
 

@@ -68,8 +68,8 @@ def test_single_fits_and_cross_validation_take_every_layout(layout, dtype, tmp_p
 
 # ---------------------------------------------------------------- what is converted
 
-@pytest.mark.parametrize("kind", ["int8", "int32", "int64", "uint8", "bool", "float16", ">f8", ">f4", ">i4", "longdouble",
-                                  "object"])
+@pytest.mark.parametrize("kind", ["int8", "int32", "int64", "uint8", "bool", "float16", ">f8", ">f4", ">i4",
+                                  "longdouble", "object"])
 @pytest.mark.parametrize("order", ["F", "C"])
 def test_other_dense_types_are_converted(kind, order, judge):
     A = np.random.default_rng(0).integers(0, 2 if kind == "bool" else 5, (20, 6)).astype(float)
@@ -140,9 +140,9 @@ def test_every_type_of_y(kind):
 
 # ---------------------------------------------------------------- the verbs
 
-@pytest.fixture(params=[1, 2], ids=["one_thread", "two_threads"])
-def pool(request):
-    with Pool(request.param) as pool:
+@pytest.fixture
+def pool():
+    with Pool(2) as pool:
         yield pool
 
 
@@ -226,7 +226,7 @@ def test_matrix_verbs(layout, dtype, shape, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
-@pytest.mark.parametrize("shape", [(18_001, 70), (700, 1501)], ids=["many_rows", "many_columns"])
+@pytest.mark.parametrize("shape", [(17_001, 66), (600, 310)], ids=["many_rows", "many_columns"])
 @pytest.mark.parametrize("layout", PLAIN)
 def test_matrix_verbs_over_the_edges_of_their_blocks(layout, dtype, shape, pool):
     A = exact_matrix(*shape, density=0.3)
@@ -273,13 +273,14 @@ def test_centring_survives_means_of_1e8_standard_deviations(layout, weighted):
         design = Design(as_matrix(X), w if weighted else None, True, pool)
         correlation = design.measure(y)
         cols = np.arange(40, 70)
-        G = design.gram(cols, 30)
+        G, G_new = design.gram(cols, 30), design.gram(cols, 10)
         R = np.random.default_rng(1).standard_normal((3, 300))
         R -= (R @ w)[:, None]
         dots = design.correlations(R)
     np.testing.assert_allclose(design.variance, w @ centred**2, rtol=1e-7)
     np.testing.assert_allclose(correlation, (w * y) @ centred, atol=1e-7)
-    np.testing.assert_allclose(G, centred[:, cols].T @ (w[:, None] * centred[:, cols]), atol=1e-7)
+    np.testing.assert_allclose(G, centred[:, cols].T @ (w[:, None] * centred[:, cols]), atol=1e-12)
+    np.testing.assert_allclose(G_new, G[20:], atol=1e-12)
     np.testing.assert_allclose(dots, (w * R) @ centred, atol=1e-6)
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, target
 
-from fastlasso import fit, fit_path
+from fastlasso import fit, fit_path, screening
+from fastlasso.parallel import Pool
+from fastlasso.problem import Options, Problem
 
 SHAPES = {"tall": (50, 14), "wide": (40, 120)}
 OPTIONS = {
@@ -118,6 +120,42 @@ def test_screening_changes_no_answer(data, name, layout):
     same(*(fit_path(X, y, screening=on, **GRID, **OPTIONS[name]) for on in (True, False)))
     a, b = (fit(X, y, 0.05, screening=on, tol=1e-12, **OPTIONS[name]) for on in (True, False))
     np.testing.assert_allclose(a.coef, b.coef, atol=1e-7)
+
+
+@pytest.mark.parametrize("options", [{}, {"lower": 0.0}, {"upper": 0.0, "standardize": True},
+                                     {"penalty_factor": np.arange(120) % 5 / 2.0}, {"l1_ratio": 0.5},
+                                     {"sample_weight": np.arange(40) % 3}], ids=str)
+def test_the_filter_lists_every_column_that_matters(options):
+    """No residual near two references has a column beyond alpha l1 that the bound clears."""
+    rng = np.random.default_rng(3)
+    A = exact_matrix(40, 120, seed=11)
+    A[:, 2] = np.arange(40) % 3
+    with Pool(1) as pool:
+        problem = Problem(A, target(A, seed=11), Options(**options), pool)
+        design = problem.design
+        residuals = problem.y * np.array([[1.0], [0.8], [0.7]]) + 0.3 * rng.standard_normal((3, 40))
+        residuals -= design.means(residuals)[:, None]
+        a, b = (screening.Reference(1.0, r, design.correlations(r[None])[0], design.norms2(r[None])[0])
+                for r in residuals[:2])
+        for size in (0.0, 1e-9, 1e-2, 0.3, 3.0):
+            R = 0.4 * residuals[:1] + 0.6 * residuals[1:2] + size * residuals[2:]
+            T, distance = screening.spans(design, R, a, b)
+            z = design.correlations(R)[0]
+            for alpha in np.quantile(np.abs(z), [0.05, 0.3, 0.7, 0.99]):
+                listed = screening.unproven(problem, a, b, T[0], distance[0], alpha, np.empty(120, np.int64))
+                limit = alpha * problem.l1
+                matter = (z >= limit) & (problem.upper > 0) | (-z >= limit) & (problem.lower < 0)
+                assert not set(np.flatnonzero(matter)) - set(listed)
+                assert size > 0 or len(listed) <= matter.sum() + 1      # and in the references' plane no others
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_a_poor_guess_of_the_working_set_costs_work_and_no_answer(data, layout, monkeypatch, judge):
+    A, y = data
+    nothing = np.empty(0, np.int64)
+    monkeypatch.setattr(screening, "candidates", lambda *_: nothing)
+    path = fit_path(build(layout, A), y, alphas=20, eps=0.02)
+    judge(A, y, path)
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -10,7 +10,7 @@ from layouts import PLAIN, build, exact_matrix, target
 from scipy import sparse
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
-from fastlasso import alpha_max, fit, fit_path, verify
+from fastlasso import alpha_max, fit, fit_path, verify, working_set
 from fastlasso.reference import coordinate_descent, fista, objective
 
 SHAPES = {"tall": (30, 12), "wide": (24, 80)}
@@ -72,7 +72,8 @@ def alphas_of(A, y, options):
 
 
 def reference_objective(A, y, alpha, options):
-    coef, intercept, _ = coordinate_descent(A, y, alpha, tol=STRICT, max_iter=3000, **options)
+    sweeps = 1000 if len(A) > A.shape[1] else 200
+    coef, intercept, _ = coordinate_descent(A, y, alpha, tol=STRICT, max_iter=sweeps, **options)
     return objective(A, y, coef, intercept, alpha, **options), coef
 
 
@@ -105,7 +106,37 @@ def test_single_fits_and_default_paths_are_certified_on_every_class(shape, name,
     assert path.certified.all()
 
 
-@pytest.mark.parametrize("name", ["weights", "factors_0_inf", "box", "enet", "ridge", "standardize_weights", "everything"])
+@pytest.fixture(params=[True, False], ids=["gram", "residual"])
+def form(request, monkeypatch):
+    """Both sides of the cost model: the working set solved by its Gram matrix, or by sweeps over its columns."""
+    monkeypatch.setattr(working_set, "gram_pays", lambda *_: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("name", NAMES)
+def test_both_forms_of_the_working_set_solve_every_problem(form, name, layout, judge):
+    A, y, options = data("wide", name)
+    path = fit_path(build(layout, A), y, alphas=6, eps=0.05, **options)
+    assert path.certified.all()
+    judge(A, y, path, (1, 5), **options)
+    judge(A, y, fit(build(layout, A), y, path.alphas[4], **options), **options)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("shape", [(60, 150), (40, 800)])
+def test_both_forms_agree_on_larger_faces(form, layout, dtype, shape, judge):
+    A = exact_matrix(*shape, seed=4)
+    y = target(A, seed=4)
+    path = fit_path(build(layout, A, dtype=dtype), y, alphas=12, eps=0.01)
+    assert path.df[-1] > 30
+    assert path.certified.all()
+    judge(A, y, path, (4, 11))
+
+
+@pytest.mark.parametrize("name", ["weights", "factors_0_inf", "box", "enet", "ridge", "standardize_weights",
+                                  "everything"])
 def test_fista_agrees(name):
     A, y, options = data("tall", name)
     alpha = alphas_of(A, y, options)[1]
@@ -123,7 +154,7 @@ def test_alpha_max_is_where_the_first_penalised_coefficient_enters(shape, name, 
     A, y, options = data(shape, name)
     top = alpha_max(A, y, **options)
     penalised = np.broadcast_to(options.get("penalty_factor", 1.0), A.shape[1]) > 0
-    above, below = (fit(A, y, share * top, tol=1e-13, **options) for share in (1 + 1e-9, 0.98))
+    above, below = (fit(A, y, share * top, tol=1e-13, **options) for share in (1 + 1e-8, 0.98))
     assert not above.coef[penalised].any()
     assert below.coef[penalised].any()
     judge(A, y, above, **options)
@@ -266,7 +297,7 @@ def conic(A, y, alpha, options):
     rows += [b.tocsr()[np.isfinite(upper)], -b.tocsr()[np.isfinite(lower)]]
     sides = [root * z, np.zeros(2 * m), upper[np.isfinite(upper)], -lower[np.isfinite(lower)]]
     if not options.get("fit_intercept", True):
-        rows, sides = rows + [sparse.csc_array(([1.0], ([0], [n])), shape=(1, n + 1 + 2 * m))], [*sides, [0.0]]
+        rows, sides = [*rows, sparse.csc_array(([1.0], ([0], [n])), shape=(1, n + 1 + 2 * m))], [*sides, [0.0]]
         cones = [clarabel.ZeroConeT(1)]
     else:
         cones = []
@@ -293,7 +324,8 @@ def test_a_conic_solver_reaches_no_lower(shape, name):
     assert ours.primal == pytest.approx(best, abs=1e-7 * ours.null_objective)
 
 
-@pytest.mark.parametrize(("l1_ratio", "standardize", "weighted"), product((0.0, 0.3, 1.0), (False, True), (False, True)))
+@pytest.mark.parametrize(("l1_ratio", "standardize", "weighted"), product((0.0, 0.3, 1.0), (False, True),
+                                                                            (False, True)))
 @pytest.mark.parametrize("layout", PLAIN)
 def test_long_paths_of_every_mix(layout, l1_ratio, standardize, weighted, judge):
     A = exact_matrix(60, 150, seed=3)

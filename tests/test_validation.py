@@ -32,7 +32,7 @@ def call(request):
 def test_nan_and_inf_in_X(layout, dtype, value, where, tmp_path):
     bad = A.copy()
     bad[where] = value
-    with pytest.raises(ValueError, match="Input X contains (NaN|infinity)"):
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
         fit_path(build(layout, bad, tmp_path, dtype), Y, alphas=3)
 
 
@@ -67,8 +67,9 @@ def test_values_whose_squares_overflow(layout):
 
 # ---------------------------------------------------------------- shapes and types
 
-@pytest.mark.parametrize("X", [A[0], A[None], np.array(3.0), np.empty((0, 8)), np.empty((12, 0)), sparse.csr_array((0, 8)),
-                               sparse.csc_matrix((12, 0)), A + 1j, sparse.csr_array(A + 1j), np.array([["a"] * 8] * 12),
+@pytest.mark.parametrize("X", [A[0], A[None], np.array(3.0), np.empty((0, 8)), np.empty((12, 0)),
+                               sparse.csr_array((0, 8)), sparse.csc_matrix((12, 0)), A + 1j, sparse.csr_array(A + 1j),
+                               np.array([["a"] * 8] * 12),
                                np.array([[object()] * 8] * 12), [[1.0, 2.0], [3.0]], None, "X",
                                np.zeros((12, 8), "M8[s]"), np.zeros((12, 8), "m8[s]")],
                          ids=lambda X: f"{type(X).__name__}{getattr(X, 'shape', '')}{getattr(X, 'dtype', '')}")
@@ -128,7 +129,7 @@ def test_vectors_of_features_that_do_not_fit(name, value, call, no_kernel):
                                      {"lower": 1e-300}, {"upper": -1e-300}, {"lower": np.inf}, {"upper": -np.inf},
                                      {"lower": 2.0, "upper": 1.0}, {"lower": np.r_[np.zeros(7), 1.0]}])
 def test_negative_factors_and_crossed_bounds(options, call, no_kernel):
-    with pytest.raises(ValueError, match="penalty_factor|bounds"):
+    with pytest.raises(ValueError, match=r"penalty_factor|bounds"):
         call(**options)
 
 
@@ -146,8 +147,8 @@ def test_alpha(value, no_kernel):
         fit(A, Y, value)
 
 
-@pytest.mark.parametrize("value", [[], [-1.0], [1.0, np.nan], [np.inf], [[1.0, 0.5]], ["a"], [None], [1j], 0, -3, 2.5, "5",
-                                   None, True])
+@pytest.mark.parametrize("value", [[], [-1.0], [1.0, np.nan], [np.inf], [[1.0, 0.5]], ["a"], [None], [1j], 0, -3, 2.5,
+                                   "5", None, True])
 def test_alphas(value):
     with pytest.raises((ValueError, TypeError)):
         fit_path(A, Y, alphas=value)
@@ -162,7 +163,8 @@ def test_eps(value):
 @pytest.mark.parametrize("name", ["fit", "fit_path", "cross_validate_path"])
 @pytest.mark.parametrize(("option", "value"), [
     ("tol", -1e-6), ("tol", np.nan), ("tol", np.inf), ("tol", "1"), ("tol", None), ("max_iter", -1), ("max_iter", 1.5),
-    ("max_iter", None), ("n_threads", 0), ("n_threads", -1), ("n_threads", 1.5), ("n_threads", "2"), ("n_threads", True)])
+    ("max_iter", None), ("n_threads", 0), ("n_threads", -1), ("n_threads", 1.5), ("n_threads", "2"),
+    ("n_threads", True)])
 def test_tol_max_iter_and_n_threads(name, option, value, no_kernel):
     with pytest.raises((ValueError, TypeError), match=option):
         CALLS[name](**{option: value})

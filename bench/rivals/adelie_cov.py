@@ -8,7 +8,7 @@ PACKAGE = "adelie"
 REQUIRES = ("numpy<2", "scipy", "adelie")
 VERSION = "adelie"
 DEFAULT_TOL = 1e-7
-LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13)
+LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13, 1e-14, 1e-15)
 NOTES = "X'X/n of centred X by NumPy inside the time, then gaussian_cov, n_threads=2, early_exit=False"
 
 

@@ -9,7 +9,7 @@ PACKAGE = "celer"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "celer")
 VERSION = "celer"
 DEFAULT_TOL = 1e-4  # of its estimators; celer_path itself defaults to 1e-6
-LADDER = (1e-5, 1e-6, 1e-7)
+LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 NOTES = "celer_path, prune=1, X centred inside the time; CSC conversion not timed"
 prepare = as_csc
 

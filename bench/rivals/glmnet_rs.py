@@ -8,7 +8,7 @@ PACKAGE = "glmnetrs"
 REQUIRES = ("numpy", "scipy", "glmnet-rs")
 VERSION = "glmnet-rs"
 DEFAULT_TOL = 1e-7
-LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13)
+LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13, 1e-14, 1e-15)
 NOTES = "glmnet(standardize=False), explicit lambda_; converts to float64 inside the time; CSC conversion not timed"
 prepare = as_csc
 

@@ -8,7 +8,7 @@ PACKAGE = "glum"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "glum")
 VERSION = "glum"
 DEFAULT_TOL = 1e-4
-LADDER = (1e-5, 1e-6, 1e-7)
+LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 NOTES = "GeneralizedLinearRegressor(l1_ratio=1, alpha_search=True); CSC conversion not timed"
 prepare = as_csc
 LARGEST_P = 3_000

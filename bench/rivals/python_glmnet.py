@@ -8,7 +8,7 @@ PACKAGE = "glmnet"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "python-glmnet")
 VERSION = "python-glmnet"
 DEFAULT_TOL = 1e-7
-LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13)
+LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13, 1e-14, 1e-15)
 NOTES = "ElasticNet(n_splits=0, standardize=False), explicit lambda_path; copies X inside the time; converts to float64"
 prepare = as_csc
 

@@ -9,7 +9,7 @@ PACKAGE = "sklearn.linear_model"
 REQUIRES = ("numpy", "scipy", "scikit-learn")
 VERSION = "scikit-learn"
 DEFAULT_TOL = 1e-4
-LADDER = (1e-5, 1e-6, 1e-7)
+LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 NOTES = "lasso_path, precompute='auto', X centred inside the time; CSC conversion not timed"
 prepare = as_csc
 

@@ -10,7 +10,7 @@ PACKAGE = "skglm"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "skglm")
 VERSION = "skglm"
 DEFAULT_TOL = 1e-4
-LADDER = (1e-5, 1e-6, 1e-7, 1e-8)
+LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 NOTES = "AndersonCD.path, fit_intercept=True, JIT warmed; tol is absolute in units of the gradient; CSC not timed"
 prepare = as_csc
 

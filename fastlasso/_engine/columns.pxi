@@ -126,6 +126,13 @@ def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[
                          rows, &out[0, 0], out.strides[0] // 8, out.strides[1] // 8)
 
 
+def dot(const double[::1] x, const double[::1] y):
+    """Return x . y: one order of accumulation everywhere, and no thread of a BLAS library."""
+    if x.shape[0] == 0:
+        return 0.0
+    return KERNELS.dot(x.shape[0], &x[0], &y[0])
+
+
 # ---------------------------------------------------------------- sparse, either major axis
 
 def check_structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor):
@@ -274,19 +281,25 @@ def csc_combine(const real[::1] data, const index[::1] indices, const index[::1]
 
 def csr_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
                 const double[:, ::1] Bt, ptrdiff_t start, ptrdiff_t stop, double[:, ::1] out):
-    """out[i, c] += sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop."""
-    cdef ptrdiff_t i, k, c, s
+    """out[c, i] += sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop, 4 sums at a time."""
+    cdef ptrdiff_t i, k, c, s, first, width
     cdef double x
-    cdef double* to
+    cdef double[4] acc
     with nogil:
         for i in range(start, stop):
-            to = &out[i, 0]
-            for k in range(indptr[i], indptr[i + 1]):
-                s = slot[indices[k]]
-                if s >= 0:
-                    x = data[k]
-                    for c in range(Bt.shape[1]):
-                        to[c] += x * Bt[s, c]
+            first = 0
+            while first < Bt.shape[1]:
+                width = min(4, Bt.shape[1] - first)
+                acc[0] = acc[1] = acc[2] = acc[3] = 0.0
+                for k in range(indptr[i], indptr[i + 1]):
+                    s = slot[indices[k]]
+                    if s >= 0:
+                        x = data[k]
+                        for c in range(width):
+                            acc[c] += x * Bt[s, first + c]
+                for c in range(width):
+                    out[first + c, i] += acc[c]
+                first += 4
 
 
 def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,

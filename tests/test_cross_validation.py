@@ -1,0 +1,195 @@
+"""Cross-validation is the fit of each fold's training rows, judged on the rows it did not see."""
+
+import numpy as np
+import pytest
+from layouts import PLAIN, build, exact_matrix, target
+from sklearn.linear_model import LassoCV
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, TimeSeriesSplit
+
+from fastlasso import ConvergenceWarning, cross_validate_path, fit_path
+
+SHAPES = {"tall": (60, 12), "wide": (45, 100)}
+
+
+@pytest.fixture(params=SHAPES)
+def data(request):
+    A = exact_matrix(*SHAPES[request.param], seed=9)
+    return A, target(A, seed=9)
+
+
+def folds_of(n, k=4):
+    rows = np.random.default_rng(0).permutation(n)
+    return [(np.setdiff1d(rows, part), part) for part in np.array_split(rows, k)]
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_errors_are_those_of_scikit_learn(data, layout):
+    A, y = data
+    ours = cross_validate_path(build(layout, A), y, cv=5, alphas=12, eps=0.02, tol=1e-12)
+    peer = LassoCV(alphas=ours.alphas, cv=5, tol=1e-12, max_iter=200_000).fit(A, y)
+    np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
+    assert ours.alpha == pytest.approx(peer.alpha_)
+    np.testing.assert_allclose(ours.coef, peer.coef_, atol=1e-6)
+    assert ours.intercept == pytest.approx(peer.intercept_, abs=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"standardize": True}, {"l1_ratio": 0.5}, {"fit_intercept": False},
+                                     {"lower": 0.0, "upper": 0.4}, {"penalty_factor": 0.5}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_folds_are_fits_of_their_training_rows(data, options, weighted):
+    A, y = data
+    w = np.arange(len(y)) % 3 + 0.5 if weighted else np.ones(len(y))
+    offset = np.sin(np.arange(len(y)))
+    splits = folds_of(len(y))
+    ours = cross_validate_path(A, y, cv=splits, alphas=6, eps=0.05, tol=1e-12, offset=offset, sample_weight=w,
+                               **options)
+    assert len(ours.fold_paths) == 4
+    for f, (train, test) in enumerate(splits):
+        alone = fit_path(A[train], y[train], alphas=ours.alphas, tol=1e-12, offset=offset[train],
+                         sample_weight=w[train], **options)
+        np.testing.assert_allclose(ours.fold_paths[f].coefs.toarray(), alone.coefs.toarray(), atol=1e-7)
+        predicted = alone.predict(A[test], offset=offset[test])
+        errors = np.average((y[test][:, None] - predicted) ** 2, axis=0, weights=w[test])
+        np.testing.assert_allclose(ours.errors[:, f], errors, rtol=1e-6)
+        np.testing.assert_allclose(ours.oof_predictions[test], predicted[:, ours.index], atol=1e-6)
+
+
+def test_fields(data):
+    A, y = data
+    result = cross_validate_path(A, y, cv=5, alphas=20)
+    assert result.errors.shape == (20, 5)
+    np.testing.assert_allclose(result.mean_error, result.errors.mean(axis=1))
+    np.testing.assert_allclose(result.standard_error, result.errors.std(axis=1, ddof=1) / np.sqrt(5))
+    assert result.best_index == np.argmin(result.mean_error)
+    bar = result.mean_error[result.best_index] + result.standard_error[result.best_index]
+    assert result.mean_error[result.index_1se] <= bar
+    assert (result.mean_error[:result.index_1se] > bar).all()
+    assert result.index == result.best_index
+    assert (result.alpha, result.alpha_min) == (result.alphas[result.index],) * 2
+    assert result.alpha_1se == result.alphas[result.index_1se]
+    np.testing.assert_array_equal(result.coef, result.path.fit_at(result.index).coef)
+    np.testing.assert_allclose(result.predict(A), A @ result.coef + result.intercept)
+    assert result.oof_predictions.shape == y.shape
+    assert np.isfinite(result.oof_predictions).all()
+    np.testing.assert_array_equal(result.alphas, fit_path(A, y, alphas=20).alphas)
+
+
+def test_the_rule_of_one_standard_error(data):
+    A, y = data
+    best, simple = (cross_validate_path(A, y, alphas=20, rule=rule) for rule in ("min", "1se"))
+    np.testing.assert_array_equal(best.errors, simple.errors)
+    assert simple.index == simple.index_1se == best.index_1se
+    assert simple.alpha >= best.alpha
+    assert simple.alpha == simple.alpha_1se
+
+
+@pytest.mark.parametrize("cv", [KFold(4), KFold(4, shuffle=True, random_state=1), folds_of(60), iter(folds_of(60)),
+                                [(train.tolist(), test.tolist()) for train, test in folds_of(60)],
+                                [(np.isin(np.arange(60), train), np.isin(np.arange(60), test))
+                                 for train, test in folds_of(60)]],
+                         ids=["kfold", "shuffled", "list", "iterator", "lists", "masks"])
+def test_every_kind_of_cv(cv):
+    A = exact_matrix(60, 12, seed=9)
+    y = target(A, seed=9)
+    ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
+    if hasattr(cv, "split"):
+        peer = LassoCV(alphas=ours.alphas, cv=cv, tol=1e-12, max_iter=100_000).fit(A, y)
+        np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
+    else:
+        listed = cross_validate_path(A, y, cv=folds_of(60), alphas=5, tol=1e-12)
+        np.testing.assert_allclose(ours.errors, listed.errors, rtol=1e-12)
+        np.testing.assert_array_equal(ours.oof_predictions, listed.oof_predictions)
+
+
+@pytest.mark.parametrize("cv", [TimeSeriesSplit(3), ShuffleSplit(3, test_size=0.2, train_size=0.5, random_state=0)])
+def test_splits_that_train_on_some_of_the_rest(cv):
+    """Training on fewer rows than all that are not held out is either done as scikit-learn does it, or refused."""
+    A = exact_matrix(60, 12, seed=9)
+    y = target(A, seed=9)
+    try:
+        ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
+    except ValueError as error:
+        assert "train" in str(error)        # noqa: PT017
+    else:
+        peer = LassoCV(alphas=ours.alphas, cv=cv, tol=1e-12, max_iter=100_000).fit(A, y)
+        np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
+
+
+def test_groups_as_pairs():
+    A = exact_matrix(60, 12, seed=9)
+    y, groups = target(A, seed=9), np.arange(60) // 7
+    splits = list(GroupKFold(3).split(A, y, groups))
+    assert cross_validate_path(A, y, cv=splits, alphas=5).errors.shape == (5, 3)
+
+
+def test_shuffling_is_seeded_and_only_on_request(data):
+    A, y = data
+    plain, one, again, two = (cross_validate_path(A, y, cv=4, alphas=5, random_state=seed).errors
+                              for seed in (None, 1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert (one != two).any()
+    assert (one != plain).any()
+    contiguous = [(np.setdiff1d(np.arange(len(y)), part), part) for part in np.array_split(np.arange(len(y)), 4)]
+    np.testing.assert_array_equal(plain, cross_validate_path(A, y, cv=contiguous, alphas=5).errors)
+    generator = cross_validate_path(A, y, cv=4, alphas=5, random_state=np.random.default_rng(1)).errors
+    np.testing.assert_array_equal(generator, one)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_threads_change_no_bit(data, layout):
+    A, y = data
+    X = build(layout, A)
+    one, two, three = (cross_validate_path(X, y, cv=3, alphas=8, n_threads=k) for k in (1, 2, 3))
+    for other in (two, three):
+        assert other.errors.tobytes() == one.errors.tobytes()
+        assert other.oof_predictions.tobytes() == one.oof_predictions.tobytes()
+        assert other.path.values.tobytes() == one.path.values.tobytes()
+
+
+def test_leave_one_out():
+    A = exact_matrix(15, 4, seed=9)
+    y = target(A, seed=9)
+    ours = cross_validate_path(A, y, cv=15, alphas=4, tol=1e-12)
+    peer = LassoCV(alphas=ours.alphas, cv=15, tol=1e-12).fit(A, y)
+    np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-5)
+
+
+def test_rows_of_weight_zero_count_nowhere(data):
+    A, y = data
+    w = (np.arange(len(y)) % 5 > 0).astype(float)
+    wild = np.where(w > 0, y, 1e6)
+    a, b = (cross_validate_path(A, target, cv=4, alphas=5, sample_weight=w).errors for target in (y, wild))
+    np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_a_fold_of_rows_of_weight_zero_is_refused(data):
+    A, y = data
+    with pytest.raises(ValueError, match="weight zero"):
+        cross_validate_path(A, y, cv=3, alphas=4, sample_weight=np.arange(len(y)) >= len(y) / 3)
+
+
+def test_training_rows_of_weight_zero_are_refused(data):
+    A, y = data
+    with pytest.raises(ValueError, match="zero"):
+        cross_validate_path(A, y, cv=3, alphas=4, sample_weight=np.arange(len(y)) < len(y) / 3)
+
+
+def test_the_callback_stops_the_path_and_the_folds_follow(data):
+    A, y = data
+    result = cross_validate_path(A, y, cv=3, alphas=10, callback=lambda state: state.index == 4)
+    assert result.path.status == "callback"
+    assert result.errors.shape == (5, 3)
+
+
+def test_y_as_a_column_and_as_integers(data):
+    A, y = data
+    y = np.round(y)
+    plain = cross_validate_path(A, y, cv=3, alphas=4).errors
+    for form in (y[:, None], y.astype(int), y.tolist()):
+        np.testing.assert_array_equal(cross_validate_path(A, form, cv=3, alphas=4).errors, plain)
+
+
+def test_uncertified_folds_are_said(data):
+    A, y = data
+    with pytest.warns(ConvergenceWarning):
+        cross_validate_path(A, y, cv=3, alphas=4, lower=-0.01, upper=0.01, max_iter=0, tol=1e-13)

@@ -1,0 +1,437 @@
+"""Designs that break solvers: dependent columns, saturated fits, constants, tiny data; and a fuzz loop."""
+
+import warnings
+
+import numpy as np
+import pytest
+from layouts import LAYOUTS, PLAIN, build, exact_matrix, target
+from scipy import sparse
+
+from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, verify
+from fastlasso.reference import objective
+
+SAMPLE_LAYOUTS = [*PLAIN, "csr_matrix-int64-unsorted_duplicates", "csc_matrix-int64-unsorted_duplicates"]
+
+
+def base(n, p, seed=0):
+    A = exact_matrix(n, p, seed, density=0.8)
+    A[:, 2] = np.arange(n) % 5 - 2.0
+    return A
+
+
+def dependent(kind, n=30, p=20):
+    """Matrices with exactly dependent columns; every value is exact, so that the dependence is too."""
+    A = base(n, p)
+    if kind == "duplicates":
+        return np.hstack([A, A[:, ::-1]])
+    if kind == "negated":
+        return np.hstack([A, -A])
+    if kind == "sums":
+        return np.hstack([A, A[:, :10] + A[:, 10:20], A[:, :10] - A[:, 1:11]])
+    if kind == "multiples":
+        return np.hstack([A, 2 * A, A / 4])
+    if kind == "many_times":
+        return np.repeat(A[:, :5], 12, axis=1)
+    if kind == "shifted":       # equal up to a constant: the same column about its mean
+        return np.hstack([A, A + 3, A - 8])
+    if kind == "complement":    # indicator columns that add up to one
+        codes = np.arange(n) % 6
+        return np.hstack([(codes[:, None] == np.arange(6)).astype(float), A])
+    raise KeyError(kind)
+
+
+DEPENDENT = ("duplicates", "negated", "sums", "multiples", "many_times", "shifted", "complement")
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("layout", SAMPLE_LAYOUTS)
+@pytest.mark.parametrize("kind", DEPENDENT)
+def test_exactly_dependent_columns(kind, layout, dtype, judge):
+    A = dependent(kind)
+    y = target(A)
+    path = fit_path(build(layout, A, dtype=dtype), y, alphas=30, eps=1e-3)
+    judge(A, y, path, (3, 10, 20, 29))
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("shape", [(30, 20), (15, 90)])
+@pytest.mark.parametrize("kind", DEPENDENT)
+@pytest.mark.parametrize("options", [{"fit_intercept": False}, {"standardize": True}, {"l1_ratio": 0.5}, {"lower": 0.0},
+                                     {"lower": -0.2, "upper": 0.3}, {"penalty_factor": "some_free"}, {"l1_ratio": 0.0}],
+                         ids=str)
+def test_dependent_columns_in_every_problem(kind, options, shape, judge):
+    A = dependent(kind, *shape)
+    y, p = target(A), A.shape[1]
+    if "penalty_factor" in options:     # a pair of dependent columns among them
+        options = {"penalty_factor": np.isin(np.arange(p), (0, p - 1, p // 2), invert=True).astype(float)}
+    path = fit_path(A, y, alphas=20, eps=1e-2, **options)
+    judge(A, y, path, (2, 10, 19), **options)
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_duplicated_columns_on_every_layout(layout, tmp_path, judge):
+    A = dependent("duplicates", 20, 40)
+    y = target(A)
+    judge(A, y, fit_path(build(layout, A, tmp_path), y, alphas=15, eps=1e-2), (5, 14))
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_constant_and_zero_columns(layout, intercept, judge):
+    A = base(25, 30)
+    A[:, 5], A[:, 6], A[:, 7], A[:, 8], A[:, 9] = 0.0, 1.0, -7.5, 0.1, 1e9
+    if not intercept:
+        A[:, 9] = 0.0
+    y = target(A)
+    path = fit_path(build(layout, A), y, alphas=20, fit_intercept=intercept)
+    judge(A, y, path, (1, 5, 19), fit_intercept=intercept)
+    never = [5, 6, 7, 8, 9] if intercept else [5, 9]
+    assert not path.coefs.toarray()[never].any()
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e8])
+def test_nothing_but_constant_columns(layout, value, judge):
+    A, y = np.full((12, 70), value), np.arange(12.0)
+    X = build(layout, A)
+    path = fit_path(X, y, alphas=5)
+    assert not path.coefs.toarray().any()
+    np.testing.assert_allclose(path.intercepts, y.mean())
+    assert path.certified.all()
+    assert alpha_max(X, y) == 0
+    assert fit(X, y, 0.0).certified
+
+
+# ---------------------------------------------------------------- saturated
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_support_up_to_n(layout, intercept, judge):
+    rng = np.random.default_rng(2)
+    A = rng.standard_normal((15, 100))
+    y = rng.standard_normal(15)
+    path = fit_path(build(layout, A), y, alphas=60, eps=1e-6, fit_intercept=intercept)
+    assert path.df.max() == 15 - intercept
+    judge(A, y, path, range(0, 60, 7), fit_intercept=intercept)
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("shape", [(40, 10), (12, 90), (20, 20), (21, 20)])
+def test_alpha_zero_at_the_end_of_a_path(layout, shape, judge):
+    rng = np.random.default_rng(3)
+    A = rng.standard_normal(shape)
+    y = rng.standard_normal(shape[0])
+    path = fit_path(build(layout, A), y, alphas=[0.3, 0.1, 0.01, 1e-4, 0.0])
+    judge(A, y, path)
+    assert path.alphas[-1] == 0
+    if shape[0] > shape[1]:
+        exact = np.linalg.lstsq(np.column_stack([np.ones(shape[0]), A]), y, rcond=None)[0]
+        np.testing.assert_allclose(path.coefs.toarray()[:, -1], exact[1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("shape", [(40, 10), (12, 90)])
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.0}, {"lower": 0.0}, {"sample_weight": "some"}], ids=str)
+def test_alpha_zero_alone(layout, shape, options, judge):
+    rng = np.random.default_rng(4)
+    A = rng.standard_normal(shape)
+    y = rng.standard_normal(shape[0])
+    if "sample_weight" in options:
+        options = {"sample_weight": np.arange(shape[0]) % 3}
+    judge(A, y, fit(build(layout, A), y, 0.0, **options), **options)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_rank_30_with_400_columns_down_to_a_tiny_alpha(layout, judge):
+    rng = np.random.default_rng(5)
+    A = rng.standard_normal((60, 30)) @ rng.standard_normal((30, 400))
+    y = A @ (rng.random(400) < 0.02) + rng.standard_normal(60)
+    path = fit_path(build(layout, A), y, alphas=40, eps=1e-4)
+    judge(A, y, path, range(3, 40, 9))
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("values", [(0.0, 1.0), (-1.0, 1.0), (-1.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0)], ids=str)
+@pytest.mark.parametrize("shape", [(30, 20), (30, 150), (200, 40)])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_designs_of_few_values(values, shape, layout, judge):
+    """Ties everywhere: equal correlations, equal columns, several columns entering at once."""
+    rng = np.random.default_rng(6)
+    A = rng.choice(values, shape)
+    for y in (A[:, :3].sum(axis=1), np.round(A[:, :5] @ [3, -2, 2, 1, 1] + rng.standard_normal(shape[0]))):
+        path = fit_path(build(layout, A), y, alphas=25, eps=1e-3)
+        judge(A, y, path, (1, 8, 16, 24))
+        assert path.certified.all()
+
+
+@pytest.mark.parametrize("n", [4, 8, 16])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_orthogonal_columns_that_all_tie(n, intercept, judge):
+    hadamard = np.array([[1.0]])
+    while len(hadamard) < n:
+        hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
+    y = hadamard.sum(axis=1)
+    path = fit_path(hadamard, y, alphas=10, eps=1e-2, fit_intercept=intercept)
+    judge(hadamard, y, path, fit_intercept=intercept)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("shape", [(50, 30), (40, 200)])
+def test_coarse_grids(layout, shape, judge):
+    """Each step crosses dozens of knots of the path."""
+    A = base(*shape, seed=7)
+    y = target(A, seed=7)
+    for alphas, eps in ((4, 1e-4), (2, 1e-6), (3, 1e-2)):
+        path = fit_path(build(layout, A), y, alphas=alphas, eps=eps)
+        judge(A, y, path)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_strongly_correlated_columns(layout, judge):
+    rng = np.random.default_rng(8)
+    A = rng.standard_normal((50, 1)) + 1e-3 * rng.standard_normal((50, 120))
+    y = A[:, 0] + 0.01 * rng.standard_normal(50) + 20 * (A[:, 1] - A[:, 2])
+    path = fit_path(build(layout, A), y, alphas=30, eps=1e-5)
+    judge(A, y, path, range(2, 30, 9))
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("shape", [(20, 4), (5, 30)])
+@pytest.mark.parametrize("options", [{"penalty_factor": 0.0}, {"penalty_factor": "some"}, {"alpha": 0.0}], ids=str)
+def test_nearly_dependent_unpenalised_columns_are_solved_or_not_certified(shape, options, spread):
+    """A gap of a sum over columns is too small here by the condition number: no claim may be below the truth."""
+    rng = np.random.default_rng(12)
+    A, y = rng.standard_normal((shape[0], 1)) + spread * rng.standard_normal(shape), rng.standard_normal(shape[0])
+    if "some" in options.values():
+        options = {"penalty_factor": np.r_[np.zeros(min(shape) + 2), np.ones(shape[1])][:shape[1]]}
+    alpha = options.get("alpha", 0.1)
+    options = {name: value for name, value in options.items() if name != "alpha"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = fit(A, y, alpha, **options)
+    true = verify(A, y, found.coef, found.intercept, alpha=alpha, **options)
+    assert true.gap <= 1.02 * found.gap + 1e-8 * true.null_objective
+
+
+def test_columns_of_very_different_scales(judge):
+    A = base(30, 80) * 10.0 ** np.linspace(-12, 12, 80)
+    y = target(base(30, 80))
+    for options in ({}, {"standardize": True}):
+        path = fit_path(A, y, alphas=20, **options)
+        judge(A, y, path, (1, 10, 19), **options)
+
+
+# ---------------------------------------------------------------- tiny data
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (1, 90), (2, 1), (2, 2), (2, 90), (3, 1), (50, 1), (3, 3)])
+def test_tiny_data(shape, intercept, layout, judge):
+    rng = np.random.default_rng(9)
+    A, y = rng.standard_normal(shape), 5 + rng.standard_normal(shape[0])
+    X, options = build(layout, A), {"fit_intercept": intercept}
+    path = fit_path(X, y, alphas=6, **options)
+    if shape[0] == 1 and intercept:
+        assert path.certified.all()
+        assert not path.coefs.toarray().any()
+        np.testing.assert_allclose(path.intercepts, np.full(6, y[0]))
+        return
+    judge(A, y, path, **options)
+    judge(A, y, fit(X, y, 0.01, **options), **options)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("value", [0.0, 0.1, -3e7])
+@pytest.mark.parametrize("shape", [(20, 6), (10, 90)])
+def test_constant_y(shape, value, layout):
+    A, y = base(*shape), np.full(shape[0], value)
+    X = build(layout, A)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = fit_path(X, y, alphas=5)
+        found = fit(X, y, 0.1)
+    assert not path.coefs.toarray().any()
+    assert not found.coef.any()
+    np.testing.assert_allclose(path.intercepts, value)
+    assert path.certified.all()
+    assert found.certified
+    assert np.isfinite(path.r2).all()
+    assert alpha_max(X, y) <= 1e-15 * abs(value)
+    assert (path.alphas >= 0).all()
+
+
+@pytest.mark.parametrize("options", [{"fit_intercept": False}, {"sample_weight": np.arange(20.0)},
+                                     {"standardize": True}, {"l1_ratio": 0.0}, {"lower": 0.0},
+                                     {"penalty_factor": 0.0}], ids=str)
+def test_zero_y(options):
+    A = base(20, 6)
+    path = fit_path(A, np.zeros(20), alphas=5, **options)
+    assert not path.coefs.toarray().any()
+    assert not path.intercepts.any()
+    assert path.certified.all()
+    assert fit(A, np.zeros(20), 0.0, **options).certified
+
+
+def test_y_on_a_large_pedestal(judge):
+    """y = 1e8 + noise: P(0) is of the noise, and so is the gap."""
+    A = base(40, 90)
+    noise = target(A)
+    path = fit_path(A, 1e8 + noise, alphas=10, eps=1e-2)
+    np.testing.assert_allclose(path.coefs.toarray(), fit_path(A, noise, alphas=10, eps=1e-2).coefs.toarray(), atol=1e-5)
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_nothing_may_enter(layout):
+    A = base(20, 80)
+    y = target(A)
+    for options in ({"penalty_factor": np.inf}, {"lower": 0.0, "upper": 0.0}):
+        path = fit_path(build(layout, A), y, alphas=4, **options)
+        assert not path.coefs.toarray().any()
+        np.testing.assert_allclose(path.intercepts, y.mean())
+        assert path.certified.all()
+        assert fit(build(layout, A), y, 0.0, **options).certified
+
+
+def test_weights_that_leave_one_row(judge):
+    A = base(20, 80)
+    y = target(A)
+    options = {"sample_weight": np.eye(20)[4]}
+    path = fit_path(A, y, alphas=4, **options)
+    assert not path.coefs.toarray().any()
+    np.testing.assert_allclose(path.intercepts, np.full(4, y[4]))
+    options["fit_intercept"] = False
+    judge(A, y, fit_path(A, y, alphas=4, **options), **options)
+
+
+def test_weights_over_many_orders_of_magnitude(judge):
+    A = base(40, 90)
+    y, options = target(A), {"sample_weight": 10.0 ** np.linspace(-14, 0, 40)}
+    path = fit_path(A, y, alphas=15, eps=1e-2, **options)
+    judge(A, y, path, (3, 14), **options)
+
+
+def test_interpolation_leaves_a_certified_gap(judge):
+    """y in the span of a few columns: the residual vanishes with alpha, and rounding must not pass for a gap."""
+    A = base(50, 20)
+    y = A[:, :4] @ [1.0, -2.0, 3.0, 0.5]
+    for X in (A, np.hstack([A, base(50, 100, seed=1)])):
+        path = fit_path(X, y, alphas=50, eps=1e-8, tol=1e-12)
+        judge(X, y, path, (10, 30, 49))
+        assert path.certified.all()
+        assert path.r2[-1] > 1 - 1e-12
+
+
+# ---------------------------------------------------------------- fuzz
+
+def random_matrix(rng, n, p):
+    X = rng.standard_normal((n, p))
+    kind = rng.integers(7)
+    if kind == 1:
+        X = (rng.random((n, p)) < 0.3).astype(float)
+    elif kind == 2:
+        X = np.sign(X)
+    elif kind == 3:
+        X = X @ (np.eye(p) + rng.standard_normal((p, p)) * (rng.random((p, p)) < 0.1))
+    elif kind == 4:
+        X = X[:, rng.integers(0, p, p)]
+    elif kind == 5:
+        X = X[:, :1] + 1e-3 * X
+    elif kind == 6:
+        X = np.round(X) * (rng.random((n, p)) < 0.2)
+    if rng.random() < 0.3:
+        X[:, rng.integers(p)] = rng.choice([0.0, 1.0, 3.3])
+    if rng.random() < 0.2:
+        X = X + rng.choice([10.0, 1e3, 1e5])
+    return X
+
+
+def random_options(rng, n, p):
+    options = {}
+    if rng.random() < 0.3:
+        options["l1_ratio"] = float(rng.choice([0.0, 0.3, 0.9, 1.0]))
+    if rng.random() < 0.3:
+        options["fit_intercept"] = False
+    if rng.random() < 0.3:
+        options["standardize"] = True
+    if rng.random() < 0.3:
+        options["sample_weight"] = rng.choice([0.0, 0.5, 1.0, 2.0], n)
+        options["sample_weight"][rng.integers(n)] = 1.0
+    if rng.random() < 0.2:
+        options["offset"] = rng.standard_normal(n)
+    if rng.random() < 0.3:
+        options["penalty_factor"] = rng.choice([0.0, 0.5, 1.0, 1.0, 2.0, np.inf], p)
+    return options | random_bounds(rng, p)
+
+
+def random_bounds(rng, p):
+    kind = rng.integers(8)
+    if kind == 0:
+        return {"lower": 0.0}
+    if kind == 1:
+        return {"lower": -0.3 * rng.random(p), "upper": rng.choice([0.0, 0.2, np.inf], p)}
+    if kind == 2:
+        return {"upper": float(rng.choice([0.0, 0.1, 0.5]))}
+    return {}
+
+
+def random_case(seed):
+    """(X, dense X, y, options, a grid)."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.choice([1, 2, 3, 5, 10, 30, 60])), int(rng.choice([1, 2, 3, 8, 30, 80, 200]))
+    A = random_matrix(rng, n, p)
+    y = A[:, :3].sum(axis=1) + rng.standard_normal(n) * rng.choice([0.1, 1.0, 3.0])
+    form = rng.choice(["F", "C", "csr", "csc"])
+    X = sparse.csr_array(A) if form == "csr" else sparse.csc_array(A) if form == "csc" else np.array(A, order=form)
+    grid = {"alphas": int(rng.choice([1, 4, 20, 50])), "eps": float(rng.choice([0.1, 1e-2, 1e-3, 1e-4]))}
+    return X, A, y, random_options(rng, n, p), grid
+
+
+def judge_loosely(A, y, solution, options):
+    """Certified, and honestly so, up to what rounding of y costs where P(0) is far below y.y."""
+    true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
+    noise = 1e-12 * float(np.mean(y * y))
+    allowed = solution.tol * true.null_objective
+    assert solution.gap <= allowed + noise
+    assert true.gap <= 1.1 * allowed + noise
+    assert true.gap <= 1.1 * solution.gap + 1e-9 * true.null_objective + noise
+    value = objective(A, y, solution.coef, solution.intercept, solution.alpha, **options)
+    assert value == pytest.approx(true.primal, rel=1e-6, abs=noise)
+
+
+FUZZ, CHUNK = 400, 25
+
+
+@pytest.mark.parametrize("start", range(0, FUZZ, CHUNK))
+def test_random_problems(start):
+    failed = []
+    for seed in range(start, start + CHUNK):
+        X, A, y, options, grid = random_case(seed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                path = fit_path(X, y, **grid, **options)
+            for k in {0, len(path) // 3, 2 * len(path) // 3, len(path) - 1}:
+                judge_loosely(A, y, path.fit_at(k), options)
+        except Exception as error:
+            failed.append((seed, type(error).__name__, str(error).splitlines()[:1]))
+    assert not failed
+
+
+@pytest.mark.parametrize("start", range(1000, 1000 + FUZZ // 2, CHUNK))
+def test_random_single_fits(start):
+    failed = []
+    for seed in range(start, start + CHUNK):
+        X, A, y, options, _ = random_case(seed)
+        share = (0.5, 0.1, 1e-3)[seed % 3]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                found = fit(X, y, share * alpha_max(X, y, **options), **options)
+            judge_loosely(A, y, found, options)
+        except Exception as error:
+            failed.append((seed, type(error).__name__, str(error).splitlines()[:1]))
+    assert not failed

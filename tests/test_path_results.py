@@ -1,0 +1,509 @@
+"""What a path and a fit give back: fields, values between grid points, selection, files, and every way to stop."""
+
+import gc
+import io
+import json
+import pickle
+import weakref
+import zipfile
+
+import numpy as np
+import pytest
+from layouts import PLAIN, build, exact_matrix, target
+from scipy import sparse
+from scipy.special import gammaln
+
+from fastlasso import ConvergenceWarning, LassoFit, LassoPath, alpha_max, fit, fit_path, verify
+
+ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
+
+
+@pytest.fixture(scope="module")
+def data():
+    A = exact_matrix(40, 90, seed=5)
+    return A, target(A, seed=5)
+
+
+@pytest.fixture(scope="module")
+def path(data):
+    return fit_path(*data, alphas=30, eps=1e-2)
+
+
+def equal(a, b):
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+        assert getattr(a, name).dtype == getattr(b, name).dtype
+    for name in ("null_objective", "tol", "status", "seconds", "n_samples", "n_features", "params", "feature_names"):
+        assert getattr(a, name) == getattr(b, name)
+
+
+# ---------------------------------------------------------------- fields
+
+def test_fields(path, data):
+    A, y = data
+    assert len(path) == 30
+    assert path.alphas[0] == alpha_max(A, y)
+    np.testing.assert_allclose(path.alphas, np.geomspace(path.alphas[0], 1e-2 * path.alphas[0], 30), rtol=1e-12)
+    assert isinstance(path.coefs, sparse.csc_array)
+    assert path.coefs.shape == (90, 30)
+    assert path.coefs.has_canonical_format
+    assert (path.coefs.data != 0).all()
+    for name in ("intercepts", "gaps", "r2", "n_passes", "alphas"):
+        assert getattr(path, name).shape == (30,)
+        assert getattr(path, name).dtype == np.float64
+    assert path.df.dtype.kind == "i"
+    np.testing.assert_array_equal(path.df, np.count_nonzero(path.coefs.toarray(), axis=0))
+    np.testing.assert_array_equal(path.certified, path.gaps <= path.tol * path.null_objective)
+    assert path.certified.all()
+    assert (np.diff(path.n_passes) >= 0).all()
+    assert path.n_passes[0] > 0
+    assert (path.status, path.tol, path.n_samples, path.n_features) == ("complete", 1e-6, 40, 90)
+    assert path.null_objective == pytest.approx(np.var(y) / 2)
+    assert path.seconds > 0
+    assert path.feature_names is None
+    assert path.params["l1_ratio"] == 1.0
+    assert path.params["fit_intercept"] is True
+    assert path.r2[0] == pytest.approx(0, abs=1e-12)
+    assert (np.diff(path.r2) >= 0).all()
+
+
+def test_the_first_alpha_of_a_path_has_no_feature_and_the_second_has(path):
+    assert path.df[0] == 0
+    assert path.df[1] >= 1
+
+
+def test_a_path_describes_itself(path):
+    assert "30 alphas" in repr(path)
+    assert "certified" in repr(path)
+    text = path.summary()
+    assert len(text.splitlines()) == 13
+    assert "R2" in text.splitlines()[0]
+    assert len(path.summary(rows=3).splitlines()) == 4
+    assert len(path.summary(rows=1000).splitlines()) == 31
+
+
+def test_fit_fields(data, judge):
+    A, y = data
+    found = fit(A, y, 0.1)
+    assert isinstance(found, LassoFit)
+    assert found.coef.shape == (90,)
+    assert isinstance(found.intercept, float)
+    assert found.alpha == 0.1
+    assert found.tol == 1e-6
+    assert found.certified is True
+    assert found.n_passes > 0
+    assert found.r2 == pytest.approx(1 - np.var(y - found.predict(A)) / np.var(y), abs=1e-9)
+    judge(A, y, found)
+
+
+# ---------------------------------------------------------------- predictions
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_predict_shapes(path, data, layout):
+    A, _ = data
+    X, offset = build(layout, A[:7]), np.arange(7.0)
+    every = path.predict(X)
+    assert every.shape == (7, 30)
+    np.testing.assert_allclose(every, A[:7] @ path.coefs.toarray() + path.intercepts, atol=1e-12)
+    np.testing.assert_allclose(path.predict(X, offset=offset), every + offset[:, None], atol=1e-12)
+    one = path.predict(X, alpha=path.alphas[4])
+    assert one.shape == (7,)
+    np.testing.assert_allclose(one, every[:, 4], atol=1e-12)
+    np.testing.assert_allclose(path.fit_at(4).predict(X, offset), every[:, 4] + offset, atol=1e-12)
+    np.testing.assert_allclose(path.fit_at(-1).predict(X), every[:, -1], atol=1e-12)
+
+
+def test_predict_refuses_other_shapes(path, data):
+    for X in (data[0][:, :-1], data[0][0], sparse.csr_array(data[0][:, 1:])):
+        with pytest.raises(ValueError, match=r"features|shape"):
+            path.predict(X)
+    with pytest.raises(ValueError, match="offset"):
+        path.predict(data[0], offset=np.ones(3))
+
+
+# ---------------------------------------------------------------- at()
+
+def test_at_a_grid_point_is_the_grid_point(path):
+    found = path.at(path.alphas[7])
+    np.testing.assert_array_equal(found.coef, path.coefs[:, [7]].toarray()[:, 0])
+    assert found.intercept == path.intercepts[7]
+    assert found.gap == path.gaps[7]
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.5, 0.999])
+def test_at_between_grid_points_is_exact_and_certified(path, data, share, judge):
+    A, y = data
+    for k in range(len(path) - 1):
+        alpha = share * path.alphas[k] + (1 - share) * path.alphas[k + 1]
+        judge(A, y, path.at(alpha))
+
+
+@pytest.mark.parametrize("options", [{"l1_ratio": 0.5}, {"lower": 0.0}, {"lower": -0.1, "upper": 0.2},
+                                     {"penalty_factor": np.arange(90) % 3 / 2.0}, {"standardize": True},
+                                     {"fit_intercept": False}])
+def test_at_between_grid_points_of_every_problem(data, options, judge):
+    A, y = data
+    path = fit_path(A, y, alphas=25, eps=0.05, **options)
+    for k in range(0, 24, 3):
+        judge(A, y, path.at(0.5 * (path.alphas[k] + path.alphas[k + 1])), **options)
+
+
+def test_at_claims_no_gap_that_it_does_not_have(data):
+    """Ends that are barely certified: what lies between is claimed honestly."""
+    A, y = data
+    path = fit_path(A, y, alphas=60, eps=0.05, tol=1e-3)
+    for k in range(59):
+        alpha = 0.5 * (path.alphas[k] + path.alphas[k + 1])
+        found = path.at(alpha)
+        true = verify(A, y, found.coef, found.intercept, alpha=alpha)
+        assert true.gap <= found.gap + 1e-9 * true.null_objective
+
+
+def test_at_outside_the_grid_solves_again(path, data, judge):
+    A, y = data
+    judge(A, y, path.at(0.3 * path.alphas[-1]))
+    assert not path.at(2 * path.alphas[0]).coef.any()
+
+
+def corner(path):
+    """An alpha between grid points whose signs differ."""
+    signs = np.sign(path.coefs.toarray())
+    k = int(np.argmax((signs[:, 1:] != signs[:, :-1]).any(axis=0)))
+    return 0.5 * (path.alphas[k] + path.alphas[k + 1])
+
+
+def test_at_needs_X_where_the_path_turns_and_X_is_gone(data):
+    A, y = data[0].copy(), data[1]
+    path = fit_path(A, y, alphas=20)
+    alpha = corner(path)
+    expected = path.at(alpha)
+    del A
+    gc.collect()
+    with pytest.raises(ValueError, match="X"):
+        path.at(alpha)
+    np.testing.assert_array_equal(path.at(alpha, X=data[0]).coef, expected.coef)
+    path.at(path.alphas[3])
+
+
+def test_a_path_keeps_no_matrix_alive(data):
+    A = sparse.csr_array(data[0])
+    path = fit_path(A, data[1], alphas=5)
+    alive = weakref.ref(A)
+    del A
+    gc.collect()
+    assert alive() is None
+    with pytest.raises(ValueError, match="X"):
+        path.at(0.5 * path.alphas[-1])
+
+
+def test_at_knows_y_and_options_as_they_were(data, judge):
+    A, y = data[0], data[1].copy()
+    w = np.ones(40)
+    path = fit_path(A, y, alphas=20, sample_weight=w)
+    alpha = corner(path)
+    before = path.at(alpha).coef
+    y += 100.0 * np.arange(40)
+    w[:20] = 0
+    np.testing.assert_array_equal(path.at(alpha).coef, before)
+
+
+def test_a_pickled_path_needs_its_data_again(path, data, judge):
+    copy = pickle.loads(pickle.dumps(path))
+    equal(copy, path)
+    assert copy.at(path.alphas[3]).gap == path.gaps[3]
+    alpha = corner(path)
+    with pytest.raises(ValueError, match=r"fit again|X"):
+        copy.at(alpha)
+
+
+# ---------------------------------------------------------------- selection
+
+def test_criteria_are_their_formulas(path, data):
+    A, y = data
+    n, p, df = 40, 90, path.df
+    rss = ((y[:, None] - path.predict(A)) ** 2).sum(axis=0)
+    aic = n * np.log(rss / n) + 2 * df
+    bic = n * np.log(rss / n) + np.log(n) * df
+    binomial = gammaln(p + 1) - gammaln(df + 1) - gammaln(p - df + 1)
+    for name, values in (("aic", aic), ("bic", bic), ("ebic", bic + 2 * 0.5 * binomial)):
+        np.testing.assert_allclose(path.criterion(name), values, atol=1e-6)
+        assert path.select(name) == np.argmin(values)
+    np.testing.assert_allclose(path.criterion("ebic", gamma=1.0), bic + 2 * binomial, atol=1e-6)
+    assert path.select() == path.select("bic")
+    with pytest.raises(ValueError, match="criterion"):
+        path.select("cp")
+
+
+def test_degrees_of_freedom_of_ridge_are_the_trace_of_the_hat_matrix():
+    A = np.delete(exact_matrix(30, 9), 2, axis=1)
+    y = target(A)
+    for options in ({"l1_ratio": 0.0}, {"l1_ratio": 0.5}, {"l1_ratio": 0.5, "sample_weight": np.arange(30) % 3 + 1.0},
+                    {"l1_ratio": 0.5, "standardize": True}):
+        path = fit_path(A, y, alphas=[0.5, 0.05], **options)
+        w = np.broadcast_to(options.get("sample_weight", 1.0), 30) / np.sum(np.broadcast_to(
+            options.get("sample_weight", 1.0), 30))
+        centred = np.sqrt(w)[:, None] * (A - w @ A)
+        scale = (centred**2).sum(axis=0) if options.get("standardize") else np.ones(8)
+        for k, alpha in enumerate(path.alphas):
+            used = path.coefs.toarray()[:, k] != 0
+            Z = centred[:, used]
+            ridge = alpha * (1 - options["l1_ratio"]) * np.diag(scale[used])
+            hat = Z @ np.linalg.solve(Z.T @ Z + ridge, Z.T)
+            assert path.effective_df()[k] == pytest.approx(np.trace(hat), rel=1e-9)
+
+
+# ---------------------------------------------------------------- files
+
+def test_a_saved_path_comes_back_whole(path, data, tmp_path):
+    path.save(tmp_path / "path.npz")
+    copy = LassoPath.load(tmp_path / "path.npz")
+    equal(copy, path)
+    np.testing.assert_array_equal(copy.coefs.toarray(), path.coefs.toarray())
+    np.testing.assert_array_equal(copy.predict(data[0]), path.predict(data[0]))
+    assert copy.select() == path.select()
+    assert copy.summary() == path.summary()
+
+
+@pytest.mark.parametrize("options", [{"alphas": 1}, {"alphas": [100.0]}, {"dfmax": 0}, {"l1_ratio": 0.5, "alphas": 3}])
+def test_small_and_stopped_paths_come_back_too(data, options, tmp_path):
+    path = fit_path(*data, **options)
+    path.feature_names = [f"wörd {j}" for j in range(90)]
+    path.save(tmp_path / "path.npz")
+    equal(LassoPath.load(tmp_path / "path.npz"), path)
+
+
+def test_a_float32_path_stays_float32(data, tmp_path):
+    path = fit_path(data[0].astype(np.float32), data[1], alphas=5)
+    path.save(tmp_path / "path.npz")
+    assert LassoPath.load(tmp_path / "path.npz").coefs.dtype == np.float32
+
+
+def test_open_files_are_taken(path):
+    file = io.BytesIO()
+    path.save(file)
+    file.seek(0)
+    equal(LassoPath.load(file), path)
+
+
+def test_a_saved_path_holds_no_pickle(path, tmp_path):
+    path.save(tmp_path / "path.npz")
+    with np.load(tmp_path / "path.npz", allow_pickle=False) as stored:
+        assert {stored[name].dtype.kind for name in stored.files} <= {"f", "i", "u"}
+
+
+@pytest.fixture
+def saved(path, tmp_path):
+    """The parts of a saved path: (arrays, meta), and a function that writes them back and loads the file."""
+    path.save(tmp_path / "path.npz")
+    with np.load(tmp_path / "path.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    meta = json.loads(arrays.pop("meta").tobytes())
+
+    def reload():
+        np.savez(tmp_path / "altered.npz", meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
+        return LassoPath.load(tmp_path / "altered.npz")
+
+    return arrays, meta, reload
+
+
+def test_unaltered_parts_load(saved, path):
+    equal(saved[2](), path)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_altered_arrays_are_refused(saved, name):
+    arrays, _, reload = saved
+    whole = arrays[name]
+    for part in (whole[:-1], whole[:, None], whole[:0], whole.astype("U5"), whole.astype(complex), np.r_[whole, whole]):
+        arrays[name] = part
+        with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+            reload()
+    del arrays[name]
+    with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+        reload()
+
+
+@pytest.mark.parametrize(("name", "at", "value"), [
+    ("indices", 0, -1), ("indices", -1, 90), ("indptr", 0, 1), ("indptr", 5, 10**6), ("indptr", -1, 3),
+    ("alphas", 3, np.nan), ("alphas", 0, -1.0), ("values", 2, np.nan), ("intercepts", 1, np.inf), ("gaps", 1, np.nan),
+    ("gaps", 1, -1.0)])
+def test_altered_values_are_refused(saved, name, at, value):
+    arrays, _, reload = saved
+    arrays[name][at] = value
+    with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+        reload()
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("format", 10**6), ("format", None), ("format", "1"), ("n_features", 3), ("n_features", -1), ("n_features", 90.5),
+    ("n_features", None), ("n_samples", "x"), ("null_objective", "x"), ("tol", None), ("params", None), ("status", 3),
+    ("feature_names", ["a"]), ("feature_names", 3), ("surprise", 1)])
+def test_altered_facts_are_refused(saved, name, value):
+    _, meta, reload = saved
+    meta[name] = value
+    with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+        reload()
+
+
+def test_missing_facts_are_refused(saved):
+    _, meta, reload = saved
+    for name in list(meta):
+        kept = meta.pop(name)
+        if name != "feature_names":
+            with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+                reload()
+        meta[name] = kept
+
+
+def test_truncated_and_flipped_files_are_refused(path, tmp_path):
+    file = tmp_path / "path.npz"
+    path.save(file)
+    whole = file.read_bytes()
+    for size in (0, 1, 10, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+            LassoPath.load(file)
+    for at in range(40, len(whole), len(whole) // 40):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1:])
+        try:
+            LassoPath.load(file)        # a flip where zip keeps dates and the like does no harm
+        except ValueError:
+            pass
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04rubbish"])
+def test_other_files_are_refused(content, tmp_path):
+    (tmp_path / "path.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+        LassoPath.load(tmp_path / "path.npz")
+
+
+def test_other_npz_npy_and_pickles_are_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.ones(3))
+    np.save(tmp_path / "other.npy", np.ones(3))
+    np.save(tmp_path / "object.npy", np.array([{}], dtype=object), allow_pickle=True)
+    np.savez(tmp_path / "object.npz", meta=np.array([{}], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(tmp_path / "text.zip", "w") as file:
+        file.writestr("meta.npy", "not an array")
+    for name in ("other.npz", "other.npy", "object.npy", "object.npz", "text.zip"):
+        with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+            LassoPath.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        LassoPath.load(tmp_path / "missing.npz")
+
+
+# ---------------------------------------------------------------- stops
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_dfmax_stops_before_the_first_solution_with_more(data, layout):
+    A, y = data
+    whole = fit_path(A, y, alphas=30, eps=1e-2)
+    for limit in (0, 1, 5, 12):
+        path = fit_path(build(layout, A), y, alphas=30, eps=1e-2, dfmax=limit)
+        first = int(np.argmax(whole.df > limit))
+        assert (path.status, len(path)) == ("dfmax", first)
+        assert max(path.df) <= limit
+        np.testing.assert_allclose(path.coefs.toarray(), whole.coefs[:, :first].toarray(), atol=1e-4)
+    assert fit_path(A, y, alphas=30, dfmax=90).status == "complete"
+
+
+def test_max_r2_stops_after_the_first_solution_with_more(data):
+    A, y = data
+    whole = fit_path(A, y, alphas=30, eps=1e-2)
+    for limit in (0.0, 0.4, 0.9):
+        path = fit_path(A, y, alphas=30, eps=1e-2, max_r2=limit)
+        assert path.status == "r2"
+        assert len(path) == np.argmax(whole.r2 > limit) + 1
+        assert path.r2[-1] > limit >= path.r2[-2]
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (40, 12)])
+def test_a_callback_sees_every_alpha_and_may_stop(shape):
+    A = exact_matrix(*shape, seed=5)
+    y, seen = target(A, seed=5), []
+    path = fit_path(A, y, alphas=30, eps=1e-2, callback=seen.append)
+    assert path.status == "complete"
+    assert [state.index for state in seen] == list(range(30))
+    assert {state.n_alphas for state in seen} == {30}
+    np.testing.assert_array_equal([state.alpha for state in seen], path.alphas)
+    np.testing.assert_array_equal([state.df for state in seen], path.df)
+    np.testing.assert_array_equal([state.gap for state in seen], path.gaps)
+    np.testing.assert_array_equal([state.r2 for state in seen], path.r2)
+    np.testing.assert_array_equal([state.n_passes for state in seen], path.n_passes)
+    part = fit_path(A, y, alphas=30, eps=1e-2, callback=lambda state: state.index == 6)
+    assert (part.status, len(part)) == ("callback", 7)
+    assert part.certified.all()
+    np.testing.assert_allclose(part.coefs.toarray(), path.coefs[:, :7].toarray(), atol=1e-5)
+
+
+def test_an_exception_of_the_callback_comes_through(data):
+    class MineError(Exception):
+        pass
+
+    def callback(state):
+        if state.index == 3:
+            raise MineError
+
+    with pytest.raises(MineError):
+        fit_path(*data, alphas=10, callback=callback)
+    assert fit_path(*data, alphas=3).certified.all()
+
+
+# ---------------------------------------------------------------- grids
+
+def test_user_grids_in_any_order_with_repeats(data, judge):
+    A, y = data
+    path = fit_path(A, y, alphas=[0.1, 2.0, 0.5, 0.1, 0.5, 0.03])
+    np.testing.assert_array_equal(path.alphas, [2.0, 0.5, 0.5, 0.1, 0.1, 0.03])
+    np.testing.assert_array_equal(path.coefs.toarray()[:, 1], path.coefs.toarray()[:, 2])
+    np.testing.assert_allclose(path.coefs.toarray()[:, 3], path.coefs.toarray()[:, 4], atol=1e-9)
+    judge(A, y, path)
+    for kind in (tuple, np.array, lambda a: np.array(a, dtype=np.float32)):
+        np.testing.assert_allclose(fit_path(A, y, alphas=kind([0.1, 0.5])).alphas, [0.5, 0.1], rtol=1e-6)
+    grid = np.array([0.1, 0.5])
+    fit_path(A, y, alphas=grid)
+    np.testing.assert_array_equal(grid, [0.1, 0.5])
+
+
+@pytest.mark.parametrize("shape", [(40, 90), (40, 12)])
+def test_alphas_above_alpha_max_give_the_empty_model(shape, judge):
+    A = exact_matrix(*shape, seed=5)
+    y = target(A, seed=5)
+    top = alpha_max(A, y)
+    path = fit_path(A, y, alphas=[1e6 * top, 10 * top, 1.0001 * top, 0.5 * top, 0.4 * top])
+    np.testing.assert_array_equal(path.df[:3], 0)
+    np.testing.assert_allclose(path.intercepts[:3], y.mean())
+    judge(A, y, path)
+    judge(A, y, fit_path(A, y, alphas=[5 * top]))
+    judge(A, y, fit(A, y, 5 * top))
+
+
+@pytest.mark.parametrize("alphas", [1, [0.2], 0.2])
+def test_a_grid_of_one(data, alphas, judge):
+    path = fit_path(*data, alphas=[alphas] if alphas == 0.2 else alphas)
+    assert len(path) == 1
+    judge(*data, path)
+
+
+def test_eps_of_one_is_a_grid_of_repeats(data, judge):
+    path = fit_path(*data, alphas=4, eps=1.0)
+    assert set(path.alphas) == {path.alphas[0]}
+    judge(*data, path)
+
+
+# ---------------------------------------------------------------- promises not kept
+
+def test_what_is_not_certified_is_said(data):
+    """max_iter=0 with a binding bound leaves descent unstarted: the warning names alpha, gap, target and remedy."""
+    A, y = data
+    options = {"lower": -0.01, "upper": 0.01, "max_iter": 0, "tol": 1e-12}
+    with pytest.warns(ConvergenceWarning, match=r"alpha=.*gap is .*target .*Raise max_iter") as caught:
+        path = fit_path(A, y, alphas=5, eps=1e-2, **options)
+    assert caught[0].filename == __file__
+    assert not path.certified.all()
+    with pytest.warns(ConvergenceWarning, match="alpha=0.01") as caught:
+        found = fit(A, y, 0.01, **options)
+    assert caught[0].filename == __file__
+    assert not found.certified
+    true = verify(A, y, found.coef, found.intercept, alpha=0.01, lower=-0.01, upper=0.01)
+    assert found.gap == pytest.approx(true.gap, rel=0.1)
