@@ -22,9 +22,16 @@ def _gap(row):
     verified = row.get("gap_verify")
     if verified is not None and verified > 2 * row["gap"] + 1e-14:
         text += f" (verify: {verified:.0e})"
+    if _misses(row):
+        text += f" **misses the promised {row['promised']:.0e}**"
     if row.get("n_answered", row["n_alphas"]) < row["n_alphas"]:
         text += f", only {row['n_answered']} of {row['n_alphas']} alphas"
     return text
+
+
+def _misses(row):
+    """Whether a solver left a larger gap than its tolerance promises (two per cent are allowed for rounding)."""
+    return row.get("promised") is not None and row["gap"] > 1.02 * row["promised"] + 1e-14
 
 
 def _complete(row):
@@ -54,9 +61,11 @@ def _ours(rows, kind):
 
 
 def _ratio(ours, theirs):
-    """Write our time over theirs; above 1 is a loss and says so."""
+    """Write our time over theirs; above 1 is a loss and says so, and void when our promise was not kept."""
     if ours is None or theirs is None:
         return "-"
+    if _misses(ours):
+        return "**void**"
     ratio = ours["median"] / theirs["median"]
     return f"**{ratio:.2g} (slower)**" if ratio > 1 else f"{ratio:.2g}"
 

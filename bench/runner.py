@@ -158,7 +158,7 @@ class CaseRun:
         row = {
             "case": self.case.name, "rival": name, "name": rivals.get(name).NAME, "kind": kind, "tol": tol,
             "status": status, "gap": None, "support": None, "n_alphas": len(self.alphas),
-            **{key: [] for key in TIMES}, **found,
+            "promised": _promise(name, tol), **{key: [] for key in TIMES}, **found,
         }
         if status != "ok":
             self.run.say(f"{self.case.name}: {name} {kind}: {status}")
@@ -212,6 +212,12 @@ class CaseRun:
                 with contextlib.suppress(WorkerFailed):
                     row["x_bytes"] = self._load(worker)["x_bytes"]
                     row.update(worker.ask(self.run.options.limit, do="memory", tol=row["tol"]))
+
+
+def _promise(name, tol):
+    """Return the relative gap that a rival promises at a tolerance, None when it promises none."""
+    factor = getattr(rivals.get(name), "PROMISE", None)
+    return None if factor is None or tol is None else factor * tol
 
 
 def _ours(row):

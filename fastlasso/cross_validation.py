@@ -30,7 +30,7 @@ class PathCV:
     mean_error, standard_error : ndarray of shape (n_alphas,)
         Mean over folds, and its standard error (standard deviation over folds / sqrt(n_folds)).
     best_index, index_1se, index : int
-        Smallest mean error; largest alpha within one standard error of it (Breiman et al. 1984); the one the rule chose.
+        Smallest mean error; largest alpha within one standard error of it (Breiman et al. 1984); the rule's choice.
     path : LassoPath
         Fitted on all rows.
     fold_paths : list of LassoPath
@@ -163,7 +163,8 @@ def folds(cv, X, y, n, random_state):
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         cv = validation.whole_number(cv, "cv", 2)
         if cv > n:
-            raise ValueError(f"Cannot have number of splits n_splits={cv} greater than the number of samples: n_samples={n}.")
+            raise ValueError(f"Cannot have number of splits n_splits={cv} greater than the number of samples: "
+                             f"n_samples={n}.")
         rows = np.arange(n) if random_state is None else np.random.default_rng(random_state).permutation(n)
         return [np.sort(part) for part in np.array_split(rows, cv)]
     pairs = cv.split(X, y) if hasattr(cv, "split") else cv
@@ -172,7 +173,8 @@ def folds(cv, X, y, n, random_state):
 
 def held_out_rows(train, test, n):
     """Return test as indices; train must be all the other rows, or rows left out of both are an error."""
-    train, test = (np.flatnonzero(part) if np.asarray(part).dtype == bool else np.asarray(part) for part in (train, test))
+    train, test = np.asarray(train), np.asarray(test)
+    train, test = (np.flatnonzero(part) if part.dtype == bool else part for part in (train, test))
     if test.ndim != 1 or test.dtype.kind not in "iu" or train.dtype.kind not in "iu":
         raise ValueError("cv must yield pairs of row indices (train, test)")
     if not len(test) or test.min() < 0 or test.max() >= n:

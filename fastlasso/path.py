@@ -273,14 +273,15 @@ class Walk:
         batch, problem = self.batches[-1][0], self.problem
         coef = np.zeros(problem.design.n_features, problem.design.matrix.dtype)
         coef[batch.cols] = problem.rounded(batch.cols, batch.coefs[k])
-        return LassoFit(float(batch.alphas[k]), coef,
-                        float(problem.intercepts(batch.cols, batch.coefs[k:k + 1])[0]), float(batch.gaps[k]), problem.null_objective,
+        intercept = float(problem.intercepts(batch.cols, batch.coefs[k:k + 1])[0])
+        return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
 
     def result(self, options, seconds):
         """Everything found so far as a `LassoPath`."""
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
-        triples = [compressed_columns(batch.cols, problem.rounded(batch.cols, batch.coefs[:keep])) for batch, keep in parts]
+        triples = [compressed_columns(batch.cols, problem.rounded(batch.cols, batch.coefs[:keep]))
+                   for batch, keep in parts]
         counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
         intercepts = [problem.intercepts(part.cols, part.coefs[:keep]) for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731

@@ -103,16 +103,15 @@ class Problem:
         return unpenalised & (coef > self.lower[cols]) & (coef < self.upper[cols])
 
     def free_rounds(self, alpha, cols, coef):
-        """Yield (where, lower, upper) of the free coordinates until no step is cut short by a bound any more.
+        """Yield (where, lower, upper) of the free coordinates, round by round, while the caller refits them.
 
-        The caller moves `coef` in between (see `within`); a coordinate that reached its bound is free no longer.
+        A coordinate that reached its bound is free no longer (see `within`). The rounds end after a few in which none
+        did: what rounding leaves in the first, ill-conditioned one the next take away.
         """
-        before = -1
-        while True:
+        for _ in range(20):
             where = np.flatnonzero(self.free(alpha, cols, coef))
-            if not len(where) or len(where) == before:
+            if not len(where):
                 return
-            before = len(where)
             yield where, self.lower[cols[where]], self.upper[cols[where]]
 
     def mean_over_samples(self, values):
@@ -121,7 +120,7 @@ class Problem:
 
     def alpha_max(self):
         """Smallest alpha at which every column with an L1 penalty has coefficient zero (given the others)."""
-        from .solver import free_correlation      # the unpenalised columns are fitted first
+        from .solver import free_correlation  # the unpenalised columns are fitted first
 
         z = free_correlation(self)
         reach = np.abs(z)
@@ -133,7 +132,7 @@ class Problem:
         return float(np.max(reach[penalised] / self.l1[penalised], initial=0.0))
 
     def rounded(self, cols, coefs):
-        """Coefficients in X's own precision, rounded towards zero where they would step over a bound."""
+        """Coefficients in X's own precision, towards zero where they would step over a bound."""
         dtype = self.design.matrix.dtype
         out = coefs.astype(dtype, copy=False)
         if dtype == np.float32:
@@ -146,8 +145,39 @@ class Problem:
         if not self.fit_intercept or not len(cols):
             return np.full(len(coefs), self.y_mean)
         shift = np.zeros((len(coefs), 1))
-        engine.products(coefs, self.design.mean[cols][None], len(cols), shift)
+        engine.products(np.ascontiguousarray(coefs), self.design.mean[cols][None], len(cols), shift)
         return self.y_mean - shift[:, 0]
+
+
+class LeastSquares:
+    """Exact steps and gains on unpenalised columns from their Gram matrix, dependent ones included."""
+
+    def __init__(self, gram):
+        values, self.vectors = np.linalg.eigh(gram)
+        cutoff = len(values) * np.finfo(float).eps * max(values[-1], 0.0)
+        with np.errstate(divide="ignore"):
+            self.inverse = np.where(values > cutoff, 1 / values, 0.0)
+
+    def step(self, z):
+        """The change of the coefficients that brings X'r = z to zero."""
+        return self.vectors @ (self.inverse * (self.vectors.T @ z))
+
+    def gain(self, z):
+        """How much that step lowers the objective: z'G^+z / 2."""
+        return 0.5 * float(np.sum(self.inverse * (self.vectors.T @ z) ** 2))
+
+    def worst_gain(self, error):
+        """The largest gain that correlations within +-error of zero can stand for."""
+        return 0.5 * float(np.sum(self.inverse * (np.abs(self.vectors).T @ error) ** 2))
+
+
+def negligible(target, null_objective):
+    """The gain from free columns that may be left where a gap of `target` is promised.
+
+    Making the dual point orthogonal to them moves it by |d| = sqrt(2 gain), and the other correlations, and with them
+    the gap, by as much: first order in |d|. So the gain itself must be of the order of the promise squared.
+    """
+    return 1e-6 * target * target / null_objective if null_objective > 0 else 0.0
 
 
 def within(now, step, low, high):

@@ -193,7 +193,7 @@ class LassoPath:
                         mix(high.r2, low.r2))
 
     def _solved(self, alpha, X, y):
-        from .path import fit       # the walk that solves one alpha stands above this file
+        from .path import fit  # the walk that solves one alpha stands above this file
 
         if self._data is None:
             raise ValueError("this path knows neither its data nor its vectors of options any more (it was loaded or "

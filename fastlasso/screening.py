@@ -60,7 +60,7 @@ def strongest(problem, z, columns, limit):
 
 
 def spans(design, R, a, b):
-    """Project residuals on two references: (T, distance) of R[k] = T[k, 0] r_a + T[k, 1] r_b + d_k, |d_k| rounded up."""
+    """Project residuals on two references: (T, |d| rounded up) of R[k] = T[k, 0] r_a + T[k, 1] r_b + d_k."""
     basis = np.stack([a.residual, b.residual])
     inner = design.inner(basis, np.concatenate([basis, R]))
     T = np.linalg.lstsq(inner[:, :2], inner[:, 2:], rcond=1e-13)[0].T.copy()

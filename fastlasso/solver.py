@@ -11,7 +11,7 @@ import numpy as np
 
 from . import screening, working_set
 from ._engine import engine
-from .problem import within
+from .problem import LeastSquares, negligible, within
 from .screening import Reference
 from .working_set import GramSet, ResidualSet
 
@@ -19,6 +19,7 @@ VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a viol
 BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
 FILTER_RESIDUALS = 16       # residuals at a time where columns can be looked at one by one
+ROUNDING = 4 * np.finfo(float).eps
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
@@ -47,7 +48,7 @@ class Solver:
         self.b = np.empty(0)                    # coefficients at the last verified alpha, by slot
         self.inside = np.zeros(self.design.n_features, bool)
         self.complete = False
-        self.has_free, self.free_gram = bool(((problem.l1 == 0) & (problem.l2 == 0)).any()), None
+        self.has_free, self.free_columns = bool(((problem.l1 == 0) & (problem.l2 == 0)).any()), None
         self.noise = 1e-13 * np.sqrt(2 * problem.null_objective)       # rounding of x_j . r, per unit of |x_j|
         self.alpha = np.inf
         self.references = []
@@ -172,7 +173,7 @@ class Solver:
         return Reference(alpha, residual[0], self.design.correlations(residual)[0], self.design.norms2(residual)[0])
 
     def _residuals(self, alphas, B):
-        """True residuals of the solutions B, after refitting what carries no penalty (B is updated)."""
+        """True residuals of the solutions B, after refitting what carries no penalty (B changes)."""
         active = np.flatnonzero(B.any(axis=0))
         R = self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
         if 0 in alphas or self.has_free:
@@ -185,17 +186,33 @@ class Solver:
         for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
             cols = self.slots[free]
             z = self.design.correlations_at(R, cols)[0]
-            if len(cols) > MOST_REFITTED or (np.abs(z) <= self.noise * np.sqrt(self.design.norm2[cols])).all():
+            if len(cols) > MOST_REFITTED or self._is_rounding(z, cols):
                 return
-            step = within(b[free], np.linalg.lstsq(self._free_gram(cols), z, rcond=1e-12)[0], low, high)
+            step = within(b[free], self._free_columns(cols).step(z), low, high)
             b[free] += step
             R[:] = self.design.residuals(R, cols, step[None])
 
-    def _free_gram(self, cols):
-        """Inner products of the unpenalised columns, kept while these stay the same."""
-        if self.free_gram is None or not np.array_equal(self.free_gram[0], cols):
-            self.free_gram = cols, self.design.gram(cols, len(cols))
-        return self.free_gram[1]
+    def _is_rounding(self, z, cols):
+        """Whether correlations with free columns are zero but for rounding, or worth nothing (see `LeastSquares`)."""
+        return ((np.abs(z) <= self.noise * np.sqrt(self.design.norm2[cols])).all()
+                or self._free_columns(cols).gain(z) <= negligible(self.target_gap, self.problem.null_objective))
+
+    def _free_columns(self, cols):
+        """Least squares on unpenalised columns, kept while these stay the same."""
+        if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
+            self.free_columns = cols, LeastSquares(self.design.gram(cols, len(cols)))
+        return self.free_columns[1]
+
+    def _free_gain(self, alpha, b, z):
+        """What the gap of the free coordinates, taken one by one, misses of their joint gain."""
+        if alpha > 0 and not self.has_free:
+            return 0.0
+        free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
+        if not 0 < len(free) <= MOST_REFITTED:
+            return 0.0
+        cols, z = self.slots[free], z[free]
+        one_by_one = float(np.sum(z * z / np.maximum(2 * self.design.norm2[cols], 1e-300)))
+        return max(0.0, self._free_columns(cols).gain(z) - one_by_one)
 
     def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
@@ -213,12 +230,13 @@ class Solver:
     def _gap(self, alpha, b, norm2, z, extra, z_extra):
         """Certified gap of one solution: z are exact correlations of the slots, z_extra those of violators outside."""
         problem, gap = self.problem, np.empty(1)
-        cols = self.slots
+        cols, missed = self.slots, self._free_gain(alpha, b, z)
         if len(extra):
-            cols, b, z = np.concatenate([cols, extra]), np.concatenate([b, np.zeros(len(extra))]), np.concatenate([z, z_extra])
+            cols, z = np.concatenate([cols, extra]), np.concatenate([z, z_extra])
+            b = np.concatenate([b, np.zeros(len(extra))])
         engine.dual_gaps(b[None], z[None], problem.l1[cols], problem.l2[cols], problem.lower[cols],
                          problem.upper[cols], self.design.norm2[cols], np.array([alpha]), np.array([norm2]), gap)
-        return gap[0]
+        return gap[0] + missed
 
     # ------------------------------------------------------------ proof
 
@@ -290,20 +308,32 @@ class Solver:
         gaps = np.empty(done)
         engine.dual_gaps(B, Q, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
                          self.design.norm2[cols], alphas, rr, gaps)
+        gaps += [self._free_gain(alpha, b, q) + self._free_rounding(alpha, b)
+                 for alpha, b, q in zip(alphas, B, Q, strict=True)]
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, cols, B, gaps, rr)
 
 
+    def _free_rounding(self, alpha, b):
+        """What rounding of q = c - G b may hide: much where large coefficients of nearly dependent columns cancel."""
+        if alpha > 0 and not self.has_free:
+            return 0.0
+        free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
+        if not len(free):
+            return 0.0
+        error = ROUNDING * (np.abs(self.set.gram.G[free, :self.set.size]) @ np.abs(b))
+        return self._free_columns(self.slots[free]).worst_gain(error)
+
     def _refit_compressed(self, alphas, B, Q):
-        """As _refit, from the Gram matrix."""
+        """As _refit, from the Gram matrix; Q stays c - B G."""
         if not (0 in alphas or self.has_free):
             return
         G = self.set.gram.G[:self.set.size, :self.set.size]
         for alpha, b, q in zip(alphas, B, Q, strict=True):
             for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
-                if (np.abs(q[free]) <= self.noise * np.sqrt(G[free, free])).all():
+                if self._is_rounding(q[free], self.slots[free]):
                     break
-                step = within(b[free], np.linalg.lstsq(G[np.ix_(free, free)], q[free], rcond=1e-12)[0], low, high)
+                step = within(b[free], self._free_columns(self.slots[free]).step(q[free]), low, high)
                 b[free] += step
                 q -= step @ G[free]
 

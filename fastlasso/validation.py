@@ -62,7 +62,7 @@ def target(y, n_samples):
 
 def sample_weights(value, n_samples):
     """Return weights that sum to one, or None where all are equal. Only ratios matter."""
-    if value is None or np.ndim(value) == 0 and isinstance(value, numbers.Real) and 0 < value < np.inf:
+    if value is None or (np.ndim(value) == 0 and isinstance(value, numbers.Real) and 0 < value < np.inf):
         return None
     weights = no_nan_or_inf(finite_vector(value, n_samples, "sample_weight"), "sample_weight")
     if weights.min() < 0:
@@ -81,7 +81,7 @@ def penalty_factors(value, n_features):
     if value is None:
         return repeated(1.0, n_features)
     factors = finite_vector(value, n_features, "penalty_factor")
-    if np.isnan(factors).any() or n_features and factors.min() < 0:
+    if np.isnan(factors).any() or (n_features and factors.min() < 0):
         raise ValueError("penalty_factor must be >= 0 (inf is allowed, NaN is not)")
     return factors
 
@@ -104,7 +104,7 @@ def number(value, name, low=-np.inf, high=np.inf, low_open=False):
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
             raise TypeError(f"{name} must be a number, got {value!r}")
         value = float(value)
-    if not low <= value <= high or low_open and value == low or math.isinf(value):
+    if not low <= value <= high or (low_open and value == low) or math.isinf(value):
         raise ValueError(f"{name} == {value}, must be in {'(' if low_open else '['}{low}, {high}]")
     return value
 

@@ -9,9 +9,10 @@ import numpy as np
 from scipy import sparse
 
 from ._engine import engine
-from .problem import within
+from .problem import LeastSquares, negligible, within
 
-ANDERSON = 5            # sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
+# sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
+ANDERSON = 5
 SWEEPS_PER_ALPHA = 60   # what residual form needs for a gap of 1e-6 from a warm start while the face is small,
 SWEEPS_SATURATED = 1200 # and what it needs besides when the face approaches n columns (measured on 2,000 x 5,000)
 NS_GRAM_STREAM = 1.2    # ns per squared face size and alpha: three face steps that stream the factor and the Gram rows
@@ -100,18 +101,20 @@ class GramSet:
             gap, done = self.gram.descend(alpha, b, target, epochs)
             max_iter -= epochs
             if gap <= target or done < epochs:
-                if self._refit_free(alpha, b) <= target or done < epochs:
+                if self._refit_free(alpha, b, target) <= target or done < epochs:
                     return
             self._newton(alpha, b)
 
-    def _refit_free(self, alpha, b):
+    def _refit_free(self, alpha, b, target):
         """Exact least squares on the slots without a penalty; returns the gap after it."""
-        gram, m = self.gram, len(b)
+        gram = self.gram
         for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
             if len(free) > LARGEST_NEWTON:
                 break
-            step = np.linalg.lstsq(gram.G[np.ix_(free, free)], gram.q[:m][free], rcond=1e-12)[0]
-            b[free] += within(b[free], step, low, high)
+            columns = LeastSquares(gram.G[np.ix_(free, free)])
+            if columns.gain(gram.q[free]) <= negligible(target, self.problem.null_objective):
+                break
+            b[free] += within(b[free], columns.step(gram.q[free]), low, high)
             gram.gap(alpha, b)
         return gram.gap(alpha, b)
 
@@ -140,7 +143,7 @@ class ResidualSet:
     def __init__(self, problem):
         self.problem = problem
         self.slots = np.empty(0, np.int64)
-        self.columns = self.free_gram = None
+        self.columns = self.free_columns = None
         self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
 
     @property
@@ -179,7 +182,7 @@ class ResidualSet:
         state = self.columns.residual(self.problem.y, b)
         trail = []
         for epoch in range(0, max_iter, ANDERSON):
-            self._refit_free(alpha, b, state)
+            self._refit_free(alpha, b, state, target)
             if epoch and self._gap(alpha, b, state) <= target:
                 return
             trail.append((b.copy(), state.copy()))
@@ -191,17 +194,19 @@ class ResidualSet:
             self._extrapolate(alpha, b, state, trail)
             trail.clear()
 
-    def _refit_free(self, alpha, b, state):
-        """Exact least squares on the slots without a penalty: sweeps alone reach it slowly, and no gap is small before."""
+    def _refit_free(self, alpha, b, state, target):
+        """Exact least squares on the slots without a penalty, which sweeps alone reach slowly."""
         if alpha > 0 and not self.has_free:
             return
         for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
             if len(free) > LARGEST_NEWTON:
                 return
             cols, z = self.slots[free], self.columns.correlations(state)[free]
-            if self.free_gram is None or not np.array_equal(self.free_gram[0], cols):
-                self.free_gram = cols, self.problem.design.gram(cols, len(cols))
-            b[free] += within(b[free], np.linalg.lstsq(self.free_gram[1], z, rcond=1e-12)[0], low, high)
+            if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
+                self.free_columns = cols, LeastSquares(self.problem.design.gram(cols, len(cols)))
+            if self.free_columns[1].gain(z) <= negligible(target, self.problem.null_objective):
+                return
+            b[free] += within(b[free], self.free_columns[1].step(z), low, high)
             state[:] = self.columns.residual(self.problem.y, b)
 
     def _penalty(self, alpha):

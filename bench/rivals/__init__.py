@@ -11,7 +11,8 @@
     prepare(X, y) optional, untimed: the storage that it wants, from dense Fortran order or CSR
     path(X, y, alphas, tol, n_threads) -> coefs (n_features x K), intercepts (K)
 
-and may define ``TIGHT_TOL`` (a fixed tolerance instead of the ladder) and ``MATCH = True`` (it is also run at the gap
+and may define ``PROMISE`` (its tolerance, times this, is a relative gap that it promises; a miss is reported as one),
+``TIGHT_TOL`` (a fixed tolerance instead of the ladder) and ``MATCH = True`` (it is also run at the gap
 that the fastest rival leaves at its default tolerance). The file's name is the rival's name on the command line; it
 imports its package inside functions, so that the suite can list rivals that are not installed.
 """

@@ -6,6 +6,7 @@ REQUIRES = ()  # installed from the checkout by `python -m bench setup`
 VERSION = "fastlasso"
 DEFAULT_TOL = 1e-6
 TIGHT_TOL = 1e-9
+PROMISE = 1.0
 LADDER = ()
 MATCH = True
 NOTES = "X as it comes (dense Fortran order or CSR), tol is the promised relative gap"

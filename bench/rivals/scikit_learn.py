@@ -10,6 +10,7 @@ REQUIRES = ("numpy", "scipy", "scikit-learn")
 VERSION = "scikit-learn"
 DEFAULT_TOL = 1e-4
 LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+PROMISE = 2.0  # it stops at a gap of tol |y|^2, and P(0) = |y|^2 / 2 on that scale
 NOTES = "lasso_path, precompute='auto', X centred inside the time; CSC conversion not timed"
 prepare = as_csc
 
