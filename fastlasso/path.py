@@ -271,8 +271,8 @@ class Walk:
     def solution(self, k):
         """The k-th solution of the last batch as a `LassoFit`."""
         batch, problem = self.batches[-1][0], self.problem
-        coef = np.zeros(problem.design.n_features, problem.design.matrix.dtype)
-        coef[batch.cols] = problem.rounded(batch.cols, batch.coefs[k])
+        coef = np.zeros(problem.design.n_features)
+        coef[batch.cols] = batch.coefs[k]
         intercept = float(problem.intercepts(batch.cols, batch.coefs[k:k + 1])[0])
         return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
@@ -280,16 +280,14 @@ class Walk:
     def result(self, options, seconds):
         """Everything found so far as a `LassoPath`."""
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
-        triples = [compressed_columns(batch.cols, problem.rounded(batch.cols, batch.coefs[:keep]))
-                   for batch, keep in parts]
+        triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
         counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
         intercepts = [problem.intercepts(part.cols, part.coefs[:keep]) for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
         return LassoPath(
             alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),
             indices=np.concatenate([part[1] for part in triples] or [np.zeros(0, np.int32)]),
-            values=np.concatenate([part[2] for part in triples] or [np.zeros(0)]).astype(
-                problem.design.matrix.dtype, copy=False),
+            values=np.concatenate([part[2] for part in triples] or [np.zeros(0)]),
             intercepts=np.concatenate(intercepts or [np.zeros(0)]),
             gaps=gather("gaps"), r2=np.concatenate([self._r2(part)[:keep] for part, keep in parts] or [np.zeros(0)]),
             n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,

@@ -131,15 +131,6 @@ class Problem:
         penalised = self.l1 > 0
         return float(np.max(reach[penalised] / self.l1[penalised], initial=0.0))
 
-    def rounded(self, cols, coefs):
-        """Coefficients in X's own precision, towards zero where they would step over a bound."""
-        dtype = self.design.matrix.dtype
-        out = coefs.astype(dtype, copy=False)
-        if dtype == np.float32:
-            over = (out > self.upper[cols]) | (out < self.lower[cols])
-            out = np.where(over, np.nextafter(out, np.float32(0.0)), out)
-        return out
-
     def intercepts(self, cols, coefs):
         """b0 for each row of coefficients on the columns `cols`."""
         if not self.fit_intercept or not len(cols):

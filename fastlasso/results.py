@@ -24,6 +24,7 @@ class LassoFit:
     ----------
     alpha : float
     coef : ndarray of shape (n_features,)
+        In float64 for float32 X too: rounded to float32 they would miss their certificate by about 1e-7 P(0).
     intercept : float
     gap : float
         Duality gap, in units of the objective: the objective is at most this far from its minimum.
