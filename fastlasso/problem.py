@@ -78,7 +78,7 @@ class Problem:
             self.y_mean += rest
         self.y = y
         with np.errstate(over="ignore"):
-            self.null_objective = 0.5 * self.mean_over_samples(y * y)
+            self.null_objective = float(0.5 * self.mean_over_samples(y * y))
         if not np.isfinite(self.null_objective):
             raise ValueError("y is too large: its squares overflow; divide y (and alpha) by a constant")
 
@@ -116,7 +116,7 @@ class Problem:
 
     def mean_over_samples(self, values):
         """Weighted mean of an n-vector."""
-        return float(values.mean()) if self.weights is None else engine.dot(self.weights, values)
+        return np.add.reduce(values) / len(values) if self.weights is None else engine.dot(self.weights, values)
 
     def alpha_max(self):
         """Smallest alpha at which every column with an L1 penalty has coefficient zero (given the others)."""

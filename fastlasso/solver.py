@@ -104,7 +104,9 @@ class Solver:
 
     def longest_batch(self):
         """How many alphas to solve ahead: as many as cost about one pass over X, since a failure costs them again."""
-        return int(np.clip(working_set.pass_cost(self.design) / working_set.face_cost(self.n_used), *BATCH_RANGE))
+        shortest, longest = BATCH_RANGE
+        length = working_set.pass_cost(self.design) / working_set.face_cost(self.n_used)
+        return int(min(max(length, shortest), longest))
 
     # ------------------------------------------------------------ one batch
 

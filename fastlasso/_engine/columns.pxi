@@ -120,7 +120,9 @@ def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] 
 
 
 def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[:, :] out):
-    """out[j, c] += A[j, :rows] . B[c, :rows]; the rows of A and B are contiguous."""
+    """out[j, c] += A[j, :rows] . B[c, :rows]; the rows of A and B must be contiguous."""
+    if (rows > 1 or A.shape[1] > 1) and A.strides[1] != 8 or (rows > 1 or B.shape[1] > 1) and B.strides[1] != 8:
+        raise ValueError("the rows of A and B must be contiguous")
     with nogil:
         KERNELS.dots_f64(&A[0, 0], A.strides[0] // 8, NULL, A.shape[0], &B[0, 0], B.strides[0] // 8, B.shape[0],
                          rows, &out[0, 0], out.strides[0] // 8, out.strides[1] // 8)

@@ -102,9 +102,16 @@ cdef class GramProblem:
         np.asarray(self.place)[old:m] = -1
         np.asarray(self.parked)[old:m] = 0
         self.size = m
-        self.has_ridge = bool(np.any(self.l2[:m] > 0))
+        self._note(old)
+
+    cdef void _note(self, ptrdiff_t old) noexcept nogil:
+        """Keep what rounding and the factor depend on: the largest |x_j|, and whether any slot has a ridge part."""
+        cdef ptrdiff_t j
         self.noise = 1e-14 * sqrt(self.yy)
-        self.largest = sqrt(float(np.max(np.diagonal(self.G)[:m], initial=0.0)))
+        for j in range(old, self.size):
+            self.largest = max(self.largest, sqrt(max(self.g[j, j], 0.0)))
+            if self.l2_[j] > 0:
+                self.has_ridge = 1
 
     cdef _store(self, const double[:, ::1] rows, ptrdiff_t old):
         """Write new rows of G and mirror them into the columns, in tiles that stay in L1."""
@@ -170,7 +177,8 @@ cdef class GramProblem:
         for a in range(t):
             e = enter[a]
             for f in range(accepted):    # rows of the block that entered before: L_af = (G - M'M)_af / L_ff
-                value = self.g[e, self.order[k + f]] - KERNELS.dot(k, &self.block[a, 0], &self.block[self.changed[f], 0])
+                value = self.g[e, self.order[k + f]]
+                value -= KERNELS.dot(k, &self.block[a, 0], &self.block[self.changed[f], 0])
                 for i in range(f):
                     value -= self.block[a, k + i] * self.L[k + f, k + i]
                 self.block[a, k + f] = value / self.L[k + f, k + f]

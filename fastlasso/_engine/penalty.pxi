@@ -22,8 +22,8 @@ cdef inline double fenchel_young(double b, double z, double a1, double a2, doubl
                                  double curvature) noexcept nogil:
     """h(b) + h*(z) - b z >= 0, with h*(z) = max_b z b - h(b).
 
-    A coordinate free on the side z pulls to (h = 0 there) has h* = infinity unless z = 0: its term is what one exact step on it would still gain,
-    z^2 / (2 curvature), which is the change that makes the dual point feasible.
+    A coordinate free on the side z pulls to (h = 0 there) has h* = infinity unless z = 0: its term is what one exact
+    step on it would still gain, z^2 / (2 curvature), which is the change that makes the dual point feasible.
     """
     cdef double best
     if a1 == 0 and a2 == 0 and (z > 0 and upper == INFINITY or z < 0 and lower == -INFINITY):
@@ -80,7 +80,7 @@ def columns_to_check(const double[::1] za, const double[::1] zb, double ta, doub
 
 def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper,
               const double[:] norm2, double alpha, double slack, double noise, int64_t[::1] found):
-    """List the columns with |z_j| > slack alpha l1_j + noise |x_j| on a side their bounds leave open; return how many."""
+    """List the columns with |z_j| > slack alpha l1_j + noise |x_j| where their bounds leave room; return how many."""
     cdef ptrdiff_t j, count = 0
     cdef double limit
     with nogil:
