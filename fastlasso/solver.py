@@ -274,16 +274,19 @@ class Solver:
             yield self._look_at(None, z, alpha)
 
     def _filtered_looks(self, alphas, R, end):
-        """Exact correlations of the slots, and of the few columns that no bound proves inactive."""
-        Z = self.design.correlations_at(R, self.slots)
+        """Exact correlations of the slots, and of the columns that no bound proves inactive at one of the alphas.
+
+        They are read once for all residuals: each alpha leaves its own few, and most of them are the same.
+        """
         T, distance = screening.spans(self.design, R, self.references[-1], end)
-        found = np.empty(self.design.n_features, np.int64)
-        for k, r in enumerate(R):
-            cols = screening.unproven(self.problem, self.references[-1], end, T[k], distance[k], alphas[k], found)
-            cols = self._outside(cols)
-            z = self.design.correlations_at(r[None], cols)[0] if len(cols) else np.empty(0)
-            _, extra, z_extra = self._look_at(cols, z, alphas[k])
-            yield Z[k], extra, z_extra
+        found, unproven = np.empty(self.design.n_features, np.int64), np.zeros(self.design.n_features, bool)
+        for t, d, alpha in zip(T, distance, alphas, strict=True):
+            unproven[screening.unproven(self.problem, self.references[-1], end, t, d, alpha, found)] = True
+        cols = self._outside(np.flatnonzero(unproven))
+        Z = self.design.correlations_at(R, np.concatenate([self.slots, cols]))
+        for z, alpha in zip(Z, alphas, strict=True):
+            _, extra, z_extra = self._look_at(cols, z[len(self.slots):], alpha)
+            yield z[:len(self.slots)], extra, z_extra
 
     def _look_at(self, cols, z, alpha):
         """Violators among the columns `cols` (None: all, and then also the slots' own correlations)."""
