@@ -76,8 +76,9 @@ class GramSet:
     def first_violated(self, alphas, B, slack):
         """Index of the first solution in B that the slots added since then violate, or None."""
         old, new = B.shape[1], self.gram.size
-        rows = self.gram.G[old:new, :old]
-        z = np.abs(self.gram.c[old:new] - B @ rows.T)
+        fitted = np.zeros((len(B), new - old))
+        engine.products(B, self.gram.G[old:new, :old], old, fitted)
+        z = np.abs(self.gram.c[old:new] - fitted)
         bad = (z > np.outer(alphas, self.gram.l1[old:new]) * slack).any(axis=1)
         return int(np.argmax(bad)) if bad.any() else None
 
