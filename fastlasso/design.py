@@ -14,6 +14,7 @@ from .validation import as_numbers, no_nan_or_inf
 GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
 SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
 SEGMENT_VALUES = 1 << 18 # values in all partial Gram matrices of a parallel sum: 2 MB
+SPLIT_PASS = 1 << 18     # stored values from which one pass over rows is worth two sums
 FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
 GRAM_TILE = 64          # columns per triangular step of a Gram matrix
 MAX_RHS = 8             # right-hand sides per pass over CSC columns
@@ -418,12 +419,28 @@ class SparseRows(Sparse):
         return [(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
 
     def dots(self, R, pool):
+        if len(R) == 1 and self.nnz > SPLIT_PASS:
+            return self._dots_in_halves(R, pool)
         out = np.zeros((len(R), self.shape[1]))
         share = -(-len(R) // min(pool.n_threads, len(R)))
         for start, stop in self._row_pieces(len(R)):
             pool.run(lambda a, b, start=start, stop=stop: engine.csr_dots(*self.parts, start, stop, R[a:b], out[a:b]),
                      [(a, min(a + share, len(R))) for a in range(0, len(R), share)])
         return out
+
+    def _dots_in_halves(self, R, pool):
+        """As dots for one right-hand side: upper and lower half of the rows apart, whatever the number of threads."""
+        halves = np.zeros((2, self.shape[1]))
+        middle = self.shape[0] // 2
+
+        def half(first, last, out):
+            for start, stop in self._row_pieces():
+                start, stop = max(start, first), min(stop, last)
+                if start < stop and not pool.stopping:
+                    engine.csr_dots(*self.parts, start, stop, R, out)
+
+        pool.run(half, [(0, middle, halves[:1]), (middle, self.shape[0], halves[1:])])
+        return halves.sum(axis=0, keepdims=True)
 
     def dots_at(self, R, cols, pool):
         return self.dots(R, pool)[:, cols]
