@@ -1,21 +1,30 @@
 """Cross-validation of a whole path. A fold is a vector of 0/1 weights: no row of X is ever copied.
 
 Everything that depends on the data (centre, scale, correlations) is weighted, so each fold is the one problem with
-its held-out rows at weight zero, standardising included.
+its held-out rows at weight zero, standardising included. Three things make K folds cost little more than one path:
+
+- Where the whole Gram matrix is formed (n >> p), one pass sums it up fold by fold, and the Gram matrix of a training
+  set is the total less its held-out part (`design.Summed`); held-out squared errors are quadratic forms in the latter.
+- Elsewhere the residual that certifies a solution covers the held-out rows too, so their errors need no further look.
+- The full-data path and the folds run on as many threads as there are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import validation
+from .design import as_matrix, compressible
 from .parallel import Pool
-from .path import Limits, Walk, fit_path, threads, warn_uncertified
+from .path import Limits, Walk, automatic_grid, threads, warn_uncertified
 from .problem import Options, Problem
 from .results import LassoPath, predictions
 from .validation import FREE
 
 ALPHAS_AT_ONCE = 16     # out-of-fold predictions are formed for this many alphas at a time
+SQUARES_LEFT = 1e-8     # a held-out error below this share of the squares it is the difference of is summed up anew
+SUMS_SHARE = 4          # the sums of all folds may take a quarter of X's bytes, or 64 MB
+SUMS_BYTES = 1 << 26
 
 
 @dataclass
@@ -26,7 +35,7 @@ class PathCV:
     ----------
     alphas : ndarray of shape (n_alphas,)
     errors : ndarray of shape (n_alphas, n_folds)
-        Mean squared error on the held-out rows (weighted by their sample weights).
+        Held-out error: the (weighted) mean squared or absolute error, 1 - R2, or minus a score of one's own.
     mean_error, standard_error : ndarray of shape (n_alphas,)
         Mean over folds, and its standard error (standard deviation over folds / sqrt(n_folds)).
     best_index, index_1se, index : int
@@ -35,7 +44,10 @@ class PathCV:
         Fitted on all rows.
     fold_paths : list of LassoPath
     oof_predictions : ndarray of shape (n_samples,)
-        Prediction of each row by the fold that held it out, at the chosen alpha (NaN where none did).
+        Prediction of each row by the fold that held it out, at the chosen alpha (the last of several such folds; NaN
+        where none did).
+    rule : {"min", "1se"}
+    scoring : str or callable
     """
 
     alphas: np.ndarray
@@ -44,6 +56,7 @@ class PathCV:
     fold_paths: list
     oof_predictions: np.ndarray
     rule: str
+    scoring: object = "mse"
 
     @property
     def mean_error(self):
@@ -108,26 +121,39 @@ class PathCV:
         return plot_cv(self, ax)
 
 
-def cross_validate_path(X, y, *, cv=5, rule="min", random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0,
-                        fit_intercept=True, standardize=False, sample_weight=None, offset=None, penalty_factor=None,
-                        lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None, callback=None):
-    """Fit a path on all rows, and on the rows left in by each fold, and choose alpha by held-out squared error.
+def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None, alphas=100, eps=1e-3,
+                        l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+                        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None,
+                        callback=None):
+    """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
 
     Parameters
     ----------
     X, y, alphas, ..., callback
-        As in `fit_path`; the folds use the grid of the full-data path. The callback sees the full-data path.
+        As in `fit_path`; the folds use the grid of the full-data path. The callback sees the full-data path, which is
+        then fitted before the folds.
     cv : int, iterable of (train, test), or splitter, default=5
         An integer makes that many contiguous folds, shuffled first if `random_state` is given. An iterable yields
-        pairs of row indices; a splitter has ``split(X, y)``.
+        pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
+    groups : array of shape (n_samples,), optional
+        Passed on to the splitter.
+    scoring : {"mse", "mae", "r2"} or callable, default="mse"
+        The held-out error: mean squared error, mean absolute error, 1 - R2, or minus
+        ``scoring(y_true, y_pred, sample_weight=w)`` (larger is better; w is None without sample weights).
     rule : {"min", "1se"}, default="min"
-        What `PathCV.index` points at: the smallest mean error, or the largest alpha within one standard error of it.
+        What `PathCV.index` points at: the smallest mean error, or the largest alpha within one standard error of it
+        (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
     random_state : int or numpy Generator, optional
         Shuffles the rows before an integer `cv` cuts them.
 
     Returns
     -------
     PathCV
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input, and where a held-out error comes out as NaN or infinite.
 
     Examples
     --------
@@ -142,74 +168,192 @@ def cross_validate_path(X, y, *, cv=5, rule="min", random_state=None, alphas=100
     """
     if rule not in ("min", "1se"):
         raise ValueError(f'rule must be "min" or "1se", got {rule!r}')
+    if not callable(scoring) and scoring not in ("mse", "mae", "r2"):
+        raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
-    path = fit_path(X, y, alphas=alphas, eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback,
-                    **options.as_dict())
-    splits = folds(cv, X, y, path.n_samples, random_state)
-    weights = np.broadcast_to(1.0, path.n_samples) if sample_weight is None else validation.finite_vector(
-        sample_weight, path.n_samples, "sample_weight")
+    grid = validation.alpha_grid(alphas) if np.ndim(alphas) else None
     with Pool(threads(n_threads)) as pool:
-        parts = [fit_fold(X, y, options, limits, weights, test, path.alphas, pool) for test in splits]
-    result = PathCV(path.alphas, np.stack([errors for _, errors, _ in parts], axis=1),
-                    path, [fold for fold, _, _ in parts], np.full(path.n_samples, np.nan), rule)
-    for test, (_, _, held_out) in zip(splits, parts, strict=True):
-        result.oof_predictions[test] = held_out[result.index]
+        matrix = as_matrix(X)
+        splits = folds(cv, X, y, groups, matrix.shape[0], random_state)
+        whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits))
+        if grid is None:
+            grid = automatic_grid(whole, alphas, eps)
+        folded = Folded(whole, y, options, limits, splits, scoring)
+        path, parts = folded.fit(grid, callback)
+        for what, part in [("", path), *((f"fold {k}: ", fold) for k, (fold, _) in enumerate(parts))]:
+            warn_uncertified(part, what)
+        result = PathCV(path.alphas, np.stack([errors for _, errors in parts], axis=1), path.remember(
+            X, y, options.as_dict()), [fold for fold, _ in parts], np.full(len(whole.y), np.nan), rule, scoring)
+        folded.predict_out_of_fold(result)
     return result
 
 
-def folds(cv, X, y, n, random_state):
-    """Return the held-out rows of each fold, checked."""
+class Folded:
+    """The folds of one problem: what they share, and the work of each.
+
+    Attributes
+    ----------
+    whole : Problem
+        On all rows.
+    splits : list of (train, test)
+        Row indices; train is None where it is all rows but test.
+    """
+
+    def __init__(self, whole, y, options, limits, splits, scoring):
+        n = whole.design.n_samples
+        self.whole, self.options, self.limits, self.splits, self.scoring = whole, options, limits, splits, scoring
+        self.y = validation.target(y, n)
+        self.weights = None if options.sample_weight is None else validation.finite_vector(
+            options.sample_weight, n, "sample_weight")
+        self.shift = 0.0 if options.offset is None else validation.finite_vector(options.offset, n, "offset")
+        for _, test in splits:
+            if self.weights is not None and not self.weights[test].any():
+                raise ValueError("a fold of cv holds out only rows of weight zero")
+
+    def fit(self, grid, callback):
+        """Return (full-data path, [(path, held-out errors) of each fold])."""
+        pool, jobs = self.whole.design.pool, range(-1, len(self.splits))
+        done = dict.fromkeys(jobs)
+        if callback is not None:
+            done[-1] = self._full_path(grid, callback, pool)
+            grid, jobs = done[-1].alphas, jobs[1:]
+
+        def work(job):
+            with pool.share(len(jobs)) as own:
+                done[job] = self._full_path(grid, None, own) if job < 0 else self._fold(job, grid, own)
+
+        pool.run(work, [(job,) for job in jobs])
+        return done[-1], [done[k] for k in range(len(self.splits))]
+
+    # ------------------------------------------------------------ one path
+
+    def _full_path(self, grid, callback, pool):
+        self.whole.design.pool = pool
+        walk = Walk(self.whole, self.limits, callback=callback)
+        walk.down(grid)
+        return walk.result(self.options, 0.0)
+
+    def _fold(self, k, grid, pool):
+        """Fit one fold; return its path and its held-out error at each alpha."""
+        train, test = self.splits[k]
+        counts = np.ones(len(self.y)) if train is None else np.bincount(train, minlength=len(self.y)).astype(float)
+        if train is None:
+            counts[test] = 0.0
+        options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
+        matrix, sums = self.whole.design.matrix, self.whole.group_sums
+        problem = Problem(matrix if sums is None else matrix.without(sums[k]), self.y, options, pool)
+        walk = Walk(problem, self.limits, watch=lambda residual: self._error(test, residual[test]))
+        walk.down(grid)
+        path = walk.result(options, 0.0)
+        errors = np.array(walk.seen) if walk.seen else self._errors_of(k, path, pool)
+        if not np.isfinite(errors).all():
+            raise ValueError(f"the held-out error of fold {k} is NaN or infinite at alpha="
+                             f"{grid[np.flatnonzero(~np.isfinite(errors))[0]]:.6g}")
+        return path, errors
+
+    # ------------------------------------------------------------ held-out errors
+
+    def _error(self, test, residual):
+        """The held-out error that belongs to the residuals of the rows `test`."""
+        w, y = None if self.weights is None else self.weights[test], self.y[test]
+        if callable(self.scoring):
+            return -float(self.scoring(y, y - residual, sample_weight=w))
+        if self.scoring == "mae":
+            return float(np.average(np.abs(residual), weights=w))
+        error = np.average(residual * residual, weights=w)
+        return float(error if self.scoring == "mse" else self._share(error, test))
+
+    def _share(self, errors, test):
+        """1 - R2 from mean squared errors."""
+        w, y = None if self.weights is None else self.weights[test], self.y[test]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return errors / np.average((y - np.average(y, weights=w)) ** 2, weights=w)
+
+    def _errors_of(self, k, path, pool):
+        """Held-out errors of a path whose residuals nobody has seen."""
+        if self.whole.group_sums is not None and self.scoring in ("mse", "r2"):
+            errors = self._quadratic_errors(self.whole.group_sums[k], path)
+            if errors is not None:
+                return errors if self.scoring == "mse" else self._share(errors, self.splits[k][1])
+        test, matrix = self.splits[k][1], self.whole.design.matrix
+        y, errors = (self.y - self.shift)[test], []
+        for start in range(0, len(path), ALPHAS_AT_ONCE):
+            stop = min(start + ALPHAS_AT_ONCE, len(path))
+            cols, B = rows_of(path, range(start, stop))
+            fitted = matrix.combine(cols, B, pool)[:, test] + path.intercepts[start:stop, None]
+            errors.extend(self._error(test, y - row) for row in fitted)
+        return np.array(errors)
+
+    def _quadratic_errors(self, S, path):
+        """sum w (y - b0 - x b)^2 / sum w = u'Su / S_11 with u = (-b, 1, y_mean - b0 - centre b); None if it cancels."""
+        coefs = path.coefs.toarray()
+        last = self.whole.y_mean - path.intercepts - self.whole.design.matrix.centre @ coefs
+        U = np.vstack([-coefs, np.ones(len(path)), last])
+        errors = np.einsum("ik,ik->k", U, S @ U) / S[-1, -1]
+        squares = (S[-2, -2] + last**2 * S[-1, -1]) / S[-1, -1]
+        return errors if (errors > SQUARES_LEFT * squares).all() else None
+
+    def predict_out_of_fold(self, result):
+        """Fill in the predictions of each held-out row at the chosen alpha, all folds in one look at X."""
+        matrix, at = self.whole.design.matrix, result.index
+        coefs = np.stack([fold.fit_at(at).coef for fold in result.fold_paths])
+        cols = np.flatnonzero(coefs.any(axis=0))
+        fitted = matrix.combine(cols, np.ascontiguousarray(coefs[:, cols]), self.whole.design.pool)
+        for (_, test), fold, row in zip(self.splits, result.fold_paths, fitted, strict=True):
+            result.oof_predictions[test] = row[test] + fold.intercepts[at]
+        result.oof_predictions += self.shift
+
+
+def groups_to_sum(matrix, splits):
+    """The held-out rows of each fold, and those of none, where the sums over them give everything; else None."""
+    n, p = matrix.shape
+    size = 8 * len(splits) * (p + 2) ** 2
+    if not compressible(matrix.shape) or size > max(SUMS_BYTES, matrix.nbytes / SUMS_SHARE):
+        return None
+    times = np.bincount(np.concatenate([test for _, test in splits]), minlength=n)
+    if times.max() > 1 or any(train is not None for train, _ in splits):
+        return None
+    groups = [np.sort(test) for _, test in splits]
+    return groups if times.all() else [*groups, np.flatnonzero(times == 0)]
+
+
+def rows_of(path, indices):
+    """(columns, B): the columns used at some points of a path, and their coefficients, a row for each point."""
+    part = path.coefs[:, indices]
+    used = np.unique(part.indices).astype(np.int64)
+    return used, np.ascontiguousarray(part.tocsr()[used].toarray().T, dtype=np.float64)
+
+
+def folds(cv, X, y, groups, n, random_state):
+    """Return (train, test) of each fold as row indices, checked; train is None where it is all rows but test."""
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         cv = validation.whole_number(cv, "cv", 2)
         if cv > n:
             raise ValueError(f"Cannot have number of splits n_splits={cv} greater than the number of samples: "
                              f"n_samples={n}.")
         rows = np.arange(n) if random_state is None else np.random.default_rng(random_state).permutation(n)
-        return [np.sort(part) for part in np.array_split(rows, cv)]
-    pairs = cv.split(X, y) if hasattr(cv, "split") else cv
-    return [held_out_rows(train, test, n) for train, test in pairs]
+        return [(None, np.sort(part)) for part in np.array_split(rows, cv)]
+    splits = [one_fold(train, test, n) for train, test in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)]
+    if not splits:
+        raise ValueError("cv yields no folds")
+    return splits
 
 
-def held_out_rows(train, test, n):
-    """Return test as indices; train must be all the other rows, or rows left out of both are an error."""
-    train, test = np.asarray(train), np.asarray(test)
-    train, test = (np.flatnonzero(part) if part.dtype == bool else part for part in (train, test))
-    if test.ndim != 1 or test.dtype.kind not in "iu" or train.dtype.kind not in "iu":
+def one_fold(train, test, n):
+    train, test = row_indices(train, n), row_indices(test, n)
+    times = np.bincount(train, minlength=n)
+    times[test] += 1
+    return None if (times == 1).all() else train, test
+
+
+def row_indices(rows, n):
+    """Return rows, given as indices or as a mask, as indices."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n,):
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise ValueError("cv must yield pairs of row indices (train, test)")
-    if not len(test) or test.min() < 0 or test.max() >= n:
-        raise ValueError("a fold of cv holds no rows out, or rows that X does not have")
-    if not np.array_equal(np.sort(train), np.setdiff1d(np.arange(n), test)):
-        raise ValueError("each fold of cv must train on exactly the rows that it does not test on")
-    return test
-
-
-def fit_fold(X, y, options, limits, weights, test, alphas, pool):
-    """Fit one fold; return (path, errors at each alpha, predictions of the held-out rows at each alpha)."""
-    training = weights.astype(float)
-    training[test] = 0.0
-    fold_options = Options(**options.as_dict() | {"sample_weight": training})
-    problem = Problem(X, y, fold_options, pool)
-    walk = Walk(problem, limits, use_screening=True)
-    walk.down(alphas)
-    path = walk.result(fold_options, 0.0)
-    warn_uncertified(path)
-    held_out = held_out_predictions(problem, path, test)
-    if options.offset is not None:
-        held_out = held_out + validation.finite_vector(options.offset, len(weights), "offset")[test]
-    y = np.asarray(y, dtype=float).reshape(len(weights))
-    if not weights[test].any():
-        raise ValueError("a fold of cv holds out only rows of weight zero")
-    return path, np.average((y[test] - held_out) ** 2, axis=1, weights=weights[test]), held_out
-
-
-def held_out_predictions(problem, path, test):
-    """Predictions of the rows `test` at every alpha, shape (n_alphas, len(test)), without copying rows of X."""
-    out = np.empty((len(path), len(test)))
-    for start in range(0, len(path), ALPHAS_AT_ONCE):
-        part = path.coefs[:, start:start + ALPHAS_AT_ONCE]
-        used = np.unique(part.indices).astype(np.int64)
-        B = np.ascontiguousarray(part.tocsr()[used].toarray().T, dtype=np.float64)
-        fitted = problem.design.matrix.combine(used, B, problem.design.pool)
-        out[start:start + ALPHAS_AT_ONCE] = fitted[:, test] + path.intercepts[start:start + ALPHAS_AT_ONCE, None]
-    return out
+    if not len(rows) or rows.min() < 0 or rows.max() >= n:
+        raise ValueError("a fold of cv has no rows to train on or to hold out, or rows that X does not have")
+    return rows

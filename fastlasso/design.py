@@ -5,6 +5,8 @@ all speak the same verbs: `moments`, `dots`, `dots_at`, `combine`, `gram`, `gath
 class with these verbs. `Design` adds sample weights and the implicit centre, and counts passes over X.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
@@ -16,7 +18,11 @@ SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
 SEGMENT_VALUES = 1 << 18 # values in all partial Gram matrices of a parallel sum: 2 MB
 SPLIT_PASS = 1 << 18     # stored values from which one pass over rows is worth two sums
 FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
-GRAM_TILE = 64          # columns per triangular step of a Gram matrix
+GRAM_TILE = 24          # columns per triangular step of a Gram matrix, a multiple of the rows of a register tile
+SUMS_VALUES = 1 << 22   # values always allowed for sums over groups of rows: 32 MB
+TYPICAL_ROWS = 32       # a mean of few rows, a power of two: exact where a column is constant
+COMPRESS_FEATURES = 640 # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
+CANCELLED = 1e-4        # a column's sum of squares over some rows, as a share of all: below, 12 digits are not left
 MAX_RHS = 8             # right-hand sides per pass over CSC columns
 
 
@@ -124,6 +130,21 @@ class Matrix:
         """Return the columns `cols` for residual-form descent: dense rows or CSC parts, see `descent.pxi`."""
         raise NotImplementedError
 
+    def typical(self):
+        """A value near each column's mean, and equal to it where the column is constant."""
+        raise NotImplementedError
+
+    def group_sums(self, groups, centre, y, weights, pool):
+        """Return S_g = sum_i w_i a_i a_i' with a_i = (x_i - centre, y_i, 1) over the rows i of each group, one pass.
+
+        `groups` are disjoint, ascending row indices; the result has shape (n_groups, p + 2, p + 2).
+        """
+        raise NotImplementedError
+
+    def share(self, n_cols):
+        """Passes that a look at some columns counts for."""
+        return n_cols / self.shape[1] if self.by_columns else 1.0
+
 
 class Dense(Matrix):
     """What the two dense orders share: everything that gathers a block of rows of a few columns."""
@@ -165,6 +186,42 @@ class Dense(Matrix):
         square = out[m - n_new:]        # _gram_part fills one triangle among the new columns
         square[:] = np.triu(square) + np.triu(square, 1).T
         return out.T
+
+    def typical(self):
+        rows = np.linspace(0, self.shape[0] - 1, TYPICAL_ROWS).astype(int)
+        return self.X[rows].astype(np.float64).mean(axis=0)
+
+    def group_sums(self, groups, centre, y, weights, pool):
+        root, size = root_weights(weights, self.shape[0]), len(groups) * (self.shape[1] + 2) ** 2
+        columns = np.stack([y * root, root])
+        edges = even_cuts(self.shape[0], max(SUMS_VALUES, self.nnz // 10) // size)
+        partial = np.zeros((len(edges), len(groups), *2 * [self.shape[1] + 2]))
+        pool.run(lambda start, stop, out: self._add_group_sums(groups, centre, columns, root, start, stop, out, pool),
+                 [(*edge, out) for edge, out in zip(edges, partial, strict=True)])
+        sums = partial[0] if len(edges) == 1 else partial.sum(axis=0)
+        for S in sums:
+            S[:] = np.triu(S) + np.triu(S, 1).T
+        return sums
+
+    def _add_group_sums(self, groups, centre, columns, root, start, stop, out, pool):
+        """Add the part of rows start..stop, upper triangles only; each stretch of rows serves all groups."""
+        block = np.empty((self.shape[1] + 2, GATHER_ROWS))
+        stretch = GATHER_ROWS * len(groups)
+        for first in range(start, stop, stretch):
+            for rows, S in zip(groups, out, strict=True):
+                rows = rows[slice(*np.searchsorted(rows, [first, min(first + stretch, stop)]))]
+                for k in range(0, len(rows), GATHER_ROWS):
+                    pool.check()
+                    self._gather_rows(rows[k:k + GATHER_ROWS], centre, columns, root, block)
+                    add_triangle(block, len(rows[k:k + GATHER_ROWS]), S)
+
+    def _gather_rows(self, rows, centre, columns, root, block):
+        """Fill the leading columns of `block` with (x_i - centre) root_i and what else belongs to each row."""
+        if rows[-1] - rows[0] == len(rows) - 1:
+            engine.gather_dense(self.X, np.arange(self.shape[1]), centre, root, rows[0], rows[-1] + 1, block)
+        else:
+            engine.gather_rows(self.X, rows, centre, root, block)
+        block[self.shape[1]:, :len(rows)] = columns[:, rows]
 
     def _gram_by_steps(self, cols, n_new, step, mean, root, pool):
         """As gram, `step` new columns at a time."""
@@ -312,6 +369,12 @@ class Sparse(Matrix):
             sums = self._sums(w, u, first)
         return first, sums
 
+    def typical(self):
+        """0 but for columns stored in every row, which have the value of some row."""
+        first, full = np.zeros(self.shape[1]), self.full_columns()
+        first[full] = self._first_values(full)
+        return first
+
     def full_columns(self):
         """Columns stored in every row: centring them needs no implicit zeros, so it can be exact."""
         if self._full is None:
@@ -348,6 +411,9 @@ class SparseColumns(Sparse):
     def _counts(self):
         return np.diff(self.indptr)
 
+    def _first_values(self, cols):
+        return self.data[self.indptr[cols]]
+
     def _add_moments(self, start, stop, w, u, shift, sums):
         if self.canonical:
             engine.csc_moments(*self.parts, start, stop, w, u, shift, sums)
@@ -383,6 +449,9 @@ class SparseColumns(Sparse):
         return SparseRows((data, slots, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
                           (self.shape[0], len(cols)), self.canonical)
 
+    def group_sums(self, groups, centre, y, weights, pool):
+        return self._as_rows(np.arange(self.shape[1])).group_sums(groups, centre, y, weights, pool)
+
     def gather(self, cols, mean, weights):
         """Return (data, rows, indptr) of the columns, float64 and int32."""
         sizes = np.diff(self.indptr)[cols]
@@ -413,6 +482,9 @@ class SparseRows(Sparse):
             engine.csr_moments(*self.parts, start, stop, w, u, shift, sums)
         else:
             engine.csr_moments(*self._slice(start, stop), 0, stop - start, w[start:stop], u[start:stop], shift, sums)
+
+    def _first_values(self, cols):
+        return self.data[np.searchsorted(self.indices[:self.indptr[1]], cols)]
 
     def _row_pieces(self, work=1):
         step = max(1, (1 << 22) * self.shape[0] // max(self.nnz * work, 1))
@@ -460,10 +532,16 @@ class SparseRows(Sparse):
         return out
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
+        out = self._products(cols, n_new, shift, equal_weights(self.shape[0]) if weights is None else weights, pool)
+        rest = mean - shift
+        out -= np.outer(rest[len(cols) - n_new:], rest)
+        return out
+
+    def _products(self, cols, n_new, shift, w, pool):
+        """sum_i w_i (x_is - shift_s)(x_it - shift_t) over stored entries, last n_new of cols by all of them."""
         m, n = len(cols), self.shape[0]
         slot = self.slots(cols)
-        shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
-        w = np.full(n, 1.0 / n) if weights is None else weights
         segments = row_segments(n, m * n_new)
         partial = np.zeros((len(segments), n_new, m))
 
@@ -472,9 +550,23 @@ class SparseRows(Sparse):
             engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *scratch, out)
 
         pool.run(part, list(zip(segments, partial, strict=True)))
-        out = partial[0] if len(segments) == 1 else partial.sum(axis=0)
-        rest = mean - shift
-        out -= np.outer(rest[m - n_new:], rest)
+        return partial[0] if len(segments) == 1 else partial.sum(axis=0)
+
+    def group_sums(self, groups, centre, y, weights, pool):
+        p, full = self.shape[1], self.full_columns()
+        shift, rest = np.zeros(p), centre.copy()
+        shift[full], rest[full] = centre[full], 0.0
+        out = np.empty((len(groups), p + 2, p + 2))
+        for rows, S in zip(groups, out, strict=True):
+            w = np.zeros(self.shape[0])
+            w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
+            ends = np.stack([y, np.ones(len(y))])
+            S[:p, :p] = self._products(np.arange(p), p, shift, w, pool)
+            S[p:, :p] = self.dots(ends * w, pool) - np.outer(ends @ w, shift)
+            S[p:, p:] = (ends * w) @ ends.T
+            S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
+            S[p:, :p] -= np.outer(S[p:, -1], rest)
+            S[:p, p:] = S[p:, :p].T
         return out
 
     def gather(self, cols, mean, weights):
@@ -485,6 +577,79 @@ class SparseRows(Sparse):
         data, rows = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
         engine.gather_csr(*self.parts, slot, indptr[:-1].copy(), data, rows)
         return data, rows, indptr
+
+
+class Summed(Matrix):
+    """Some rows of another matrix, known by their sums S (see `Matrix.group_sums`).
+
+    Moments and Gram matrices need no look at X, but for columns of which these rows hold next to nothing: there the
+    difference of two sums has lost its digits.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        All rows.
+    S, total : ndarray of shape (p + 2, p + 2)
+        The sums over these rows and over all.
+    centre : ndarray of shape (p,)
+        What S is about.
+    """
+
+    by_columns = False
+
+    def __init__(self, matrix, S, total, centre):
+        self.matrix, self.centre, self.weight, self.total = matrix, centre, S[-1, -1], total
+        self.S, self.shape, self.nnz, self.nbytes = S, matrix.shape, matrix.nnz, matrix.nbytes
+        self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
+        self.check_finite = matrix.check_finite
+        self.lost = np.flatnonzero(S.diagonal() < CANCELLED * total.diagonal())
+
+    def without(self, S):
+        """These rows less those of the sums S."""
+        return Summed(self.matrix, self.S - S, self.total, self.centre)
+
+    def share(self, n_cols):
+        return 0.0
+
+    def moments(self, w, u, pool):
+        """As `Matrix.moments`; u = w (y - a constant), from which the constant is found."""
+        if len(self.lost):
+            return self.matrix.moments(w, u, pool)
+        p, S = self.shape[1], self.S / self.weight
+        constant = S[p, -1] - u.sum()
+        return self.centre, np.stack([S[-1, :p], S.diagonal()[:p], S[p, :p] - constant * S[-1, :p]], axis=1)
+
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        new = cols[len(cols) - n_new:]
+        shift, first = mean - self.centre[cols], self.S[-1, cols] / self.weight
+        G = self.S[np.ix_(new, cols)] / self.weight
+        old = len(cols) - n_new
+        G += np.outer(shift[old:], shift - first) - np.outer(first[old:], shift)
+        lost = np.isin(cols, self.lost)
+        if lost.any():
+            order = np.argsort(lost, kind="stable")
+            rows = np.empty((np.count_nonzero(lost), len(cols)))
+            rows[:, order] = self.matrix.gram(cols[order], len(rows), mean[order], True, weights, pool)
+            G[:, lost] = rows[:, old:].T
+            G[lost[old:]] = rows[np.count_nonzero(lost[:old]):]
+        return G
+
+
+def equal_weights(n):
+    """1/n, n times."""
+    return np.full(n, 1.0 / n)
+
+
+def even_cuts(n, count):
+    """Cut range(n) into `count` even pieces, from 1 to 8 of them."""
+    edges = np.linspace(0, n, int(np.clip(count, 1, 8)) + 1).astype(int).tolist()
+    return list(pairwise(edges))
+
+
+def add_triangle(block, rows, S):
+    """Add block[:, :rows] block[:, :rows]' to S, the upper triangle in tiles of GRAM_TILE."""
+    for a in range(0, len(block), GRAM_TILE):
+        engine.products(block[a:a + GRAM_TILE], block[a:], rows, S[a:a + GRAM_TILE, a:])
 
 
 def row_segments(n, size):
@@ -507,6 +672,12 @@ def column_pieces(m, n_threads):
 def root_weights(weights, n):
     """sqrt(w), or 1/sqrt(n) for equal weights."""
     return np.full(n, 1.0 / np.sqrt(n)) if weights is None else np.sqrt(weights)
+
+
+def compressible(shape):
+    """Whether everything is solved from the Gram matrix of all columns."""
+    n, p = shape
+    return p <= COMPRESS_FEATURES and (n >= p or p <= 64)
 
 
 class Design:
@@ -536,7 +707,7 @@ class Design:
     def measure(self, y):
         """One fused pass: centre, norms, and the correlations with y (returned)."""
         n = self.n_samples
-        w = np.full(n, 1.0 / n) if self.weights is None else self.weights
+        w = equal_weights(n) if self.weights is None else self.weights
         u = self.weigh(y)
         with np.errstate(invalid="ignore", over="ignore"):
             first, sums = self.matrix.moments(w, u, self.pool)
@@ -566,10 +737,7 @@ class Design:
 
     def correlations_at(self, R, cols):
         """Return R'X[:, cols], shape (k, len(cols))."""
-        if self.matrix.by_columns:
-            self.passes += len(R) * len(cols) / self.n_features
-        else:
-            self.passes += len(R)
+        self.passes += len(R) * self.matrix.share(len(cols))
         return self.matrix.dots_at(self.weigh(R), cols, self.pool)
 
     def residuals(self, y, cols, B):
@@ -600,7 +768,7 @@ class Design:
 
     def gram(self, cols, n_new):
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
-        self.passes += len(cols) / self.n_features if self.matrix.by_columns else 1.0
+        self.passes += self.matrix.share(len(cols))
         mean = np.ascontiguousarray(self.mean[cols])
         far_mean = n_new < len(cols) and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
         return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)
@@ -612,5 +780,5 @@ class Design:
 
     def gather(self, cols):
         """Columns for residual-form descent."""
-        self.passes += len(cols) / self.n_features if self.matrix.by_columns else 1.0
+        self.passes += self.matrix.share(len(cols))
         return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights)

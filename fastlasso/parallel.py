@@ -19,13 +19,33 @@ def available_cores():
         return os.cpu_count() or 1
 
 
-class Pool:
-    """Run pieces of work on `n_threads` threads; a context manager that ends its threads on exit."""
+class Stopped(Exception):
+    """Work given up because another piece failed, or because Ctrl-C came; never seen outside the pool that stopped."""
 
-    def __init__(self, n_threads=None):
+
+class Pool:
+    """Run pieces of work on `n_threads` threads; a context manager that ends its threads on exit.
+
+    A pool made by `share` lives inside a piece of another one, and stops when that does.
+    """
+
+    def __init__(self, n_threads=None, outer=None):
         self.n_threads = available_cores() if n_threads is None else n_threads
-        self.stopping = False       # set when a piece failed or Ctrl-C came: long pieces look at it
-        self._executor = None
+        self._outer, self._failed, self._executor = outer, False, None
+
+    @property
+    def stopping(self):
+        """Whether a piece failed or Ctrl-C came: long pieces look at it."""
+        return self._failed or (self._outer is not None and self._outer.stopping)
+
+    def check(self):
+        """Raise Stopped where there is no use in going on."""
+        if self.stopping:
+            raise Stopped
+
+    def share(self, n_pieces):
+        """A pool for one of `n_pieces` that run at once, with its share of the threads."""
+        return Pool(max(1, self.n_threads // n_pieces), self)
 
     def __enter__(self):
         return self
@@ -39,6 +59,7 @@ class Pool:
         """Call function(*piece) for each piece, in any order."""
         if self.n_threads == 1 or len(pieces) <= 1:
             for piece in pieces:
+                self.check()
                 function(*piece)
             return
         if self._executor is None:
@@ -48,7 +69,7 @@ class Pool:
             for future in futures:
                 future.result()
         except BaseException:
-            self.stopping = True
+            self._failed = True
             for future in futures:
                 future.cancel()
             wait(futures)

@@ -209,11 +209,11 @@ def automatic_grid(problem, n_alphas, eps):
 class Walk:
     """The way down a grid: batches of alphas, their certificates, and when to stop."""
 
-    def __init__(self, problem, limits, use_screening, callback=None):
+    def __init__(self, problem, limits, use_screening=True, callback=None, watch=None):
         self.problem, self.limits, self.callback = problem, limits, callback
-        self.solver = Solver(problem, limits.tol, limits.max_iter, use_screening)
+        self.solver = Solver(problem, limits.tol, limits.max_iter, use_screening, watch)
         self.solver.start()
-        self.batches, self.passes, self.status = [], [], "complete"
+        self.batches, self.passes, self.seen, self.status = [], [], [], "complete"
         self.n_done = 0
 
     def down(self, grid):
@@ -251,6 +251,7 @@ class Walk:
                 break
         self.n_done += keep
         self.batches.append((batch, keep))
+        self.seen.extend(batch.seen[:keep])
         self.passes.extend([self.problem.design.passes] * keep)
 
     def _reason_to_stop(self, batch, k, df, r2, n_alphas):
@@ -295,12 +296,12 @@ class Walk:
             n_features=problem.design.n_features, params=scalars(options))
 
 
-def warn_uncertified(path):
+def warn_uncertified(path, whose=""):
     """Warn of the worst solution that misses its promise."""
     if not path.certified.all():
         worst = int(np.argmax(path.gaps))
         warn_gap(path.alphas[worst], path.gaps[worst], path.tol, path.null_objective,
-                 f"{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
+                 f"{whose}{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
 
 
 def warn_gap(alpha, gap, tol, null_objective, prefix="", stacklevel=4):

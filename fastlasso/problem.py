@@ -13,8 +13,10 @@ import numpy as np
 
 from . import validation
 from ._engine import engine
-from .design import Design, as_matrix
+from .design import Dense, Design, Summed, as_matrix, compressible
 from .parallel import Pool
+
+LARGE = 1 << 18     # stored values from which one pass is worth saving
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,11 @@ class Problem:
         X'y, weighted and centred: the negative gradient at b = 0.
     null_objective : float
         P(0) = 1/2 y.y, the objective at b = 0 with the best intercept.
+    group_sums : ndarray of shape (n_groups, n_features + 2, n_features + 2), or None
+        Where X was summed up in one pass (`Matrix.group_sums`), the sums of each group of rows, y centred.
     """
 
-    def __init__(self, X, y, options, pool):
+    def __init__(self, X, y, options, pool, groups=None):
         matrix = as_matrix(X)
         n, p = matrix.shape
         self.weights = validation.sample_weights(options.sample_weight, n)
@@ -63,9 +67,20 @@ class Problem:
         factors = validation.penalty_factors(options.penalty_factor, p)
         self.lower, self.upper = validation.bounds(options.lower, options.upper, p)
         self._set_target(validation.target(y, n), options.offset)
+        self.group_sums = None
+        if groups is not None or (isinstance(matrix, Dense) and compressible(matrix.shape) and matrix.nnz > LARGE):
+            matrix = self._summed(matrix, [np.arange(n)] if groups is None else groups, pool)
         self.design = Design(matrix, self.weights, self.fit_intercept, pool)
         self.correlation = self.design.measure(self.y)
         self._set_penalty(factors, options.standardize)
+
+    def _summed(self, matrix, groups, pool):
+        """One pass for what would take two: moments and Gram matrix."""
+        centre = matrix.typical()
+        with np.errstate(invalid="ignore", over="ignore"):
+            self.group_sums = matrix.group_sums(groups, centre, self.y, self.weights, pool)
+            total = self.group_sums.sum(axis=0) if len(groups) > 1 else self.group_sums[0]
+        return Summed(matrix, total, total, centre)
 
     def _set_target(self, y, offset):
         if offset is not None:

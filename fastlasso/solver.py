@@ -11,6 +11,7 @@ import numpy as np
 
 from . import screening, working_set
 from ._engine import engine
+from .design import compressible
 from .problem import LeastSquares, negligible, within
 from .screening import Reference
 from .working_set import GramSet, ResidualSet
@@ -22,7 +23,6 @@ FILTER_RESIDUALS = 16       # residuals at a time where columns can be looked at
 ROUNDING = 4 * np.finfo(float).eps
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
-COMPRESS_FEATURES = 640     # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
 
 
 @dataclass(slots=True)
@@ -34,15 +34,20 @@ class Batch:
     coefs: np.ndarray
     gaps: np.ndarray
     residual_norms: np.ndarray
+    seen: list      # what `watch` said of each residual
 
 
 class Solver:
-    """Walks down the alphas of one `Problem`, keeping the working set, its factor and the proven correlations."""
+    """Walks down the alphas of one `Problem`, keeping the working set, its factor and the proven correlations.
 
-    def __init__(self, problem, tol=1e-6, max_iter=10_000, use_screening=True):
+    `watch(residual)` is called with y - b0 - X b of every solution, rows of weight zero included; a problem
+    whose answers come from the Gram matrix alone (`complete`) has none to show.
+    """
+
+    def __init__(self, problem, tol=1e-6, max_iter=10_000, use_screening=True, watch=None):
         self.problem, self.design = problem, problem.design
         self.target_gap = tol * problem.null_objective
-        self.max_iter, self.use_screening = max_iter, use_screening
+        self.max_iter, self.use_screening, self.watch = max_iter, use_screening, watch
         self.set = GramSet(problem)
         self.slots = np.empty(0, np.int64)
         self.b = np.empty(0)                    # coefficients at the last verified alpha, by slot
@@ -58,8 +63,7 @@ class Solver:
 
     def start(self):
         """Take in the columns that are never screened (no L1 part) and settle the state at alpha_max."""
-        p, n = self.design.n_features, self.design.n_samples
-        self.complete = p <= COMPRESS_FEATURES and (n >= p or p <= 64)
+        self.complete = compressible(self.design.matrix.shape)
         usable = np.isfinite(self.problem.l1)
         first = usable if self.complete else self.problem.l1 == 0
         self._add(np.flatnonzero(first))
@@ -244,8 +248,10 @@ class Solver:
 
     def _prove(self, alphas, B, end):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        gaps, norms, missing = np.empty(len(alphas)), np.empty(len(alphas)), []
-        for k, (norms[k], z, extra, z_extra) in enumerate(self._looks(alphas, B, end)):
+        gaps, norms, seen, missing = np.empty(len(alphas)), np.empty(len(alphas)), [], []
+        for k, (residual, norms[k], z, extra, z_extra) in enumerate(self._looks(alphas, B, end)):
+            if self.watch is not None:
+                seen.append(self.watch(residual))
             gaps[k] = self._gap(alphas[k], B[k], norms[k], z, extra, z_extra)
             if gaps[k] > self.target_gap and len(extra):
                 missing.append(extra)
@@ -254,19 +260,19 @@ class Solver:
         self.references = [self.references[-1], end]
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         order = np.argsort(self.slots)
-        return Batch(alphas, self.slots[order], B[:, order], gaps, norms), None
+        return Batch(alphas, self.slots[order], B[:, order], gaps, norms, seen), None
 
     def _looks(self, alphas, B, end):
-        """Yield for each alpha (|r|^2, z of the slots, violators outside, their z), a few residuals at a time."""
+        """Yield for each alpha (r, |r|^2, z of the slots, violators outside, their z), a few residuals at a time."""
         filtered = self.use_screening and self.design.matrix.by_columns
         count = FILTER_RESIDUALS if filtered else PASS_RESIDUALS
         for start in range(0, len(alphas) - 1, count):
             part = slice(start, min(start + count, len(alphas) - 1))
             R = self._residuals(alphas[part], B[part])
             looks = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
-            for norm2, look in zip(self.design.norms2(R), looks, strict=True):
-                yield norm2, *look
-        yield end.norm2, *self._look_at(None, end.z, alphas[-1])
+            for r, norm2, look in zip(R, self.design.norms2(R), looks, strict=True):
+                yield r, norm2, *look
+        yield end.residual, end.norm2, *self._look_at(None, end.z, alphas[-1])
 
     def _full_looks(self, alphas, R):
         """One pass over X for a few residuals."""
@@ -316,7 +322,7 @@ class Solver:
         gaps += [self._free_gain(alpha, b, q) + self._free_rounding(alpha, b)
                  for alpha, b, q in zip(alphas, B, Q, strict=True)]
         self.b, self.alpha = B[-1].copy(), alphas[-1]
-        return Batch(alphas, cols, B, gaps, rr)
+        return Batch(alphas, cols, B, gaps, rr, [])
 
 
     def _free_rounding(self, alpha, b):

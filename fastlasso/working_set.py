@@ -60,6 +60,7 @@ class GramSet:
         self.problem = problem
         self.gram = engine.GramProblem()
         self.gram.yy = 2 * problem.null_objective
+        self.gram.pool = problem.design.pool
 
     @property
     def size(self):
@@ -99,6 +100,7 @@ class GramSet:
         """Coordinate descent, with a Newton step on the coordinates inside their bounds after each few epochs."""
         while max_iter > 0:
             epochs = min(EPOCHS_PER_NEWTON, max_iter)
+            self.problem.design.pool.check()
             gap, done = self.gram.descend(alpha, b, target, epochs)
             max_iter -= epochs
             if gap <= target or done < epochs:
@@ -187,6 +189,7 @@ class ResidualSet:
             if epoch and self._gap(alpha, b, state) <= target:
                 return
             trail.append((b.copy(), state.copy()))
+            self.problem.design.pool.check()
             for _ in range(ANDERSON):
                 moved = self.columns.sweep(b, state, penalty)
                 trail.append((b.copy(), state.copy()))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, target
 from sklearn.linear_model import LassoCV
-from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, TimeSeriesSplit
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
-from fastlasso import ConvergenceWarning, cross_validate_path, fit_path
+from fastlasso import ConvergenceWarning, cross_validate_path, cross_validation, fit_path
 
 SHAPES = {"tall": (60, 12), "wide": (45, 100)}
 
@@ -71,7 +72,7 @@ def test_fields(data):
     np.testing.assert_allclose(result.predict(A), A @ result.coef + result.intercept)
     assert result.oof_predictions.shape == y.shape
     assert np.isfinite(result.oof_predictions).all()
-    np.testing.assert_array_equal(result.alphas, fit_path(A, y, alphas=20).alphas)
+    np.testing.assert_allclose(result.alphas, fit_path(A, y, alphas=20).alphas, rtol=1e-14)
 
 
 def test_the_rule_of_one_standard_error(data):
@@ -101,25 +102,89 @@ def test_every_kind_of_cv(cv):
         np.testing.assert_array_equal(ours.oof_predictions, listed.oof_predictions)
 
 
-@pytest.mark.parametrize("cv", [TimeSeriesSplit(3), ShuffleSplit(3, test_size=0.2, train_size=0.5, random_state=0)])
-def test_splits_that_train_on_some_of_the_rest(cv):
-    """Training on fewer rows than all that are not held out is either done as scikit-learn does it, or refused."""
+def bootstrap(n, k):
+    rng = np.random.default_rng(3)
+    rows = [rng.integers(0, n, n) for _ in range(k)]
+    return [(drawn, np.setdiff1d(np.arange(n), drawn)) for drawn in rows]
+
+
+@pytest.mark.parametrize("cv", [TimeSeriesSplit(3), ShuffleSplit(3, test_size=0.2, train_size=0.5, random_state=0),
+                                RepeatedKFold(n_splits=3, n_repeats=2, random_state=0), bootstrap(60, 3),
+                                [(np.arange(60), np.arange(20)), (np.arange(40), np.arange(60))]],
+                         ids=["time", "shuffle", "repeated", "bootstrap", "overlapping"])
+def test_splits_that_are_no_partition(cv):
     A = exact_matrix(60, 12, seed=9)
     y = target(A, seed=9)
-    try:
-        ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
-    except ValueError as error:
-        assert "train" in str(error)        # noqa: PT017
-    else:
-        peer = LassoCV(alphas=ours.alphas, cv=cv, tol=1e-12, max_iter=100_000).fit(A, y)
-        np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
+    ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
+    peer = LassoCV(alphas=ours.alphas, cv=cv, tol=1e-12, max_iter=100_000).fit(A, y)
+    np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
 
 
-def test_groups_as_pairs():
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scoring", ["mse", "mae", "r2", "callable"])
+def test_scorings(data, scoring, weighted):
+    A, y = data
+    w = np.arange(len(y)) % 3 + 0.5 if weighted else None
+    splits = folds_of(len(y))
+    ours = cross_validate_path(A, y, cv=splits, alphas=6, tol=1e-10, sample_weight=w,
+                               scoring=r2_score if scoring == "callable" else scoring)
+    judge = {"mse": mean_squared_error, "mae": mean_absolute_error, "r2": lambda *a, **k: 1 - r2_score(*a, **k),
+             "callable": lambda *a, **k: -r2_score(*a, **k)}[scoring]
+    for f, (_, test) in enumerate(splits):
+        predicted = ours.fold_paths[f].predict(A[test])
+        expected = [judge(y[test], column, sample_weight=None if w is None else w[test]) for column in predicted.T]
+        np.testing.assert_allclose(ours.errors[:, f], expected, rtol=1e-8)
+    assert ours.best_index == np.argmin(ours.mean_error)
+
+
+def test_an_error_that_is_no_number_is_refused(data):
+    A, y = data
+    with pytest.raises(ValueError, match="fold 1 is NaN or infinite at alpha"):
+        cross_validate_path(A, np.where(np.isin(np.arange(len(y)), folds_of(len(y))[1][1]), 2.0, y),
+                            cv=folds_of(len(y)), alphas=4, scoring="r2")
+
+
+# ---------------------------------------------------------------- n >> p: sums over groups of rows
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"standardize": True, "l1_ratio": 0.5}])
+def test_folds_from_sums_are_folds_from_rows(layout, shuffled, options, monkeypatch):
+    A = exact_matrix(700, 9, seed=2)
+    A[:, 3] += 512.0                            # far from zero
+    A[:, 4] = 3.0                               # constant
+    A[:, 5] = np.arange(700) < 100              # varies in the first fold alone
+    A[600:, 6] = A[600:, 6] * 2.0**-14 + 1.0    # next to nothing outside the others
+    y, w = target(A, seed=2), np.arange(700) % 5 + 0.5
+    X = build(layout, A)
+    arguments = dict(cv=7, alphas=6, eps=0.01, tol=1e-12, sample_weight=w, random_state=0 if shuffled else None)
+    arguments |= options
+    summed = cross_validate_path(X, y, **arguments)
+    monkeypatch.setattr(cross_validation, "groups_to_sum", lambda matrix, splits: None)
+    direct = cross_validate_path(X, y, **arguments)
+    np.testing.assert_allclose(summed.errors, direct.errors, rtol=1e-9)
+    np.testing.assert_allclose(summed.oof_predictions, direct.oof_predictions, rtol=1e-9)
+    for ours, theirs in zip(summed.fold_paths, direct.fold_paths, strict=True):
+        np.testing.assert_allclose(ours.coefs.toarray(), theirs.coefs.toarray(), atol=1e-9)
+        assert ours.certified.all()
+
+
+def test_held_out_errors_next_to_nothing_are_summed_up_anew():
+    A = exact_matrix(200, 5, seed=2)
+    y = A @ np.arange(1.0, 6.0) + 7
+    result = cross_validate_path(A, y, cv=5, alphas=[1.0, 1e-9], tol=1e-13)
+    for k, (path, test) in enumerate(zip(result.fold_paths, np.array_split(np.arange(200), 5), strict=True)):
+        predicted = path.predict(A[test])[:, 1]
+        assert result.errors[1, k] == pytest.approx(np.mean((y[test] - predicted) ** 2), rel=1e-3)
+        assert result.errors[1, k] < 1e-12
+
+
+def test_groups():
     A = exact_matrix(60, 12, seed=9)
     y, groups = target(A, seed=9), np.arange(60) // 7
     splits = list(GroupKFold(3).split(A, y, groups))
-    assert cross_validate_path(A, y, cv=splits, alphas=5).errors.shape == (5, 3)
+    pairs = cross_validate_path(A, y, cv=splits, alphas=5).errors
+    np.testing.assert_array_equal(cross_validate_path(A, y, cv=GroupKFold(3), groups=groups, alphas=5).errors, pairs)
 
 
 def test_shuffling_is_seeded_and_only_on_request(data):

@@ -295,14 +295,20 @@ def test_sparse_matrices_without_entries_are_sound(form):
 
 # ---------------------------------------------------------------- cross-validation's own
 
-@pytest.mark.parametrize("cv", [1, 0, -2, 13, 2.5, "5", None, True, [], [([0], [1])], [(np.arange(12), np.arange(3))],
-                                [(np.arange(11), [12])], [(np.arange(1, 12), [-1])], [(np.arange(12), [])], [3],
+@pytest.mark.parametrize("cv", [1, 0, -2, 13, 2.5, "5", None, True, [], [([], [1])], [(np.arange(11), [12])],
+                                [(np.arange(1, 12), [-1])], [(np.arange(12), [])], [3],
                                 [(np.arange(3, 12), [0.0, 1.0, 2.0])], [(np.zeros(12, bool), np.zeros(11, bool))],
                                 object()],
                          ids=str)
 def test_cv(cv):
     with pytest.raises((ValueError, TypeError)):
         cross_validate_path(A, Y, cv=cv, alphas=3)
+
+
+@pytest.mark.parametrize("scoring", ["rmse", None, 1])
+def test_scoring(scoring, no_kernel):
+    with pytest.raises(ValueError, match="scoring"):
+        cross_validate_path(A, Y, scoring=scoring)
 
 
 @pytest.mark.parametrize("rule", ["best", None, 1])

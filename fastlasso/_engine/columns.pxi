@@ -119,6 +119,24 @@ def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] 
                     out[s, i - start] = (X[i, cols[s]] - shift[s]) * scale[i]
 
 
+def gather_rows(const real[:, :] X, const int64_t[::1] rows, const double[::1] shift, const double[::1] scale,
+                double[:, ::1] out):
+    """out[j, k] = (X[i, j] - shift[j]) scale[i] for the rows i = rows[k]."""
+    cdef ptrdiff_t i, j, k
+    cdef ptrdiff_t n = rows.shape[0], p = X.shape[1]
+    with nogil:
+        if X.strides[0] == <ptrdiff_t> sizeof(real):
+            for j in range(p):
+                for k in range(n):
+                    i = rows[k]
+                    out[j, k] = (X[i, j] - shift[j]) * scale[i]
+        else:
+            for k in range(n):
+                i = rows[k]
+                for j in range(p):
+                    out[j, k] = (X[i, j] - shift[j]) * scale[i]
+
+
 def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[:, :] out):
     """out[j, c] += A[j, :rows] . B[c, :rows]; the rows of A and B must be contiguous."""
     if (rows > 1 or A.shape[1] > 1) and A.strides[1] != 8 or (rows > 1 or B.shape[1] > 1) and B.strides[1] != 8:
@@ -313,6 +331,8 @@ def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] in
     cdef double* row
     with nogil:
         for i in range(start, stop):
+            if w[i] == 0:
+                continue
             count = 0
             for k in range(indptr[i], indptr[i + 1]):
                 s = slot[indices[k]]

@@ -11,7 +11,6 @@ cdef enum:
     SOLVED = 0
     FAILED = 1          # the face step did not settle
     BOUND = 2           # a bound other than zero binds
-    INTERRUPTED = 3
 
 
 cdef inline void mirror(const double* source, ptrdiff_t stride, ptrdiff_t n, double* to) noexcept nogil:
@@ -41,7 +40,7 @@ cdef class GramProblem:
     cdef double factor_alpha
     cdef double noise, largest       # rounding of q_j is noise * |x_j|; the largest |x_j|
     cdef int has_ridge
-    cdef public int stop_requested
+    cdef public object pool          # asked now and then whether to go on
     cdef public double yy
 
     def __init__(self, ptrdiff_t capacity=64):
@@ -384,8 +383,7 @@ cdef class GramProblem:
             n_in = self._enterers(alpha)
             if n_out + n_in == 0 and self._worst_parked(alpha) <= PARKED_TOLERANCE:
                 return SOLVED
-            if self._interrupted(self.size * self.n_face):
-                return INTERRUPTED
+            self._count_work(self.size * self.n_face)
             if n_out + n_in > 64 + self.n_face // 2:
                 self._keep_leavers()
                 return FAILED
@@ -395,8 +393,6 @@ cdef class GramProblem:
                 memset(&self.parked[0], 0, self.size)
             if n_in:
                 n_done = self._append_in_pieces(n_in, alpha)
-                if n_done < 0:
-                    return INTERRUPTED
             if n_out + n_done == 0:      # all that violates depends on the face
                 swaps += 1
                 if swaps > self.n_face or not self._swap(alpha):
@@ -456,15 +452,14 @@ cdef class GramProblem:
         return (fabs(self.q_[j]) - alpha * self.l1_[j]) / (alpha * self.l1_[j] + 1e4 * self.noise * sqrt(self.g[j, j]))
 
     cdef ptrdiff_t _append_in_pieces(self, ptrdiff_t count, double alpha) except? -1 nogil:
-        """Append the slots listed in `changed`, MAX_APPEND at a time; -1 when the caller wants to stop."""
+        """Append the slots listed in `changed`, MAX_APPEND at a time; return how many entered."""
         cdef ptrdiff_t at = 0, t, done = 0
         cdef int64_t* listed = &self.changed[self.capacity]
         while at < count:
             t = min(MAX_APPEND, count - at)
             done += self._append(listed + at, t, alpha)
             at += t
-            if self._interrupted(t * self.n_face * self.n_face):
-                return -1
+            self._count_work(t * self.n_face * self.n_face)
         return done
 
     cdef double _worst_parked(self, double alpha) noexcept nogil:
@@ -506,8 +501,7 @@ cdef class GramProblem:
     cdef int _solve(self, double alpha) except? -1 nogil:
         cdef int status
         if isnan(self.factor_alpha) or self.has_ridge and alpha != self.factor_alpha:
-            if self._rebuild(alpha) == INTERRUPTED:
-                return INTERRUPTED
+            self._rebuild(alpha)
         self.factor_alpha = alpha
         status = self._settle(alpha)
         if status == SOLVED:
@@ -521,18 +515,18 @@ cdef class GramProblem:
             self.changed[self.capacity + f] = self.order[f]
             self.place[self.order[f]] = -1
         self.n_face = 0
-        return INTERRUPTED if self._append_in_pieces(count, alpha) < 0 else SOLVED
+        self._append_in_pieces(count, alpha)
+        return 0
 
-    cdef int _interrupted(self, ptrdiff_t work) except -1 nogil:
-        """Count work done; now and then let a signal handler raise, and say whether the caller wants to stop."""
+    cdef int _count_work(self, ptrdiff_t work) except -1 nogil:
+        """Now and then let a signal handler raise, and the pool where there is no use in going on."""
         self.work_done += work
-        if self.work_done < SIGNAL_WORK:
-            return 0
-        self.work_done = 0
-        if self.stop_requested:
-            return 1
-        with gil:
-            PyErr_CheckSignals()
+        if self.work_done >= SIGNAL_WORK:
+            self.work_done = 0
+            with gil:
+                PyErr_CheckSignals()
+                if self.pool is not None:
+                    self.pool.check()
         return 0
 
     cdef int _walk(self, double here, double alpha) except? -1 nogil:
@@ -602,8 +596,6 @@ cdef class GramProblem:
                     memcpy(&Q[a, 0], &self.q_[0], self.size * sizeof(double))
             else:
                 a = alphas.shape[0]
-        if status == INTERRUPTED:
-            raise KeyboardInterrupt
         return status, a
 
     def descend(self, double alpha, double[::1] b, double tol, int max_epochs):
@@ -628,8 +620,7 @@ cdef class GramProblem:
                         KERNELS.axpy(m, -delta, &self.g[j, 0], q)
                         moved = max(moved, fabs(delta) * sqrt(self.g[j, j]))
                 epoch += 1
-                if self._interrupted(m * m):
-                    break
+                self._count_work(m * m)
                 if epoch % 8 == 0 or moved == 0:
                     gap = self._gap(alpha, &b[0])
                     if gap <= tol or moved == 0:

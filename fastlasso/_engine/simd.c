@@ -50,7 +50,7 @@ typedef double quad __attribute__((vector_size(32), aligned(8), may_alias));
 #define LEVEL(name) name##_avx512
 #define FMA(a, b, c) ((VEC)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define WIDTH 8
-#define ROWS 4
+#define ROWS 6
 #define RHS 4
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl"))), apply_to = function)

@@ -17,6 +17,14 @@ INLINE double LEVEL(reduce)(const double *lanes)
     return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
+/* The same for four sums at once, from (0+4, 1+5, 2+6, 3+7) of each. */
+INLINE void LEVEL(reduce4)(const quad *s, double *sums)
+{
+    const quad ab = __builtin_shufflevector(s[0], s[1], 0, 1, 4, 5) + __builtin_shufflevector(s[0], s[1], 2, 3, 6, 7);
+    const quad cd = __builtin_shufflevector(s[2], s[3], 0, 1, 4, 5) + __builtin_shufflevector(s[2], s[3], 2, 3, 6, 7);
+    *(quad *)sums = __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+}
+
 /* One tile: out[r*sj + c*sc] += a_r . b_c for r < R columns and c < C right-hand sides, n <= FL_CHUNK. */
 #define TILE(T, load, R, C)                                                                                            \
     INLINE void LEVEL(tile_##T##_##R##x##C)(const T *const *a, const double *b, ptrdiff_t ldb, ptrdiff_t n,            \
@@ -33,14 +41,22 @@ INLINE double LEVEL(reduce)(const double *lanes)
                     for (int c = 0; c < C; c++) acc[r][c][part] = FMA(va, vb[c], acc[r][c][part]);                     \
                 }                                                                                                      \
             }                                                                                                          \
-        for (int r = 0; r < R; r++)                                                                                    \
-            for (int c = 0; c < C; c++) {                                                                              \
-                double lanes[8];                                                                                       \
-                memcpy(lanes, acc[r][c], sizeof lanes);                                                                \
-                for (ptrdiff_t i = whole; i < n; i++)                                                                   \
-                    lanes[i - whole] = __builtin_fma(a[r][i], b[c * ldb + i], lanes[i - whole]);                       \
-                out[r * sj + c * sc] += LEVEL(reduce)(lanes);                                             \
+        for (ptrdiff_t i = whole; i < n; i++)                                                                          \
+            for (int r = 0; r < R; r++)                                                                                \
+                for (int c = 0; c < C; c++) {                                                                          \
+                    double *lane = (double *)acc[r][c] + (i - whole);                                                  \
+                    *lane = __builtin_fma(a[r][i], b[c * ldb + i], *lane);                                             \
+                }                                                                                                      \
+        for (int q = 0; q < R * C; q += 4) {                                                                           \
+            quad s[4] = {{0}};                                                                                         \
+            double sums[4];                                                                                            \
+            for (int e = 0; e < 4 && q + e < R * C; e++) {                                                             \
+                const double *lanes = (const double *)acc[(q + e) / C][(q + e) % C];                                   \
+                s[e] = *(const quad *)lanes + *(const quad *)(lanes + 4);                                              \
             }                                                                                                          \
+            LEVEL(reduce4)(s, sums);                                                                                   \
+            for (int e = 0; e < 4 && q + e < R * C; e++) out[(q + e) / C * sj + (q + e) % C * sc] += sums[e];          \
+        }                                                                                                              \
     }
 
 #define TILE_SHAPES(T, load, R, C) TILE(T, load, R, C)
