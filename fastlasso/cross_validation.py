@@ -16,7 +16,7 @@ import numpy as np
 from . import validation
 from .design import as_matrix, compressible
 from .parallel import Pool
-from .path import Limits, Walk, automatic_grid, threads, warn_uncertified
+from .path import Limits, Walk, automatic_grid, given_grid, threads, warn_uncertified
 from .problem import Options, Problem
 from .results import LassoPath, predictions
 from .validation import FREE
@@ -172,7 +172,7 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
         raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
-    grid = validation.alpha_grid(alphas) if np.ndim(alphas) else None
+    grid = given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
         splits = folds(cv, X, y, groups, matrix.shape[0], random_state)
@@ -232,7 +232,7 @@ class Folded:
         self.whole.design.pool = pool
         walk = Walk(self.whole, self.limits, callback=callback)
         walk.down(grid)
-        return walk.result(self.options, 0.0)
+        return walk.result(self.options)
 
     def _fold(self, k, grid, pool):
         """Fit one fold; return its path and its held-out error at each alpha."""
@@ -245,7 +245,7 @@ class Folded:
         problem = Problem(matrix if sums is None else matrix.without(sums[k]), self.y, options, pool)
         walk = Walk(problem, self.limits, watch=lambda residual: self._error(test, residual[test]))
         walk.down(grid)
-        path = walk.result(options, 0.0)
+        path = walk.result(options)
         errors = np.array(walk.seen) if walk.seen else self._errors_of(k, path, pool)
         if not np.isfinite(errors).all():
             raise ValueError(f"the held-out error of fold {k} is NaN or infinite at alpha="

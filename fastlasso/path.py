@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from . import validation
+from ._engine import engine
 from .parallel import Pool
 from .problem import Options, Problem
 from .results import LassoFit, LassoPath, scalars
@@ -21,6 +22,8 @@ FIRST_BATCH = 4
 WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
 LONG_STEP = 0.6         # what counts as a large step
 LOWEST_BRIDGE = 1e-6    # and no further than this
+SMALL = 1 << 15         # values of X up to which a dense problem is small,
+SMALL_FEATURES = 64     # and columns
 
 
 class ConvergenceWarning(UserWarning):
@@ -113,13 +116,16 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     limits = Limits.checked(tol, max_iter, dfmax, max_r2)
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        grid = validation.alpha_grid(alphas) if np.ndim(alphas) else None
-        problem = Problem(X, y, options, pool)
-        if grid is None:
-            grid = automatic_grid(problem, alphas, eps)
-        walk = Walk(problem, limits, screening, callback)
-        walk.down(grid)
-        path = walk.result(options, time.perf_counter() - started)
+        grid = given_grid(alphas, eps)
+        path = small_path(X, y, grid, alphas, eps, options, limits) if callback is None else None
+        if path is None:
+            problem = Problem(X, y, options, pool)
+            if grid is None:
+                grid = automatic_grid(problem, alphas, eps)
+            walk = Walk(problem, limits, screening, callback)
+            walk.down(grid)
+            path = walk.result(options)
+        path.seconds = time.perf_counter() - started
     warn_uncertified(path)
     return path.remember(X, y, options.as_dict())
 
@@ -146,10 +152,12 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
     limits = Limits.checked(tol, max_iter)
     alpha = validation.number(alpha, "alpha", 0.0)
     with Pool(threads(n_threads)) as pool:
-        problem = Problem(X, y, options, pool)
-        walk = Walk(problem, limits, screening)
-        walk.down(np.array([alpha]))
-        solution = walk.solution(0)
+        solution = small_fit(X, y, alpha, options, limits)
+        if solution is None:
+            problem = Problem(X, y, options, pool)
+            walk = Walk(problem, limits, screening)
+            walk.down(np.array([alpha]))
+            solution = walk.solution(0)
     if not solution.certified:
         warn_gap(solution.alpha, solution.gap, tol, solution.null_objective, stacklevel=3)
     return solution
@@ -174,6 +182,48 @@ def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, samp
         return Problem(X, y, options, pool).alpha_max()
 
 
+def small_problem(X, y, options):
+    """The problem in two compiled calls where X is small and dense and options are the plainest; else None."""
+    plain = (type(X) is np.ndarray and type(y) is np.ndarray and 0 < X.size <= SMALL and X.ndim == 2
+             and X.dtype.char in "df" and X.dtype.isnative and X.shape[1] <= SMALL_FEATURES
+             and y.dtype.char == "d" and y.dtype.isnative and y.shape == X.shape[:1] and y.flags.c_contiguous
+             and options.are_plain())
+    if not plain:
+        return None
+    l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
+    return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio) if l1_ratio > 0 else None
+
+
+def small_fit(X, y, alpha, options, limits):
+    """`fit` of a small problem, or None where it is not one."""
+    small = small_problem(X, y, options) if alpha > 0 else None
+    solved = None if small is None else small.solve(np.array([alpha]))
+    if solved is None:
+        return None
+    B, (intercept,), (gap,), (rr,) = solved
+    null = small.null_objective
+    return LassoFit(alpha, B[0], float(intercept), float(gap), null, limits.tol, 1.0, float(1 - 0.5 * rr / null))
+
+
+def small_path(X, y, grid, n_alphas, eps, options, limits):
+    """`fit_path` of a small problem, or None where it is not one."""
+    unlimited = limits.dfmax is None and limits.max_r2 is None and (grid is None or grid[-1] > 0)
+    small = small_problem(X, y, options) if unlimited else None
+    if small is None:
+        return None
+    if grid is None:
+        grid = geometric(small.alpha_max, eps, n_alphas)
+    solved = small.solve(grid)
+    if solved is None:
+        return None
+    B, intercepts, gaps, rr = solved
+    counts, indices, values = compressed_columns(np.arange(X.shape[1]), B)
+    null = small.null_objective
+    return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, values, intercepts, gaps,
+                     1 - 0.5 * rr / null, np.ones(len(grid)), null, limits.tol, "complete", 0.0, *X.shape,
+                     scalars(options))
+
+
 def threads(n_threads):
     return None if n_threads is None else validation.whole_number(n_threads, "n_threads")
 
@@ -194,15 +244,26 @@ class Limits:
                    None if max_r2 is None else validation.number(max_r2, "max_r2", 0.0, 1.0))
 
 
+def given_grid(alphas, eps):
+    """The alphas of the caller, descending, or None where a grid is to be made from a number of them and eps."""
+    if np.ndim(alphas):
+        return validation.alpha_grid(alphas)
+    validation.whole_number(alphas, "alphas")
+    validation.number(eps, "eps", 0.0, 1.0, low_open=True)
+    return None
+
+
 def automatic_grid(problem, n_alphas, eps):
     """Geometric grid from alpha_max to eps * alpha_max; ridge, whose alpha_max is infinite, starts as l1_ratio .001."""
-    n_alphas = validation.whole_number(n_alphas, "alphas")
-    eps = validation.number(eps, "eps", 0.0, 1.0, low_open=True)
     top = problem.alpha_max()
     if problem.l1_ratio == 0:
         top = float(np.max(np.abs(problem.correlation), initial=0.0)) * 1e3
     if top == 0:
         top = np.finfo(float).tiny ** 0.5
+    return geometric(top, eps, n_alphas)
+
+
+def geometric(top, eps, n_alphas):
     return top * np.geomspace(1.0, eps, n_alphas)     # this way the grid scales exactly with the data
 
 
@@ -278,7 +339,7 @@ class Walk:
         return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
 
-    def result(self, options, seconds):
+    def result(self, options):
         """Everything found so far as a `LassoPath`."""
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
         triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
@@ -292,7 +353,7 @@ class Walk:
             intercepts=np.concatenate(intercepts or [np.zeros(0)]),
             gaps=gather("gaps"), r2=np.concatenate([self._r2(part)[:keep] for part, keep in parts] or [np.zeros(0)]),
             n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
-            status=self.status, seconds=seconds, n_samples=problem.design.n_samples,
+            status=self.status, seconds=0.0, n_samples=problem.design.n_samples,
             n_features=problem.design.n_features, params=scalars(options))
 
 

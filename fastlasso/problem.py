@@ -32,6 +32,11 @@ class Options:
     lower: object = validation.FREE[0]
     upper: object = validation.FREE[1]
 
+    def are_plain(self):
+        """Whether nothing but l1_ratio and fit_intercept differs from the defaults."""
+        return (self.sample_weight is None and self.offset is None and self.penalty_factor is None
+                and not self.standardize and self.lower is validation.FREE[0] and self.upper is validation.FREE[1])
+
     def as_dict(self):
         """The options by name, arrays not copied."""
         return {name: getattr(self, name) for name in self.__slots__}

@@ -69,8 +69,9 @@ def spans(design, R, a, b):
     return T, distance + 1e-13 * np.sqrt(inner[0, 0] + inner[1, 1])
 
 
-def unproven(problem, a, b, t, distance, alpha, found):
-    """Columns that the references a, b cannot prove inactive at the residual t[0] r_a + t[1] r_b + d and `alpha`."""
-    count = engine.columns_to_check(a.z, b.z, t[0], t[1], distance, problem.design.norm2, problem.l1, problem.lower,
-                                    problem.upper, alpha, found)
+def unproven(problem, a, b, T, distance, alphas):
+    """Columns that the references a, b cannot prove inactive at some residual T[k, 0] r_a + T[k, 1] r_b + d_k."""
+    found = np.empty(len(a.z), np.int64)
+    count = engine.columns_to_check(a.z, b.z, T, distance, problem.design.norm2, problem.l1, problem.lower,
+                                    problem.upper, alphas, found)
     return found[:count]

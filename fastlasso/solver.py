@@ -285,10 +285,7 @@ class Solver:
         They are read once for all residuals: each alpha leaves its own few, and most of them are the same.
         """
         T, distance = screening.spans(self.design, R, self.references[-1], end)
-        found, unproven = np.empty(self.design.n_features, np.int64), np.zeros(self.design.n_features, bool)
-        for t, d, alpha in zip(T, distance, alphas, strict=True):
-            unproven[screening.unproven(self.problem, self.references[-1], end, t, d, alpha, found)] = True
-        cols = self._outside(np.flatnonzero(unproven))
+        cols = self._outside(screening.unproven(self.problem, self.references[-1], end, T, distance, alphas))
         Z = self.design.correlations_at(R, np.concatenate([self.slots, cols]))
         for z, alpha in zip(Z, alphas, strict=True):
             _, extra, z_extra = self._look_at(cols, z[len(self.slots):], alpha)

@@ -111,7 +111,7 @@ def number(value, name, low=-np.inf, high=np.inf, low_open=False):
 
 def whole_number(value, name, low=1):
     """Return an int >= low."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if type(value) is not int and (isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < low:
         raise ValueError(f"{name} == {value}, must be >= {low}")

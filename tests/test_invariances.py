@@ -88,8 +88,10 @@ def test_only_ratios_of_weights_matter(data):
     plain = fit_path(A, y, sample_weight=w, **GRID)
     for scale in (2.0**-1000, 2.0**900):
         assert bits(fit_path(A, y, sample_weight=w * scale, **GRID)) == bits(plain)
-    assert bits(fit_path(A, y, sample_weight=np.full(len(y), 3.7), **GRID)) == bits(fit_path(A, y, **GRID))
-    assert bits(fit_path(A, y, sample_weight=3.7, **GRID)) == bits(fit_path(A, y, **GRID))
+    assert bits(fit_path(A, y, sample_weight=np.full(len(y), 3.7), **GRID)) == bits(fit_path(A, y, sample_weight=3.7,
+                                                                                           **GRID))
+    np.testing.assert_allclose(fit_path(A, y, sample_weight=3.7, **GRID).coefs.toarray(),
+                               fit_path(A, y, **GRID).coefs.toarray(), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -142,11 +144,14 @@ def test_the_filter_lists_every_column_that_matters(options):
             T, distance = screening.spans(design, R, a, b)
             z = design.correlations(R)[0]
             for alpha in np.quantile(np.abs(z), [0.05, 0.3, 0.7, 0.99]):
-                listed = screening.unproven(problem, a, b, T[0], distance[0], alpha, np.empty(120, np.int64))
+                listed = screening.unproven(problem, a, b, T, distance, np.array([alpha]))
                 limit = alpha * problem.l1
                 matter = (z >= limit) & (problem.upper > 0) | (-z >= limit) & (problem.lower < 0)
                 assert not set(np.flatnonzero(matter)) - set(listed)
                 assert size > 0 or len(listed) <= matter.sum() + 1      # and in the references' plane no others
+                both = screening.unproven(problem, a, b, np.repeat(T, 2, axis=0), np.repeat(distance, 2),
+                                          np.array([2 * alpha, alpha]))
+                np.testing.assert_array_equal(both, listed)             # of several alphas the union
 
 
 @pytest.mark.parametrize("layout", PLAIN)

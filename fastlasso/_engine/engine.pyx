@@ -65,14 +65,16 @@ def simd_level():
     return KERNELS.name.decode()
 
 
-cdef resized(array, ptrdiff_t size, ptrdiff_t used):
+cdef resized(old, ptrdiff_t size, ptrdiff_t used, dtype):
     """A new array of `size` with the first `used` values of the old one."""
-    new = np.zeros(size, np.asarray(array).dtype)
-    new[:used] = np.asarray(array)[:used]
+    new = np.zeros(size, dtype)
+    if used:
+        new[:used] = np.asarray(old)[:used]
     return new
 
 
 include "penalty.pxi"
 include "columns.pxi"
 include "gram.pxi"
+include "small.pxi"
 include "descent.pxi"

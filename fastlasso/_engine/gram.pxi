@@ -28,6 +28,7 @@ cdef class GramProblem:
     cdef readonly ptrdiff_t size, n_face, n_steps
     cdef ptrdiff_t capacity, ldl, work_done
     cdef readonly object G, c, b, q, sign, l1, l2, lower, upper
+    cdef object vectors              # the eight, one array
     cdef double[:, ::1] g
     cdef double[::1] c_, b_, q_, sign_, l1_, l2_, lower_, upper_
     cdef int32_t[::1] place          # position in the face, or -1
@@ -50,7 +51,7 @@ cdef class GramProblem:
         self.noise = self.largest = 0.0
         self.has_ridge = 0
         self.G = np.empty((0, 0))
-        self.c = self.b = self.q = self.sign = self.l1 = self.l2 = self.lower = self.upper = np.empty(0)
+        self.vectors = np.empty((8, 0))
         self._grow(capacity)
         self._grow_factor(min(capacity, 64))
 
@@ -60,22 +61,16 @@ cdef class GramProblem:
         G[:m, :m] = self.G[:m, :m]
         self.G = G
         self.g = G
-        self.c = resized(self.c, capacity, m)
-        self.b = resized(self.b, capacity, m)
-        self.q = resized(self.q, capacity, m)
-        self.sign = resized(self.sign, capacity, m)
-        self.l1 = resized(self.l1, capacity, m)
-        self.l2 = resized(self.l2, capacity, m)
-        self.lower = resized(self.lower, capacity, m)
-        self.upper = resized(self.upper, capacity, m)
+        vectors = np.zeros((8, capacity))
+        vectors[:, :m] = self.vectors[:, :m]
+        self.vectors = vectors
+        self.c, self.b, self.q, self.sign, self.l1, self.l2, self.lower, self.upper = vectors
         self.c_, self.b_, self.q_, self.sign_ = self.c, self.b, self.q, self.sign
         self.l1_, self.l2_, self.lower_, self.upper_ = self.l1, self.l2, self.lower, self.upper
-        self.place = resized(np.asarray(self.place) if m else np.empty(0, np.int32), capacity, m)
-        self.parked = resized(np.asarray(self.parked) if m else np.empty(0, np.uint8), capacity, m)
-        self.changed = np.empty(2 * capacity, np.int64)
-        self.gone = np.empty(capacity, np.int64)
-        self.work = np.empty(2 * capacity)
-        self.kept = np.empty(capacity)
+        self.place = resized(self.place if m else None, capacity, m, np.int32)
+        self.parked = resized(self.parked if m else None, capacity, m, np.uint8)
+        self.changed, self.gone = np.empty(2 * capacity, np.int64), np.empty(capacity, np.int64)
+        self.work, self.kept = np.empty(2 * capacity), np.empty(capacity)
         self.capacity = capacity
 
     cdef _grow_factor(self, ptrdiff_t rows):
@@ -84,9 +79,9 @@ cdef class GramProblem:
         if k:
             L[:k, :k] = np.asarray(self.L)[:k, :k]
         self.L = L
-        self.zc = resized(np.asarray(self.zc) if k else np.empty(0), rows, k)
-        self.zs = resized(np.asarray(self.zs) if k else np.empty(0), rows, k)
-        self.order = resized(np.asarray(self.order) if k else np.empty(0, np.int64), rows, k)
+        self.zc = resized(self.zc if k else None, rows, k, np.float64)
+        self.zs = resized(self.zs if k else None, rows, k, np.float64)
+        self.order = resized(self.order if k else None, rows, k, np.int64)
         self.ldl = rows
 
     def extend(self, rows, c, l1, l2, lower, upper):

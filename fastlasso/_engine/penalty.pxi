@@ -58,24 +58,38 @@ def dual_gaps(const double[:, :] B, const double[:, :] Z, const double[:] l1, co
             gaps[k] = gap
 
 
-def columns_to_check(const double[::1] za, const double[::1] zb, double ta, double tb, double distance,
+def columns_to_check(const double[::1] za, const double[::1] zb, const double[:, ::1] T, const double[::1] distance,
                      const double[:] norm2, const double[:] l1, const double[:] lower, const double[:] upper,
-                     double alpha, int64_t[::1] found):
-    """List the columns that the bound |x_j . r| <= |ta za_j + tb zb_j| + |x_j| distance cannot clear of alpha l1_j.
+                     const double[::1] alphas, int64_t[::1] found):
+    """List the columns that |x_j . r| <= |ta za_j + tb zb_j| + |x_j| distance does not clear of alpha l1_j for some k.
 
-    Here r = ta r_a + tb r_b + d with |d| = distance, and za, zb are exact correlations with r_a, r_b. Returns how many.
+    Here r = ta r_a + tb r_b + d with (ta, tb) = T[k] and |d| = distance[k], and za, zb are exact correlations with r_a,
+    r_b. Most are cleared for all k at once, by |ta za + tb zb| <= (|ta| + |tb|) max(|za|, |zb|). Returns how many.
     """
-    cdef ptrdiff_t j, count = 0
-    cdef double z, slack, limit
+    cdef ptrdiff_t j, k, count = 0
+    cdef double reach = 0.0, farthest = 0.0, lowest = INFINITY
+    for k in range(T.shape[0]):
+        reach = max(reach, fabs(T[k, 0]) + fabs(T[k, 1]))
+        farthest = max(farthest, distance[k])
+        lowest = min(lowest, alphas[k])
+    reach *= 1 + 1e-11
     with nogil:
         for j in range(za.shape[0]):
-            z = ta * za[j] + tb * zb[j]
-            slack = sqrt(norm2[j]) * distance + 1e-12 * (fabs(ta * za[j]) + fabs(tb * zb[j]))
-            limit = alpha * l1[j]
-            if z + slack >= limit and upper[j] > 0 or -z + slack >= limit and lower[j] < 0:
-                found[count] = j
-                count += 1
+            if reach * max(fabs(za[j]), fabs(zb[j])) + sqrt(norm2[j]) * farthest < lowest * l1[j]:
+                continue
+            for k in range(T.shape[0]):
+                if not_cleared(T[k, 0] * za[j], T[k, 1] * zb[j], sqrt(norm2[j]) * distance[k], alphas[k] * l1[j],
+                               lower[j], upper[j]):
+                    found[count] = j
+                    count += 1
+                    break
     return count
+
+
+cdef inline bint not_cleared(double a, double b, double distance, double limit, double lower,
+                             double upper) noexcept nogil:
+    cdef double slack = distance + 1e-12 * (fabs(a) + fabs(b))
+    return a + b + slack >= limit and upper > 0 or -(a + b) + slack >= limit and lower < 0
 
 
 def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper,

@@ -1,0 +1,113 @@
+"""Small dense problems are solved in compiled calls alone: the same answers as by the general way, their fallback."""
+
+import numpy as np
+import pytest
+from layouts import PLAIN, build
+
+from fastlasso import fit, fit_path, path
+
+
+def data(n=40, p=7, seed=0):
+    A = np.random.default_rng(seed).integers(-32, 33, (n, p)) / 8
+    A[:, 1] += 2.0**20       # far from zero, and exact in float32
+    return A, A @ np.linspace(-1, 1, p) + np.sin(np.arange(n))
+
+
+@pytest.fixture
+def general(monkeypatch):
+    """Call the general way."""
+    def run(function, *arguments, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr(path, "SMALL", 0)
+            return function(*arguments, **options)
+    return run
+
+
+@pytest.mark.parametrize("layout", [name for name in PLAIN if "cs" not in name])
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"l1_ratio": 0.3}])
+def test_as_the_general_way(layout, dtype, options, general, judge):
+    A, y = data()
+    X = build(layout, A, dtype=dtype)
+    ours, theirs = fit_path(X, y, alphas=30, **options), general(fit_path, X, y, alphas=30, **options)
+    np.testing.assert_allclose(ours.alphas, theirs.alphas, rtol=1e-11)
+    np.testing.assert_allclose(ours.coefs.toarray(), theirs.coefs.toarray(), atol=1e-8)
+    np.testing.assert_allclose(ours.intercepts, theirs.intercepts, rtol=1e-8)
+    np.testing.assert_allclose(ours.r2, theirs.r2, atol=1e-9)
+    assert ours.status == theirs.status
+    assert ours.params == theirs.params
+    judge(A, y, ours, (0, 10, 29), **options)
+    one = fit(X, y, ours.alphas[9], **options)
+    np.testing.assert_allclose(one.coef, ours.fit_at(9).coef, atol=1e-9)
+    assert (one.certified, one.n_passes) == (True, 1.0)
+    assert one.r2 == pytest.approx(ours.r2[9])
+
+
+def count_small(monkeypatch):
+    made = []
+    real = path.engine.small_problem
+    monkeypatch.setattr(path.engine, "small_problem", lambda *arguments: made.append(real(*arguments)) or made[-1])
+    return made
+
+
+def test_what_counts_as_small(monkeypatch):
+    made = count_small(monkeypatch)
+    A, y = data()
+    plain = [dict(), dict(l1_ratio=0.2), dict(fit_intercept=False), dict(n_threads=1), dict(tol=1e-9)]
+    other = [dict(sample_weight=np.ones(40)), dict(offset=np.ones(40)), dict(lower=0.0), dict(upper=1.0),
+             dict(standardize=True), dict(penalty_factor=np.ones(7)), dict(l1_ratio=0.0)]
+    for options in plain:
+        fit(A, y, 0.1, **options)
+        fit_path(A, y, alphas=3, **options)
+    assert len(made) == 2 * len(plain)
+    assert all(problem is not None for problem in made)
+    for options in other:
+        fit(A, y, 0.1, **options)
+        fit_path(A, y, alphas=3, **options)
+    fit(A, y, 0.0)
+    fit(A, y.astype(np.float32), 0.1)
+    fit(A.tolist(), y, 0.1)
+    fit_path(A, y, alphas=3, dfmax=2)
+    fit_path(A, y, alphas=3, callback=lambda state: False)
+    wide = np.random.default_rng(0).standard_normal((5, 65))
+    fit(wide, wide[:, 0], 0.1)
+    assert len(made) == 2 * len(plain)
+
+
+@pytest.mark.parametrize("spoil", ["constant_column", "zero_column", "duplicates"])
+def test_what_it_does_not_settle_goes_the_general_way(spoil, judge):
+    A, y = data()
+    if spoil == "constant_column":
+        A[:, 3] = 0.1
+    elif spoil == "zero_column":
+        A[:, 3] = 0.0
+    else:
+        A = np.repeat(A, 3, axis=1)
+    solution = fit(A, y, 0.05)
+    judge(A, y, solution)
+
+
+@pytest.mark.parametrize("where", ["X", "y"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+def test_bad_values_have_the_same_words(where, bad, general):
+    A, y = data()
+    (A if where == "X" else y)[(3, 2) if where == "X" else 3] = bad
+    words = []
+    for way in (lambda: fit(A, y, 0.1), lambda: general(fit, A, y, 0.1)):
+        with pytest.raises(ValueError) as error:
+            way()
+        words.append(str(error.value))
+    assert words[0] == words[1]
+
+
+def test_a_constant_y_has_only_an_intercept():
+    solution = fit(data()[0], np.full(40, 0.1), 0.05)
+    assert (solution.intercept, np.count_nonzero(solution.coef), solution.gap) == (pytest.approx(0.1), 0, 0.0)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 5), (3, 64)])
+def test_tiny(shape, judge):
+    A = np.random.default_rng(1).standard_normal(shape)
+    y = np.arange(float(shape[0]))
+    judge(A, y, fit(A, y, 0.01))
+    assert fit_path(A, y, alphas=5).certified.all()
