@@ -23,7 +23,9 @@ SUMS_VALUES = 1 << 22   # values always allowed for sums over groups of rows: 32
 TYPICAL_ROWS = 32       # a mean of few rows, a power of two: exact where a column is constant
 COMPRESS_FEATURES = 640 # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
 CANCELLED = 1e-4        # a column's sum of squares over some rows, as a share of all: below, 12 digits are not left
+LINE = 8              # values per cache line: a look at a few columns of a row reads that many times as much
 MAX_RHS = 8             # right-hand sides per pass over CSC columns
+LANES = 8               # residuals per sweep over CSR rows
 
 
 def as_matrix(X):
@@ -144,6 +146,10 @@ class Matrix:
     def share(self, n_cols):
         """Passes that a look at some columns counts for."""
         return n_cols / self.shape[1] if self.by_columns else 1.0
+
+    def pays_to_select(self, n_cols):
+        """Whether correlations with so many columns cost less than with all."""
+        return True
 
 
 class Dense(Matrix):
@@ -313,6 +319,9 @@ class DenseRows(Dense):
         pool.run(lambda a, b: engine.rows_dots(self.X.T, a, b, R, out),
                  pool.split(self.shape[1], self.shape[0] * len(R), align=64))
         return out
+
+    def pays_to_select(self, n_cols):
+        return n_cols * LINE < self.shape[1]
 
     def dots_at(self, R, cols, pool):
         out = np.zeros((len(cols), len(R)))
@@ -515,7 +524,26 @@ class SparseRows(Sparse):
         return halves.sum(axis=0, keepdims=True)
 
     def dots_at(self, R, cols, pool):
-        return self.dots(R, pool)[:, cols]
+        slot, parts = self.slots(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
+        out = np.empty((len(R), len(cols)))
+        for c in range(0, len(R), LANES):
+            sums = np.zeros((len(parts), len(cols), LANES))
+            pool.run(lambda a, b, own, c=c: self._add_dots(slot, R[c:c + LANES], a, b, own, pool),
+                     [(*part, own) for part, own in zip(parts, sums, strict=True)])
+            out[c:c + LANES] = sums.sum(axis=0).T[:len(R) - c]
+        return out
+
+    def _add_dots(self, slot, R, first, last, out, pool):
+        scratch = self._scratch()
+        for start, stop in self._row_pieces():
+            start, stop = max(start, first), min(stop, last)
+            if start < stop:
+                pool.check()
+                engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
+
+    def _scratch(self):
+        """Room for one row's slots and values."""
+        return np.empty(self.widest, np.int32), np.empty(self.widest)
 
     def slots(self, cols):
         """Map each column of X to its place in cols, or -1."""
@@ -525,9 +553,12 @@ class SparseRows(Sparse):
 
     def combine(self, cols, B, pool):
         slot, out = self.slots(cols), np.zeros((len(B), self.shape[0]))
-        Bt = np.ascontiguousarray(B.T)
-        if len(cols):
-            pool.run(lambda a, b: engine.csr_combine(*self.parts, slot, Bt, a, b, out),
+        for c in range(0, len(B) if len(cols) else 0, LANES):
+            part = B[c:c + LANES]
+            Bt = np.zeros((len(cols), 1 if len(part) == 1 else LANES))
+            Bt[:, :len(part)] = part.T
+            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, slot, Bt, a, b, *self._scratch(),
+                                                                 out[c:c + LANES]),
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
         return out
 
@@ -546,8 +577,7 @@ class SparseRows(Sparse):
         partial = np.zeros((len(segments), n_new, m))
 
         def part(rows, out):
-            scratch = np.empty(self.widest, np.int32), np.empty(self.widest)
-            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *scratch, out)
+            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *self._scratch(), out)
 
         pool.run(part, list(zip(segments, partial, strict=True)))
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
@@ -704,6 +734,14 @@ class Design:
         """w_i R[:, i]."""
         return R / self.n_samples if self.weights is None else R * self.weights
 
+    def _weighted(self, product, R, *rest):
+        """product(w R, ...), which is linear: equal weights are a factor of the result, not a copy of R."""
+        if self.weights is not None:
+            return product(R * self.weights, *rest)
+        out = product(R, *rest)
+        out /= self.n_samples
+        return out
+
     def measure(self, y):
         """One fused pass: centre, norms, and the correlations with y (returned)."""
         n = self.n_samples
@@ -732,13 +770,13 @@ class Design:
 
     def correlations(self, R):
         """Return R'X, shape (k, p), for centred residuals R of shape (k, n)."""
-        self.passes += len(R)
-        return self.matrix.dots(self.weigh(R), self.pool)
+        self.passes += 1
+        return self._weighted(self.matrix.dots, R, self.pool)
 
     def correlations_at(self, R, cols):
         """Return R'X[:, cols], shape (k, len(cols))."""
-        self.passes += len(R) * self.matrix.share(len(cols))
-        return self.matrix.dots_at(self.weigh(R), cols, self.pool)
+        self.passes += self.matrix.share(len(cols))
+        return self._weighted(self.matrix.dots_at, R, cols, self.pool)
 
     def residuals(self, y, cols, B):
         """Return y - B X[:, cols]' of shape (k, n), centred."""
@@ -758,8 +796,11 @@ class Design:
 
     def inner(self, R, S):
         """Weighted inner products of residual vectors: shape (len(R), len(S))."""
+        return self._weighted(self._products, R, S)
+
+    def _products(self, R, S):
         out = np.zeros((len(R), len(S)))
-        engine.products(self.weigh(R), S, self.n_samples, out)
+        engine.products(R, S, self.n_samples, out)
         return out
 
     def norms2(self, R):

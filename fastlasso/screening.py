@@ -61,12 +61,13 @@ def strongest(problem, z, columns, limit):
 
 def spans(design, R, a, b):
     """Project residuals on two references: (T, |d| rounded up) of R[k] = T[k, 0] r_a + T[k, 1] r_b + d_k."""
-    basis = np.stack([a.residual, b.residual])
-    inner = design.inner(basis, np.concatenate([basis, R]))
-    T = np.linalg.lstsq(inner[:, :2], inner[:, 2:], rcond=1e-13)[0].T.copy()
+    ra, rb = a.residual[None], b.residual[None]
+    across = design.inner(ra, rb)[0, 0]
+    inner = np.concatenate([design.inner(ra, R), design.inner(rb, R)])
+    T = np.linalg.lstsq([[a.norm2, across], [across, b.norm2]], inner, rcond=1e-13)[0].T.copy()
     distance = np.empty(len(R))
     engine.distances(R, a.residual, b.residual, T, design.weights, distance)
-    return T, distance + 1e-13 * np.sqrt(inner[0, 0] + inner[1, 1])
+    return T, distance + 1e-13 * np.sqrt(a.norm2 + b.norm2)
 
 
 def unproven(problem, a, b, T, distance, alphas):

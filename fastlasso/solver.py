@@ -18,8 +18,8 @@ from .working_set import GramSet, ResidualSet
 
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
 BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
-PASS_RESIDUALS = 4          # residuals per pass over rows: the pass keeps p sums for each
-FILTER_RESIDUALS = 16       # residuals at a time where columns can be looked at one by one
+PASS_RESIDUALS = 4          # residuals at a time: a whole pass over rows keeps p sums for each,
+FILTER_RESIDUALS = 16       # but up to so many where they take less than a sixteenth of X's bytes
 ROUNDING = 4 * np.finfo(float).eps
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
@@ -69,8 +69,8 @@ class Solver:
         self._add(np.flatnonzero(first))
         if self.complete:
             return
-        free = self._fit_free()
-        self.references = [Reference(np.inf, *free, 0.0)]
+        residual, z = self._fit_free()
+        self.references = [Reference(np.inf, residual, z, self.design.norms2(residual[None])[0])]
 
     def _fit_free(self):
         """Residual and correlations with only the columns that carry no L1 penalty in the model."""
@@ -264,14 +264,17 @@ class Solver:
 
     def _looks(self, alphas, B, end):
         """Yield for each alpha (r, |r|^2, z of the slots, violators outside, their z), a few residuals at a time."""
-        filtered = self.use_screening and self.design.matrix.by_columns
-        count = FILTER_RESIDUALS if filtered else PASS_RESIDUALS
+        filtered = self.use_screening and self.design.matrix.pays_to_select(len(self.slots))
+        count = PASS_RESIDUALS
+        if filtered:
+            count = min(FILTER_RESIDUALS, max(PASS_RESIDUALS, self.design.matrix.nbytes // (128 * len(end.residual))))
         for start in range(0, len(alphas) - 1, count):
             part = slice(start, min(start + count, len(alphas) - 1))
             R = self._residuals(alphas[part], B[part])
             looks = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
             for r, norm2, look in zip(R, self.design.norms2(R), looks, strict=True):
                 yield r, norm2, *look
+            R = looks = r = None        # not two blocks of residuals at once
         yield end.residual, end.norm2, *self._look_at(None, end.z, alphas[-1])
 
     def _full_looks(self, alphas, R):

@@ -299,47 +299,84 @@ def csc_combine(const real[::1] data, const index[::1] indices, const index[::1]
                     to[c] += x * B[c, s]
 
 
+cdef inline ptrdiff_t compacted(const real* data, const index* indices, ptrdiff_t n, const int32_t* slot,
+                                int32_t* slots, double* values) noexcept nogil:
+    """Keep the entries of a row whose columns have a slot; return how many. Branchless: half would be mispredicted."""
+    cdef ptrdiff_t k, count = 0
+    cdef int32_t s
+    for k in range(n):
+        s = slot[indices[k]]
+        slots[count] = s
+        values[count] = data[k]
+        count += s >= 0
+    return count
+
+
 def csr_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
-                const double[:, ::1] Bt, ptrdiff_t start, ptrdiff_t stop, double[:, ::1] out):
-    """out[c, i] += sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop, 4 sums at a time."""
-    cdef ptrdiff_t i, k, c, s, first, width
-    cdef double x
-    cdef double[4] acc
+                const double[:, ::1] Bt, ptrdiff_t start, ptrdiff_t stop, int32_t[::1] row_slots,
+                double[::1] row_values, double[:, ::1] out):
+    """out[c, i] = sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop.
+
+    Bt has one column, or LANES of which those beyond the rows of `out` are not used.
+    """
+    cdef ptrdiff_t i, a, c, count
+    cdef double[LANES] acc
     with nogil:
         for i in range(start, stop):
-            first = 0
-            while first < Bt.shape[1]:
-                width = min(4, Bt.shape[1] - first)
-                acc[0] = acc[1] = acc[2] = acc[3] = 0.0
-                for k in range(indptr[i], indptr[i + 1]):
-                    s = slot[indices[k]]
-                    if s >= 0:
-                        x = data[k]
-                        for c in range(width):
-                            acc[c] += x * Bt[s, first + c]
-                for c in range(width):
-                    out[first + c, i] += acc[c]
-                first += 4
+            if indptr[i] == indptr[i + 1]:
+                count = 0
+            else:
+                count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
+                                  &row_slots[0], &row_values[0])
+            memset(acc, 0, sizeof(acc))
+            if Bt.shape[1] == 1:
+                for a in range(count):
+                    acc[0] += row_values[a] * Bt[row_slots[a], 0]
+            else:
+                for a in range(count):
+                    for c in range(LANES):
+                        acc[c] += row_values[a] * Bt[row_slots[a], c]
+            for c in range(out.shape[0]):
+                out[c, i] = acc[c]
+
+
+def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+                const double[:, ::1] R, ptrdiff_t start, ptrdiff_t stop, int32_t[::1] row_slots,
+                double[::1] row_values, double[:, ::1] out):
+    """out[slot[j], c] += sum_i X[i, j] R[c, i] over the columns with a slot, rows start..stop; c < LANES."""
+    cdef ptrdiff_t i, a, c, count
+    cdef double* to
+    cdef double[LANES] r
+    memset(r, 0, sizeof(r))
+    with nogil:
+        for i in range(start, stop):
+            if indptr[i] == indptr[i + 1]:
+                continue
+            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
+                              &row_slots[0], &row_values[0])
+            for c in range(R.shape[0]):
+                r[c] = R[c, i]
+            for a in range(count):
+                to = &out[row_slots[a], 0]
+                for c in range(LANES):
+                    to[c] += row_values[a] * r[c]
 
 
 def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
              const double[::1] shift, const double[::1] w, ptrdiff_t n_old, ptrdiff_t start, ptrdiff_t stop,
              int32_t[::1] row_slots, double[::1] row_values, double[:, ::1] G):
     """G[s - n_old, t] += sum_i w_i (X[i, s] - shift_s)(X[i, t] - shift_t) over stored entries, new slots s >= n_old."""
-    cdef ptrdiff_t i, k, a, b, s, count
+    cdef ptrdiff_t i, a, b, count
     cdef double x
     cdef double* row
     with nogil:
         for i in range(start, stop):
-            if w[i] == 0:
+            if w[i] == 0 or indptr[i] == indptr[i + 1]:
                 continue
-            count = 0
-            for k in range(indptr[i], indptr[i + 1]):
-                s = slot[indices[k]]
-                if s >= 0:
-                    row_slots[count] = s
-                    row_values[count] = data[k] - shift[s]
-                    count += 1
+            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
+                              &row_slots[0], &row_values[0])
+            for a in range(count):
+                row_values[a] -= shift[row_slots[a]]
             for a in range(count):
                 if row_slots[a] >= n_old:
                     x = w[i] * row_values[a]

@@ -43,6 +43,7 @@ ctypedef fused index:
 
 cdef enum:
     ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
+    LANES = 8               # residuals per sweep over sparse rows
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
     MIRROR_TILE = 32        # values a side of a tile of a transposed copy
     MAX_APPEND = 64         # columns that enter the factor at once
