@@ -5,6 +5,7 @@ The native calls are `fit_path` (many alphas) and `fit` (one).
 
 import time
 import warnings
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -28,6 +29,10 @@ SMALL_FEATURES = 64     # and columns
 
 class ConvergenceWarning(UserWarning):
     """A solution is not certified to the tolerance asked for; the result still carries its true gap."""
+
+
+# the class to warn with: the estimators put one there, while they fit, that is scikit-learn's as well
+WARNING_CLASS = ContextVar("WARNING_CLASS", default=ConvergenceWarning)
 
 
 def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
@@ -368,7 +373,7 @@ def warn_uncertified(path, whose=""):
 def warn_gap(alpha, gap, tol, null_objective, prefix="", stacklevel=4):
     warnings.warn(f"{prefix}at alpha={alpha:.6g} the duality gap is {gap:.3g}, the target tol * P(0) is "
                   f"{tol * null_objective:.3g}. Raise max_iter, raise tol, or stop the path at a larger alpha (eps, "
-                  "dfmax, max_r2).", ConvergenceWarning, stacklevel=stacklevel)
+                  "dfmax, max_r2).", WARNING_CLASS.get(), stacklevel=stacklevel)
 
 
 def run_length(alphas):

@@ -62,7 +62,7 @@ def target(y, n_samples):
 
 def sample_weights(value, n_samples):
     """Return weights that sum to one, or None where all are equal. Only ratios matter."""
-    if value is None or (np.ndim(value) == 0 and isinstance(value, numbers.Real) and 0 < value < np.inf):
+    if value is None or (isinstance(value, numbers.Real) and 0 < value < np.inf):
         return None
     weights = no_nan_or_inf(finite_vector(value, n_samples, "sample_weight"), "sample_weight")
     if weights.min() < 0:

@@ -1,0 +1,499 @@
+"""scikit-learn's face: `Lasso`, `ElasticNet`, `LassoCV`, `ElasticNetCV`, `lasso_path`, `enet_path`.
+
+Names, arguments, defaults, attributes and errors are those of `sklearn.linear_model`; the solutions are certified.
+docs/scikit-learn.md lists what differs. A new estimator derives from `LinearModel` (or `LinearModelCV`), decorates
+its `fit` with `all_or_nothing`, and in it goes `_check_parameters`, `_validated`, then the functions of the floors
+below, then `_keep`.
+"""
+
+import sys
+import warnings
+from contextlib import contextmanager
+from functools import wraps
+from math import ceil
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+try:
+    import sklearn.exceptions
+except ImportError as error:
+    raise ImportError('the estimators of fastlasso need scikit-learn: pip install "fastlasso[sklearn]"') from error
+
+from joblib import effective_n_jobs
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import path as engine_path
+from .design import as_matrix
+from .path import fit, fit_path
+from .validation import FREE
+
+__all__ = ["ConvergenceWarning", "ElasticNet", "InvalidParameterError", "Lasso", "enet_path", "lasso_path"]
+
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_finite": False}  # the engine checks
+TARGET = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}
+
+
+class ConvergenceWarning(engine_path.ConvergenceWarning, sklearn.exceptions.ConvergenceWarning):
+    """A solution is not certified to `tol`: fastlasso's warning and scikit-learn's at once."""
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A constructor argument outside its domain; ValueError and TypeError both catch it, as in scikit-learn."""
+
+
+# ---------------------------------------------------------------- parameters
+
+
+class Rule(NamedTuple):
+    """What a parameter must be: in scikit-learn's words, and as a test."""
+
+    words: str
+    holds: object
+
+
+def real_in(low, high, words):
+    return Rule(words, lambda value: isinstance(value, Real) and low <= value <= high)
+
+
+def one_of(*names):
+    return Rule(f"a str among {set(names)}", lambda value: isinstance(value, str) and value in names)
+
+
+def is_array_like(value):
+    return not isinstance(value, (str, bytes)) and (hasattr(value, "__len__") or hasattr(value, "__array__"))
+
+
+LARGEST = np.finfo(float).max
+IS_BOOL = "an instance of 'bool' or an instance of 'numpy.bool'"
+FLAG = Rule(IS_BOOL, lambda value: isinstance(value, (bool, np.bool_)))
+NON_NEGATIVE = real_in(0.0, LARGEST, "a float in the range [0.0, inf)")
+POSITIVE = Rule("a float in the range (0.0, inf)", lambda value: isinstance(value, Real) and 0 < value <= LARGEST)
+SHARE = real_in(0.0, 1.0, "a float in the range [0.0, 1.0]")
+COUNT = Rule("an int in the range [1, inf)", lambda value: isinstance(value, Integral) and value >= 1)
+JOBS = Rule("an instance of 'int' or None", lambda value: value is None or isinstance(value, Integral))
+VERBOSE = Rule(f"an int in the range [0, inf), {IS_BOOL}",
+               lambda value: isinstance(value, (Integral, np.bool_)) and value >= 0)
+SEED = Rule("an int in the range [0, 4294967295], an instance of 'numpy.random.mtrand.RandomState' or None",
+            lambda value: value is None or isinstance(value, np.random.RandomState)
+            or (isinstance(value, Integral) and 0 <= value < 2**32))
+GRAM = Rule(f"{IS_BOOL} or an array-like", lambda value: isinstance(value, (bool, np.bool_)) or is_array_like(value))
+GRAM_OR_AUTO = Rule(f"a str among {{'auto'}}, an array-like or {IS_BOOL}",
+                    lambda value: (isinstance(value, str) and value == "auto") or GRAM.holds(value))
+GRID = Rule("an int in the range [1, inf), an array-like or None",
+            lambda value: value is None or COUNT.holds(value) or is_array_like(value))
+OPTIONAL_ARRAY = Rule("an array-like or None", lambda value: value is None or is_array_like(value))
+SELECTION = one_of("cyclic", "random")
+
+SHARED_RULES = {"fit_intercept": FLAG, "max_iter": COUNT, "tol": NON_NEGATIVE, "positive": FLAG, "copy_X": FLAG,
+                "random_state": SEED, "selection": SELECTION, "standardize": FLAG, "n_jobs": JOBS}
+
+
+def check_parameters(owner, values, rules):
+    """Raise InvalidParameterError for the first of `values` that breaks its rule."""
+    for name, rule in rules.items():
+        if not rule.holds(values[name]):
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {owner} must be {rule.words}. Got {values[name]!r} instead.")
+
+
+def check_gram(precompute, n_features):
+    """A Gram matrix is not needed here, but one of another shape shows a mistake."""
+    if is_array_like(precompute) and np.shape(precompute) != (n_features, n_features):
+        raise ValueError(f"precompute.shape == {np.shape(precompute)}, expected {(n_features, n_features)}")
+
+
+def asked_grid(alphas, n_alphas):
+    """What `alphas` and its predecessor `n_alphas` ask for: a number of alphas, or alphas."""
+    if not isinstance(n_alphas, str):
+        warnings.warn("'n_alphas' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass an integer as "
+                      "'alphas'.", FutureWarning, stacklevel=3)
+        return n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
+    if alphas is None:
+        warnings.warn("'alphas=None' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass alphas=100.",
+                      FutureWarning, stacklevel=3)
+    return 100 if alphas is None else alphas
+
+
+def threads(n_jobs):
+    """None is every core this process may use, as everywhere in fastlasso; numbers are read as joblib reads them."""
+    return None if n_jobs is None else effective_n_jobs(n_jobs)
+
+
+def progress(verbose):
+    """A callback that writes a line per alpha to standard error, or None."""
+    if not verbose:
+        return None
+    return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
+
+
+# ---------------------------------------------------------------- base
+
+
+@contextmanager
+def warnings_of_both():
+    """Within, the engine warns with a class that is scikit-learn's too."""
+    token = engine_path.WARNING_CLASS.set(ConvergenceWarning)
+    try:
+        yield
+    finally:
+        engine_path.WARNING_CLASS.reset(token)
+
+
+def all_or_nothing(method):
+    """Decorate `fit`: forget the last fit first, leave nothing of one that fails, warn in scikit-learn's class too."""
+
+    @wraps(method)
+    def whole(self, *args, **kwargs):
+        self._forget()
+        try:
+            with warnings_of_both():
+                return method(self, *args, **kwargs)
+        except BaseException:
+            self._forget()
+            raise
+
+    return whole
+
+
+class LinearModel(RegressorMixin, BaseEstimator):
+    """What all linear models share: parameters checked, data validated, attributes kept, predictions.
+
+    A subclass sets `_rules` (name of a parameter -> `Rule`).
+    """
+
+    _rules: dict
+
+    def _forget(self):
+        """Delete every fitted attribute."""
+        fitted = [name for name in vars(self) if name[-1] == "_" and name[:2] != "__"]
+        for name in fitted:
+            delattr(self, name)
+
+    def _check_parameters(self):
+        check_parameters(type(self).__name__, vars(self), self._rules)
+
+    def _validated(self, X, y):
+        """Return X (two-dimensional, dense, CSR or CSC, float64 or float32, never copied if it is that) and y.
+
+        NaN and infinity are left to the engine, which meets them in its first pass. A plain array skips
+        `validate_data` (which takes longer than a fit of 100 x 10).
+        """
+        if (type(X) is type(y) is np.ndarray and X.dtype in FLOATS and y.dtype in FLOATS and X.ndim == 2
+                and 0 not in X.shape):
+            self.n_features_in_ = X.shape[1]
+            return X, y
+        return validate_data(self, X, y, validate_separately=(TAKEN, TARGET))
+
+    def _keep(self, solutions, dtype, one_target):
+        """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
+        coefs = np.array([solution.coef for solution in solutions], dtype)
+        intercepts = np.array([solution.intercept for solution in solutions], dtype)
+        gaps = np.array([solution.gap for solution in solutions], dtype)
+        n_iter = [max(1, ceil(solution.n_passes)) for solution in solutions]
+        if len(solutions) == 1:
+            coefs, gaps, n_iter = coefs[0], gaps[0], n_iter[0]
+        self.coef_, self.dual_gap_, self.n_iter_ = coefs, gaps, n_iter
+        self.intercept_ = 0.0 if not self.fit_intercept else intercepts[0] if one_target else intercepts
+        return self
+
+    @property
+    def sparse_coef_(self):
+        """`coef_` as a sparse matrix in CSR format, shape (1, n_features) or (n_targets, n_features)."""
+        as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
+        return (sparse.csr_array if as_array else sparse.csr_matrix)(np.atleast_2d(self.coef_))
+
+    def predict(self, X):
+        """Return intercept_ + X coef_.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+# ---------------------------------------------------------------- paths
+
+PATH_RULES = {"l1_ratio": SHARE, "alphas": GRID, "precompute": GRAM_OR_AUTO, "Xy": OPTIONAL_ARRAY, "copy_X": FLAG,
+              "coef_init": OPTIONAL_ARRAY, "verbose": VERBOSE, "return_n_iter": FLAG, "positive": FLAG,
+              "check_input": FLAG, "tol": NON_NEGATIVE, "max_iter": COUNT, "random_state": SEED,
+              "selection": SELECTION, "do_screening": FLAG}
+SOLVER_DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random_state": None, "selection": "cyclic",
+                   "do_screening": True, "X_offset": None, "X_scale": None}
+
+
+def lasso_path(X, y, *, eps=1e-3, n_alphas="deprecated", alphas=100, precompute="auto", Xy=None, copy_X=True,
+               coef_init=None, verbose=False, return_n_iter=False, positive=False, **params):
+    """Solve the lasso without intercept at every alpha of a grid.
+
+        1/(2 n) |y - X b|^2 + alpha |b|_1
+
+    `enet_path` with l1_ratio = 1; it describes the arguments and results.
+
+    Examples
+    --------
+    >>> from fastlasso import lasso_path
+    >>> alphas, coefs, dual_gaps = lasso_path([[1, 2], [2, 5], [3, 4]], [1.0, 2.0, 3.0], alphas=[5.0, 1.0, 0.5])
+    >>> coefs.round(3)
+    array([[0.   , 0.   , 0.417],
+           [0.2  , 0.467, 0.278]])
+    """
+    return enet_path(X, y, l1_ratio=1.0, eps=eps, n_alphas=n_alphas, alphas=alphas, precompute=precompute, Xy=Xy,
+                     copy_X=copy_X, coef_init=coef_init, verbose=verbose, return_n_iter=return_n_iter,
+                     positive=positive, **params)
+
+
+def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100, precompute="auto", Xy=None,
+              copy_X=True, coef_init=None, verbose=False, return_n_iter=False, positive=False, check_input=True,
+              **params):
+    """Solve the elastic net without intercept at every alpha of a grid.
+
+        1/(2 n) |y - X b|^2 + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 )
+
+    In place of `sklearn.linear_model.enet_path`. `fastlasso.fit_path` says more (intercepts, sparse coefficients).
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+    y : array of shape (n_samples,) or (n_samples, 1)
+    l1_ratio : float in [0, 1], default=0.5
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    n_alphas : int
+        Older name of an integer `alphas`; gives a FutureWarning, as in scikit-learn.
+    alphas : int or array of floats, default=100
+        How many alphas, or which.
+    verbose : bool or int, default=False
+        Write a line per alpha to standard error.
+    return_n_iter : bool, default=False
+    positive : bool, default=False
+        Coefficients >= 0.
+    precompute, Xy, copy_X, coef_init, check_input
+        Checked for their kind and shape; they change neither result nor cost.
+    **params
+        tol (default 1e-4, the promised duality gap as a fraction of P(0)), max_iter (default 1000), sample_weight
+        (rows weighted, only ratios matter); random_state, selection and do_screening make no difference.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Descending.
+    coefs : ndarray of shape (n_features, n_alphas), or (1, n_features, n_alphas) for y of shape (n_samples, 1)
+        In X's dtype.
+    dual_gaps : ndarray of shape (n_alphas,)
+        In units of the objective.
+    n_iters : list of int
+        Passes over X, rounded up, at least 1; only if `return_n_iter`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input; for several targets, which share no penalty here: call it once for each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import enet_path
+    >>> alphas, coefs, gaps = enet_path(np.eye(3), [3.0, 1.0, 2.0], l1_ratio=0.9, alphas=4)
+    >>> coefs.shape, bool((gaps <= 1e-12).all())
+    ((3, 4), True)
+    """
+    if unexpected := params.keys() - SOLVER_DEFAULTS.keys():
+        raise ValueError(f"Unexpected parameters in params: {sorted(unexpected)}")
+    arguments = SOLVER_DEFAULTS | params | {
+        "l1_ratio": l1_ratio, "eps": eps, "alphas": asked_grid(alphas, n_alphas), "precompute": precompute, "Xy": Xy,
+        "copy_X": copy_X, "coef_init": coef_init, "verbose": verbose, "return_n_iter": return_n_iter,
+        "positive": positive, "check_input": check_input}
+    check_parameters("enet_path", arguments, PATH_RULES)
+    matrix = as_matrix(X)
+    check_path_data(matrix.shape, y, arguments)
+    path = solved_path(matrix, y, arguments)
+    coefs = path.coefs.toarray().astype(matrix.dtype, copy=False)
+    results = path.alphas, coefs if np.ndim(y) < 2 else coefs[None], path.gaps
+    passes = np.maximum(1, np.ceil(np.diff(path.n_passes, prepend=0.0))).astype(int)
+    return (*results, passes.tolist()) if return_n_iter else results
+
+
+def check_path_data(shape, y, arguments):
+    """Raise ValueError for several targets, foreign centring, and arrays of a shape that does not fit."""
+    if np.ndim(y) > 1 and np.shape(y)[1] != 1:
+        raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1)" if arguments["positive"] else
+                         f"y should be a 1d array, got an array of shape {np.shape(y)} instead; call once per target")
+    if arguments["X_offset"] is not None or arguments["X_scale"] is not None:
+        raise ValueError("X_offset and X_scale are not supported: fastlasso.fit_path centres and standardises X itself")
+    check_gram(arguments["precompute"], shape[1])
+    for name in ("Xy", "coef_init"):
+        value = arguments[name]
+        if value is not None and np.size(value) != shape[1]:
+            raise ValueError(f"{name}.shape == {np.shape(value)}, expected {(shape[1],)}")
+
+
+def solved_path(matrix, y, arguments):
+    """`fit_path` on the arguments of `enet_path`."""
+    with warnings_of_both():
+        return fit_path(matrix, y, alphas=arguments["alphas"], eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
+                        fit_intercept=False, sample_weight=arguments["sample_weight"],
+                        lower=0.0 if arguments["positive"] else FREE[0], tol=arguments["tol"],
+                        max_iter=arguments["max_iter"], callback=progress(arguments["verbose"]))
+
+
+# ---------------------------------------------------------------- one alpha
+
+
+class ElasticNet(MultiOutputMixin, LinearModel):
+    """Linear regression with L1 and L2 penalty.
+
+        1/(2 W) sum_i w_i (y_i - b0 - x_i . b)^2 + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 ),  W = sum_i w_i
+
+    In place of `sklearn.linear_model.ElasticNet`.
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+    l1_ratio : float in [0, 1], default=0.5
+        1 is the lasso, 0 ridge regression.
+    fit_intercept : bool, default=True
+    max_iter : int, default=1000
+        Largest number of coordinate descent epochs, where descent is used at all.
+    tol : float, default=1e-4
+        Promised duality gap as a fraction of P(0), the objective of the empty model.
+    positive : bool, default=False
+        Coefficients >= 0.
+    precompute, copy_X, warm_start, random_state, selection
+        Checked; they change neither result nor cost. X is never copied and never written to.
+    standardize : bool, default=False
+        Penalise as if every column had standard deviation one; `coef_` stays in the units of X.
+    penalty_factor : array of shape (n_features,), optional
+        Multiplies the penalty of each coefficient: 0 is never penalised, inf never used.
+    n_jobs : int, optional
+        Threads; None is every core this process may use. The result does not depend on it, to the last bit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        In X's dtype.
+    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
+    intercept_ : float or ndarray of shape (n_targets,)
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        In units of the objective, of the solution before it is rounded to X's dtype.
+    n_iter_ : int or list of int
+        Passes over X, rounded up, at least 1.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X had column names that are strings.
+
+    Examples
+    --------
+    >>> from fastlasso import ElasticNet
+    >>> model = ElasticNet(alpha=0.1).fit([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], [0.0, 1.0, 2.0])
+    >>> model.coef_.round(3)
+    array([0.86, 0.  ])
+    """
+
+    # as in scikit-learn, check_input is no metadata to route
+    __metadata_request__fit = {"check_input": UNUSED}       # noqa: RUF012
+    _rules = SHARED_RULES | {"alpha": NON_NEGATIVE, "l1_ratio": SHARE, "precompute": GRAM, "warm_start": FLAG}
+
+    path = staticmethod(enet_path)
+
+    def __init__(self, alpha=1.0, *, l1_ratio=0.5, fit_intercept=True, precompute=False, max_iter=1000, copy_X=True,
+                 tol=1e-4, warm_start=False, positive=False, random_state=None, selection="cyclic",
+                 standardize=False, penalty_factor=None, n_jobs=None):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.copy_X = copy_X
+        self.tol = tol
+        self.warm_start = warm_start
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.n_jobs = n_jobs
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None, check_input=True):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,) or (n_samples, n_targets)
+            Each target is a problem of its own.
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0; only ratios matter.
+        check_input : bool, default=True
+            Makes no difference: the input is always checked.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For bad input; the estimator is then not fitted.
+
+        Warns
+        -----
+        ConvergenceWarning
+            A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
+            `sklearn.exceptions.ConvergenceWarning`.
+        """
+        self._check_parameters()
+        X, y = self._validated(X, y)
+        check_gram(self.precompute, X.shape[1])
+        targets = [y] if y.ndim < 2 else y.T
+        matrix = as_matrix(X)
+        return self._keep([self._solve(matrix, target, sample_weight) for target in targets], X.dtype, y.ndim < 2)
+
+    def _solve(self, X, y, sample_weight):
+        return fit(X, y, self.alpha, l1_ratio=self.l1_ratio, fit_intercept=self.fit_intercept,
+                   standardize=self.standardize, sample_weight=sample_weight, penalty_factor=self.penalty_factor,
+                   lower=0.0 if self.positive else FREE[0], tol=self.tol, max_iter=self.max_iter,
+                   n_threads=threads(self.n_jobs))
+
+
+class Lasso(ElasticNet):
+    """Linear regression with L1 penalty.
+
+        1/(2 W) sum_i w_i (y_i - b0 - x_i . b)^2 + alpha |b|_1,  W = sum_i w_i
+
+    In place of `sklearn.linear_model.Lasso`. Parameters and attributes are those of `ElasticNet`, with l1_ratio = 1.
+
+    Examples
+    --------
+    >>> from fastlasso import Lasso
+    >>> model = Lasso(alpha=0.1).fit([[0, 0], [1, 1], [2, 2]], [0, 1, 2])
+    >>> model.coef_.round(2), round(float(model.intercept_), 2)
+    (array([0.85, 0.  ]), 0.15)
+    """
+
+    def __init__(self, alpha=1.0, *, fit_intercept=True, precompute=False, copy_X=True, max_iter=1000, tol=1e-4,
+                 warm_start=False, positive=False, random_state=None, selection="cyclic", standardize=False,
+                 penalty_factor=None, n_jobs=None):
+        super().__init__(alpha=alpha, l1_ratio=1.0, fit_intercept=fit_intercept, precompute=precompute,
+                         max_iter=max_iter, copy_X=copy_X, tol=tol, warm_start=warm_start, positive=positive,
+                         random_state=random_state, selection=selection, standardize=standardize,
+                         penalty_factor=penalty_factor, n_jobs=n_jobs)
