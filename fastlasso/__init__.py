@@ -10,7 +10,7 @@ __all__ = ["Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV
            "fit", "fit_path", "support_proof", "verify"]
 
 # what needs scikit-learn is imported on first use (PEP 562); the names are not in __all__, which must work without it
-ESTIMATORS = ("ElasticNet", "Lasso", "enet_path", "lasso_path")
+ESTIMATORS = ("ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "enet_path", "lasso_path")
 
 
 def __getattr__(name):

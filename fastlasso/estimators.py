@@ -25,15 +25,19 @@ except ImportError as error:
 from joblib import effective_n_jobs
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.metadata_routing import UNUSED
+from sklearn.model_selection import check_cv
+from sklearn.utils import column_or_1d
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import path as engine_path
+from .cross_validation import cross_validate_path
 from .design import as_matrix
 from .path import fit, fit_path
 from .validation import FREE
 
-__all__ = ["ConvergenceWarning", "ElasticNet", "InvalidParameterError", "Lasso", "enet_path", "lasso_path"]
+__all__ = ["ConvergenceWarning", "ElasticNet", "ElasticNetCV", "InvalidParameterError", "Lasso", "LassoCV", "enet_path",
+           "lasso_path"]
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_finite": False}  # the engine checks
@@ -88,8 +92,12 @@ GRAM_OR_AUTO = Rule(f"a str among {{'auto'}}, an array-like or {IS_BOOL}",
                     lambda value: (isinstance(value, str) and value == "auto") or GRAM.holds(value))
 GRID = Rule("an int in the range [1, inf), an array-like or None",
             lambda value: value is None or COUNT.holds(value) or is_array_like(value))
+N_ALPHAS = Rule("an int in the range [1, inf)", lambda value: value == "deprecated" or COUNT.holds(value))
 OPTIONAL_ARRAY = Rule("an array-like or None", lambda value: value is None or is_array_like(value))
 SELECTION = one_of("cyclic", "random")
+CV = Rule("an int in the range [2, inf), an object implementing 'split' and 'get_n_splits', an iterable or None",
+          lambda value: value is None or (isinstance(value, Integral) and value >= 2)
+          or (hasattr(value, "split" if hasattr(value, "get_n_splits") else "__iter__") and not isinstance(value, str)))
 
 SHARED_RULES = {"fit_intercept": FLAG, "max_iter": COUNT, "tol": NON_NEGATIVE, "positive": FLAG, "copy_X": FLAG,
                 "random_state": SEED, "selection": SELECTION, "standardize": FLAG, "n_jobs": JOBS}
@@ -113,11 +121,11 @@ def asked_grid(alphas, n_alphas):
     """What `alphas` and its predecessor `n_alphas` ask for: a number of alphas, or alphas."""
     if not isinstance(n_alphas, str):
         warnings.warn("'n_alphas' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass an integer as "
-                      "'alphas'.", FutureWarning, stacklevel=3)
+                      "'alphas'.", FutureWarning, stacklevel=4)
         return n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
     if alphas is None:
         warnings.warn("'alphas=None' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass alphas=100.",
-                      FutureWarning, stacklevel=3)
+                      FutureWarning, stacklevel=4)
     return 100 if alphas is None else alphas
 
 
@@ -186,7 +194,7 @@ class LinearModel(RegressorMixin, BaseEstimator):
         `validate_data` (which takes longer than a fit of 100 x 10).
         """
         if (type(X) is type(y) is np.ndarray and X.dtype in FLOATS and y.dtype in FLOATS and X.ndim == 2
-                and 0 not in X.shape):
+                and X.size and y.size):
             self.n_features_in_ = X.shape[1]
             return X, y
         return validate_data(self, X, y, validate_separately=(TAKEN, TARGET))
@@ -232,10 +240,10 @@ class LinearModel(RegressorMixin, BaseEstimator):
 
 # ---------------------------------------------------------------- paths
 
-PATH_RULES = {"l1_ratio": SHARE, "alphas": GRID, "precompute": GRAM_OR_AUTO, "Xy": OPTIONAL_ARRAY, "copy_X": FLAG,
-              "coef_init": OPTIONAL_ARRAY, "verbose": VERBOSE, "return_n_iter": FLAG, "positive": FLAG,
-              "check_input": FLAG, "tol": NON_NEGATIVE, "max_iter": COUNT, "random_state": SEED,
-              "selection": SELECTION, "do_screening": FLAG}
+PATH_RULES = {"l1_ratio": SHARE, "alphas": GRID, "n_alphas": N_ALPHAS, "precompute": GRAM_OR_AUTO,
+              "Xy": OPTIONAL_ARRAY, "copy_X": FLAG, "coef_init": OPTIONAL_ARRAY, "verbose": VERBOSE,
+              "return_n_iter": FLAG, "positive": FLAG, "check_input": FLAG, "tol": NON_NEGATIVE, "max_iter": COUNT,
+              "random_state": SEED, "selection": SELECTION, "do_screening": FLAG}
 SOLVER_DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random_state": None, "selection": "cyclic",
                    "do_screening": True, "X_offset": None, "X_scale": None}
 
@@ -319,7 +327,7 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
     if unexpected := params.keys() - SOLVER_DEFAULTS.keys():
         raise ValueError(f"Unexpected parameters in params: {sorted(unexpected)}")
     arguments = SOLVER_DEFAULTS | params | {
-        "l1_ratio": l1_ratio, "eps": eps, "alphas": asked_grid(alphas, n_alphas), "precompute": precompute, "Xy": Xy,
+        "l1_ratio": l1_ratio, "eps": eps, "n_alphas": n_alphas, "alphas": alphas, "precompute": precompute, "Xy": Xy,
         "copy_X": copy_X, "coef_init": coef_init, "verbose": verbose, "return_n_iter": return_n_iter,
         "positive": positive, "check_input": check_input}
     check_parameters("enet_path", arguments, PATH_RULES)
@@ -349,7 +357,8 @@ def check_path_data(shape, y, arguments):
 def solved_path(matrix, y, arguments):
     """`fit_path` on the arguments of `enet_path`."""
     with warnings_of_both():
-        return fit_path(matrix, y, alphas=arguments["alphas"], eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
+        alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
+        return fit_path(matrix, y, alphas=alphas, eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
                         fit_intercept=False, sample_weight=arguments["sample_weight"],
                         lower=0.0 if arguments["positive"] else FREE[0], tol=arguments["tol"],
                         max_iter=arguments["max_iter"], callback=progress(arguments["verbose"]))
@@ -497,3 +506,209 @@ class Lasso(ElasticNet):
                          max_iter=max_iter, copy_X=copy_X, tol=tol, warm_start=warm_start, positive=positive,
                          random_state=random_state, selection=selection, standardize=standardize,
                          penalty_factor=penalty_factor, n_jobs=n_jobs)
+
+
+# ---------------------------------------------------------------- cross-validation
+
+
+class LinearModelCV(LinearModel):
+    """What all cross-validated models share: splits with routed metadata, the choice, and what is kept of it.
+
+    A subclass of another kind overrides `_cross_validate`.
+    """
+
+    l1_ratio = 1.0
+    _rules = SHARED_RULES | {"eps": POSITIVE, "alphas": GRID, "precompute": GRAM_OR_AUTO, "cv": CV, "verbose": VERBOSE,
+                             "n_alphas": N_ALPHAS, "rule": one_of("min", "1se")}
+
+    def __init__(self, *, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000, tol=1e-4,
+                 copy_X=True, cv=None, verbose=False, n_jobs=None, positive=False, random_state=None,
+                 selection="cyclic", standardize=False, penalty_factor=None, rule="min", n_alphas="deprecated"):
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.precompute = precompute
+        self.max_iter = max_iter
+        self.tol = tol
+        self.copy_X = copy_X
+        self.cv = cv
+        self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.positive = positive
+        self.random_state = random_state
+        self.selection = selection
+        self.standardize = standardize
+        self.penalty_factor = penalty_factor
+        self.rule = rule
+        self.n_alphas = n_alphas
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose alpha by cross-validation and keep the fit on all rows.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0 in every fit and in the error of every fold; folds count equally. Only ratios matter.
+        **params
+            For ``cv.split``: `groups`; with ``sklearn.set_config(enable_metadata_routing=True)`` whatever is requested.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For bad input; the estimator is then not fitted.
+
+        Warns
+        -----
+        ConvergenceWarning
+            A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
+            `sklearn.exceptions.ConvergenceWarning`.
+        """
+        self._check_parameters()
+        X, y = self._validated(X, y)
+        check_gram(self.precompute, X.shape[1])
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
+                             f"outputs fit one {type(self).__name__} per target")
+        y = column_or_1d(y, warn=True)
+        splits = list(check_cv(self.cv).split(X, y, **self._for_splitter(sample_weight, params)))
+        return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
+
+    def _for_splitter(self, sample_weight, params):
+        """The keyword arguments of ``cv.split``: routed as its requests say, or the groups."""
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+        if unexpected := params.keys() - {"groups"}:
+            raise ValueError(
+                f"Passing extra keyword arguments to {type(self).__name__}.fit is only supported if "
+                "enable_metadata_routing=True, which you can set using `sklearn.set_config`. Extra parameters passed "
+                f"are: {unexpected}")
+        return params
+
+    def get_metadata_routing(self):
+        """Return scikit-learn's `MetadataRouter`: `fit` passes metadata on to the splitter."""
+        return MetadataRouter(owner=type(self).__name__).add_self_request(self).add(
+            splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
+
+    def _cross_validate(self, X, y, splits, sample_weight):
+        """One `PathCV` per value of l1_ratio."""
+        alphas = asked_grid(self.alphas, self.n_alphas)
+        return [cross_validate_path(
+            X, y, cv=splits, rule=self.rule, alphas=alphas, eps=self.eps,
+            l1_ratio=float(l1_ratio), fit_intercept=self.fit_intercept, standardize=self.standardize,
+            sample_weight=sample_weight, penalty_factor=self.penalty_factor,
+            lower=0.0 if self.positive else FREE[0], tol=self.tol, max_iter=self.max_iter,
+            n_threads=threads(self.n_jobs), callback=progress(self.verbose)) for l1_ratio in np.ravel(self.l1_ratio)]
+
+    def _choose(self, results, dtype):
+        """Keep the best of some `PathCV`s and what led to it."""
+        best = min(results, key=lambda result: result.mean_error[result.best_index])
+        self._keep([best.path.fit_at(best.index)], dtype, one_target=True)
+        self.alpha_, self.cv_result_, self.path_ = np.float64(best.alpha), best, best.path
+        grids, errors = np.array([result.alphas for result in results]), np.array([r.errors for r in results])
+        several = len(results) > 1
+        self.alphas_ = grids if several and np.ndim(self.alphas) == 0 else grids[0]
+        self.mse_path_ = errors if several else errors[0]
+        return self
+
+
+class ElasticNetCV(LinearModelCV):
+    """Elastic net whose alpha and l1_ratio are chosen by cross-validation.
+
+    In place of `sklearn.linear_model.ElasticNetCV`. Folds are weights: no row of X is copied.
+
+    Parameters
+    ----------
+    l1_ratio : float in [0, 1] or list of them, default=0.5
+        Of several the one with the lowest mean error; `rule` then chooses alpha on its path.
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    alphas : int or array of floats, default=100
+        How many alphas, or which.
+    cv : int, splitter or iterable of (train, test), optional
+        Default: 5 contiguous folds.
+    verbose : bool or int, default=0
+        Write a line per alpha of the fit on all rows to standard error.
+    fit_intercept, max_iter, tol, positive, penalty_factor, n_jobs
+        As in `ElasticNet`.
+    precompute, copy_X, random_state, selection
+        Checked; they change neither result nor cost.
+    standardize : bool, default=False
+        As in `ElasticNet`, inside each fold, with the standard deviations of its training rows.
+    rule : {"min", "1se"}, default="min"
+        The alpha of the smallest mean error, or the largest alpha within one standard error of it.
+    n_alphas : int
+        Older name of an integer `alphas`; gives a FutureWarning, as in scikit-learn.
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_ : float
+        The choice.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        Of the fit on all rows at the choice, as in `ElasticNet`.
+    mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratio, n_alphas, n_folds)
+        Mean squared error on the held-out rows.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratio, n_alphas)
+        Descending.
+    cv_result_ : PathCV
+        For the chosen l1_ratio: `mean_error`, `standard_error`, `fold_paths`, `oof_predictions`, `plot()`.
+    path_ : LassoPath
+        The fit on all rows at every alpha.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import ElasticNetCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = X[:, 0] + 0.1 * rng.standard_normal(60)
+    >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9], alphas=20, cv=3).fit(X, y)
+    >>> model.l1_ratio_, model.mse_path_.shape
+    (0.9, (2, 20, 3))
+    """
+
+    _rules = LinearModelCV._rules | {"l1_ratio": Rule("a float in the range [0.0, 1.0] or an array-like",
+                                          lambda value: SHARE.holds(value) or is_array_like(value))}
+
+    path = staticmethod(enet_path)
+
+    def __init__(self, *, l1_ratio=0.5, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000,
+                 tol=1e-4, cv=None, copy_X=True, verbose=0, n_jobs=None, positive=False, random_state=None,
+                 selection="cyclic", standardize=False, penalty_factor=None, rule="min", n_alphas="deprecated"):
+        super().__init__(eps=eps, alphas=alphas, fit_intercept=fit_intercept, precompute=precompute,
+                         max_iter=max_iter, tol=tol, copy_X=copy_X, cv=cv, verbose=verbose, n_jobs=n_jobs,
+                         positive=positive, random_state=random_state, selection=selection, standardize=standardize,
+                         penalty_factor=penalty_factor, rule=rule, n_alphas=n_alphas)
+        self.l1_ratio = l1_ratio
+
+    def _choose(self, results, dtype):
+        super()._choose(results, dtype)
+        self.l1_ratio_ = self.cv_result_.path.params["l1_ratio"]
+        return self
+
+
+class LassoCV(LinearModelCV):
+    """Lasso whose alpha is chosen by cross-validation.
+
+    In place of `sklearn.linear_model.LassoCV`. Parameters and attributes are those of `ElasticNetCV`, without
+    `l1_ratio` and `l1_ratio_`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import LassoCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = X[:, 0] + 0.1 * rng.standard_normal(60)
+    >>> model = LassoCV(alphas=20, cv=3, rule="1se").fit(X, y)
+    >>> np.flatnonzero(model.coef_)
+    array([0])
+    """
+
+    path = staticmethod(lasso_path)
