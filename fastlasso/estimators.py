@@ -67,7 +67,8 @@ def real_in(low, high, words):
 
 
 def one_of(*names):
-    return Rule(f"a str among {set(names)}", lambda value: isinstance(value, str) and value in names)
+    words = ", ".join(map(repr, names))
+    return Rule(f"a str among {{{words}}}", lambda value: isinstance(value, str) and value in names)
 
 
 def is_array_like(value):
@@ -88,8 +89,9 @@ SEED = Rule("an int in the range [0, 4294967295], an instance of 'numpy.random.m
             lambda value: value is None or isinstance(value, np.random.RandomState)
             or (isinstance(value, Integral) and 0 <= value < 2**32))
 GRAM = Rule(f"{IS_BOOL} or an array-like", lambda value: isinstance(value, (bool, np.bool_)) or is_array_like(value))
-GRAM_OR_AUTO = Rule(f"a str among {{'auto'}}, an array-like or {IS_BOOL}",
-                    lambda value: (isinstance(value, str) and value == "auto") or GRAM.holds(value))
+AUTO = one_of("auto")
+GRAM_OR_AUTO = Rule(f"{AUTO.words}, an array-like or {IS_BOOL}",
+                    lambda value: AUTO.holds(value) or GRAM.holds(value))
 GRID = Rule("an int in the range [1, inf), an array-like or None",
             lambda value: value is None or COUNT.holds(value) or is_array_like(value))
 N_ALPHAS = Rule("an int in the range [1, inf)", lambda value: value == "deprecated" or COUNT.holds(value))
