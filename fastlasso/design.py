@@ -103,6 +103,7 @@ class Matrix:
 
     shape = (0, 0)
     by_columns = True       # whether looking at a few columns costs less than looking at all
+    dense = False
     nbytes = 0
 
     def moments(self, w, u, pool):
@@ -126,6 +127,10 @@ class Matrix:
 
         `far_mean` says that some |m_s| is so large that both sides must be centred before they are multiplied.
         """
+        raise NotImplementedError
+
+    def column_sizes(self, cols):
+        """Stored values of each of cols."""
         raise NotImplementedError
 
     def gather(self, cols, mean, weights):
@@ -155,6 +160,8 @@ class Matrix:
 class Dense(Matrix):
     """What the two dense orders share: everything that gathers a block of rows of a few columns."""
 
+    dense = True
+
     def __init__(self, X):
         self.X = X
         self.shape = X.shape
@@ -167,6 +174,9 @@ class Dense(Matrix):
         step = max(1, 4_000_000 // self.shape[0])
         for start in range(0, self.shape[1], step):
             no_nan_or_inf(self.X[:, start:start + step], "X")
+
+    def column_sizes(self, cols):
+        return np.full(len(cols), self.shape[0])
 
     def gather(self, cols, mean, weights):
         """Return (x - mean) sqrt(w) of shape (len(cols), n)."""
@@ -631,7 +641,7 @@ class Summed(Matrix):
         self.matrix, self.centre, self.weight, self.total = matrix, centre, S[-1, -1], total
         self.S, self.shape, self.nnz, self.nbytes = S, matrix.shape, matrix.nnz, matrix.nbytes
         self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
-        self.check_finite = matrix.check_finite
+        self.check_finite, self.dense, self.column_sizes = matrix.check_finite, matrix.dense, matrix.column_sizes
         self.lost = np.flatnonzero(S.diagonal() < CANCELLED * total.diagonal())
 
     def without(self, S):
@@ -727,7 +737,7 @@ class Design:
         self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
         self.n_samples, self.n_features = matrix.shape
         self.passes = 0.0
-        self.dense = isinstance(matrix, Dense)
+        self.dense = matrix.dense
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
 
     def weigh(self, R):
@@ -816,8 +826,7 @@ class Design:
 
     def stored(self, cols):
         """Stored values of some columns."""
-        matrix = self.matrix
-        return len(cols) * self.n_samples if self.dense else int(matrix.column_sizes(cols).sum())
+        return int(self.matrix.column_sizes(cols).sum())
 
     def gather(self, cols):
         """Columns for residual-form descent."""

@@ -35,13 +35,16 @@ def test_errors_are_those_of_scikit_learn(data, layout):
 
 
 @pytest.mark.parametrize("options", [{}, {"standardize": True}, {"l1_ratio": 0.5}, {"fit_intercept": False},
-                                     {"lower": 0.0, "upper": 0.4}, {"penalty_factor": 0.5}])
+                                     {"lower": 0.0, "upper": 0.4}, {"penalty_factor": 0.5},
+                                     {"penalty_factor": "two free columns"}, {"l1_ratio": 0.0}])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_folds_are_fits_of_their_training_rows(data, options, weighted):
     A, y = data
     w = np.arange(len(y)) % 3 + 0.5 if weighted else np.ones(len(y))
     offset = np.sin(np.arange(len(y)))
     splits = folds_of(len(y))
+    if options.get("penalty_factor") == "two free columns":
+        options = {"penalty_factor": np.r_[0.0, 0.0, np.ones(A.shape[1] - 2)]}
     ours = cross_validate_path(A, y, cv=splits, alphas=6, eps=0.05, tol=1e-12, offset=offset, sample_weight=w,
                                **options)
     assert len(ours.fold_paths) == 4
