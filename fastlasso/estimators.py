@@ -25,6 +25,7 @@ except ImportError as error:
 from joblib import effective_n_jobs
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
@@ -100,6 +101,8 @@ SELECTION = one_of("cyclic", "random")
 CV = Rule("an int in the range [2, inf), an object implementing 'split' and 'get_n_splits', an iterable or None",
           lambda value: value is None or (isinstance(value, Integral) and value >= 2)
           or (hasattr(value, "split" if hasattr(value, "get_n_splits") else "__iter__") and not isinstance(value, str)))
+
+SCORING = Rule("a str, a callable or None", lambda value: value is None or isinstance(value, str) or callable(value))
 
 SHARED_RULES = {"fit_intercept": FLAG, "max_iter": COUNT, "tol": NON_NEGATIVE, "positive": FLAG, "copy_X": FLAG,
                 "random_state": SEED, "selection": SELECTION, "standardize": FLAG, "n_jobs": JOBS}
@@ -513,6 +516,38 @@ class Lasso(ElasticNet):
 # ---------------------------------------------------------------- cross-validation
 
 
+# scores that the held-out residuals give at once; any other is asked for every alpha and fold
+MEASURES = {None: "mse", "neg_mean_squared_error": "mse", "neg_mean_absolute_error": "mae", "r2": "r2", "mse": "mse",
+            "mae": "mae"}
+
+
+class Foretold(RegressorMixin, BaseEstimator):
+    """A regressor whose X is its prediction: it lets a scorer judge predictions that are there already."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def predict(self, X):
+        return X
+
+
+class Score(NamedTuple):
+    """A scorer of scikit-learn as a function of targets and predictions."""
+
+    scorer: object
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.scorer(Foretold(), y_pred, y_true, **weights)
+
+
+def held_out_measure(scoring):
+    """What `cross_validate_path` takes as `scoring`, from what scikit-learn takes."""
+    if scoring is None or (isinstance(scoring, str) and scoring in MEASURES):
+        return MEASURES[scoring]
+    return Score(check_scoring(Foretold(), scoring))
+
+
 class LinearModelCV(LinearModel):
     """What all cross-validated models share: splits with routed metadata, the choice, and what is kept of it.
 
@@ -521,11 +556,12 @@ class LinearModelCV(LinearModel):
 
     l1_ratio = 1.0
     _rules = SHARED_RULES | {"eps": POSITIVE, "alphas": GRID, "precompute": GRAM_OR_AUTO, "cv": CV, "verbose": VERBOSE,
-                             "n_alphas": N_ALPHAS, "rule": one_of("min", "1se")}
+                             "n_alphas": N_ALPHAS, "scoring": SCORING, "rule": one_of("min", "1se")}
 
     def __init__(self, *, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000, tol=1e-4,
                  copy_X=True, cv=None, verbose=False, n_jobs=None, positive=False, random_state=None,
-                 selection="cyclic", standardize=False, penalty_factor=None, rule="min", n_alphas="deprecated"):
+                 selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
+                 n_alphas="deprecated"):
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -541,6 +577,7 @@ class LinearModelCV(LinearModel):
         self.selection = selection
         self.standardize = standardize
         self.penalty_factor = penalty_factor
+        self.scoring = scoring
         self.rule = rule
         self.n_alphas = n_alphas
 
@@ -602,7 +639,7 @@ class LinearModelCV(LinearModel):
         """One `PathCV` per value of l1_ratio."""
         alphas = asked_grid(self.alphas, self.n_alphas)
         return [cross_validate_path(
-            X, y, cv=splits, rule=self.rule, alphas=alphas, eps=self.eps,
+            X, y, cv=splits, scoring=held_out_measure(self.scoring), rule=self.rule, alphas=alphas, eps=self.eps,
             l1_ratio=float(l1_ratio), fit_intercept=self.fit_intercept, standardize=self.standardize,
             sample_weight=sample_weight, penalty_factor=self.penalty_factor,
             lower=0.0 if self.positive else FREE[0], tol=self.tol, max_iter=self.max_iter,
@@ -643,6 +680,9 @@ class ElasticNetCV(LinearModelCV):
         Checked; they change neither result nor cost.
     standardize : bool, default=False
         As in `ElasticNet`, inside each fold, with the standard deviations of its training rows.
+    scoring : str, callable or None, default=None
+        None is the mean squared error; otherwise the name of a score ("r2", "neg_mean_absolute_error", ...) or a
+        scorer(estimator, X, y). A scorer is given the predictions as X, and an estimator that predicts them.
     rule : {"min", "1se"}, default="min"
         The alpha of the smallest mean error, or the largest alpha within one standard error of it.
     n_alphas : int
@@ -655,7 +695,7 @@ class ElasticNetCV(LinearModelCV):
     coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
         Of the fit on all rows at the choice, as in `ElasticNet`.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratio, n_alphas, n_folds)
-        Mean squared error on the held-out rows.
+        Mean squared error on the held-out rows; with `scoring` the mean absolute error, 1 - R2, or minus the score.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratio, n_alphas)
         Descending.
     cv_result_ : PathCV
@@ -682,11 +722,12 @@ class ElasticNetCV(LinearModelCV):
 
     def __init__(self, *, l1_ratio=0.5, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000,
                  tol=1e-4, cv=None, copy_X=True, verbose=0, n_jobs=None, positive=False, random_state=None,
-                 selection="cyclic", standardize=False, penalty_factor=None, rule="min", n_alphas="deprecated"):
+                 selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
+                 n_alphas="deprecated"):
         super().__init__(eps=eps, alphas=alphas, fit_intercept=fit_intercept, precompute=precompute,
                          max_iter=max_iter, tol=tol, copy_X=copy_X, cv=cv, verbose=verbose, n_jobs=n_jobs,
                          positive=positive, random_state=random_state, selection=selection, standardize=standardize,
-                         penalty_factor=penalty_factor, rule=rule, n_alphas=n_alphas)
+                         penalty_factor=penalty_factor, scoring=scoring, rule=rule, n_alphas=n_alphas)
         self.l1_ratio = l1_ratio
 
     def _choose(self, results, dtype):

@@ -8,7 +8,16 @@ import sklearn
 import sklearn.linear_model as peers
 from layouts import PLAIN, build, exact_matrix, target
 from scipy import sparse
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, RepeatedKFold, cross_validate
+from sklearn.metrics import get_scorer, make_scorer, r2_score, root_mean_squared_error
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneOut,
+    RepeatedKFold,
+    ShuffleSplit,
+    TimeSeriesSplit,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -191,6 +200,50 @@ def test_penalty_factors_of_the_folds(data):
     functional = cross_validate_path(A, y, alphas=GRID, cv=3, penalty_factor=factor)
     np.testing.assert_array_equal(model.mse_path_, functional.errors)
     assert model.coef_[1] == 0
+
+
+def largest_miss(estimator, X, y, sample_weight=None):
+    return -np.max(np.abs(y - estimator.predict(X)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scoring", ["neg_mean_squared_error", "neg_mean_absolute_error", "r2",
+                                     "neg_median_absolute_error", "explained_variance", largest_miss,
+                                     make_scorer(root_mean_squared_error, greater_is_better=False)], ids=str)
+def test_scores_are_those_of_scikit_learn(data, scoring, weighted):
+    """Errors are minus the score (1 - R2 for "r2"), and the choice is that of a grid search."""
+    A, y = data
+    w = weights(len(A)) if weighted else None
+    model = LassoCV(alphas=GRID, cv=3, scoring=scoring).fit(A, y, sample_weight=w)
+    scorer = scoring if callable(scoring) else get_scorer(scoring)
+    for k, (train, test) in enumerate(KFold(3).split(A)):
+        part, held = ({} if w is None else {"sample_weight": w[rows]} for rows in (train, test))
+        for error, alpha in zip(model.mse_path_[:, k], GRID, strict=True):
+            score = scorer(peers.Lasso(alpha=alpha, **EXACT).fit(A[train], y[train], **part), A[test], y[test], **held)
+            assert error == pytest.approx((scoring == "r2") - score, rel=1e-6)
+    assert model.alpha_ == GRID[np.argmin(model.mse_path_.mean(axis=1))]
+    assert pickle.loads(pickle.dumps(model)).alpha_ == model.alpha_
+
+
+@pytest.mark.parametrize(("scoring", "kind", "words"), [
+    ("best", ValueError, "best"), (r2_score, ValueError, "metric function"), (3, ValueError, "scoring"),
+    (lambda *_: np.nan, ValueError, "NaN or infinite"), (lambda *_: 1 / 0, ZeroDivisionError, "division")])
+def test_bad_scores_are_errors(data, scoring, kind, words):
+    """A NaN never wins, and a metric is not taken for a scorer, whose larger values are better."""
+    model = LassoCV(scoring=scoring)
+    with pytest.raises(kind, match=words):
+        model.fit(*data)
+    assert not hasattr(model, "alpha_")
+
+
+@pytest.mark.parametrize("cv", [TimeSeriesSplit(3), ShuffleSplit(3, train_size=0.5, test_size=0.2, random_state=0)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_splits_that_leave_rows_out(data, cv, weighted):
+    A, y = data
+    w = weights(len(A)) if weighted else None
+    mine, theirs = (model.fit(A, y, sample_weight=w) for model in (LassoCV(alphas=GRID, cv=cv),
+                                                                  peer_of(LassoCV, alphas=GRID, cv=cv)))
+    assert_same(mine, theirs, A)
 
 
 @pytest.mark.parametrize("layout", PLAIN)
