@@ -479,8 +479,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
         X, y = self._validated(X, y)
         check_gram(self.precompute, X.shape[1])
         targets = [y] if y.ndim < 2 else y.T
-        matrix = as_matrix(X)
-        return self._keep([self._solve(matrix, target, sample_weight) for target in targets], X.dtype, y.ndim < 2)
+        return self._keep([self._solve(X, target, sample_weight) for target in targets], X.dtype, y.ndim < 2)
 
     def _solve(self, X, y, sample_weight):
         return fit(X, y, self.alpha, l1_ratio=self.l1_ratio, fit_intercept=self.fit_intercept,
@@ -616,11 +615,16 @@ class LinearModelCV(LinearModel):
             raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
                              f"outputs fit one {type(self).__name__} per target")
         y = column_or_1d(y, warn=True)
-        splits = list(check_cv(self.cv).split(X, y, **self._for_splitter(sample_weight, params)))
+        splits = self._splits(X, y, self._for_splitter(sample_weight, params))
         return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
 
+    def _splits(self, X, y, metadata):
+        """What `cross_validate_path` takes as `cv`: contiguous folds as their number, without arrays of indices."""
+        cv = 5 if self.cv is None else self.cv
+        return cv if isinstance(cv, Integral) else list(check_cv(cv).split(X, y, **metadata))
+
     def _for_splitter(self, sample_weight, params):
-        """The keyword arguments of ``cv.split``: routed as its requests say, or the groups."""
+        """The keyword arguments of ``cv.split``: what it requests, or the groups where metadata are not routed."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
         if unexpected := params.keys() - {"groups"}:

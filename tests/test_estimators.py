@@ -178,6 +178,11 @@ def test_a_warm_start_ends_at_the_same_solution(data):
     np.testing.assert_array_equal(model.coef_, Lasso(alpha=0.05).fit(A, y).coef_)
 
 
+def parts(X):
+    """The arrays that hold a matrix."""
+    return (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X,)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("layout", [*PLAIN, "csr_array-int64-unsorted", "csc_matrix-int64-duplicates", "F_read_only"])
 def test_x_goes_to_the_engine_as_it_is(data, layout, dtype, monkeypatch):
@@ -190,12 +195,12 @@ def test_x_goes_to_the_engine_as_it_is(data, layout, dtype, monkeypatch):
         return fastlasso.fit(matrix, *args, **kwargs)
 
     monkeypatch.setattr(estimators, "fit", recorded)
-    model = Lasso(alpha=0.05).fit(X, y)
-    ours, passed = (seen[0].data, X.data) if sparse.issparse(X) else (seen[0].X, X)
-    assert np.shares_memory(ours, passed)
-    assert model.coef_.dtype == dtype
-    monkeypatch.setattr(estimators, "validate_data", lambda *_, **__: (X, y))     # the general way, for a list as y
-    Lasso(alpha=0.05).fit(X, y.tolist())
+    for targets in (y, y.tolist()):             # the second goes through scikit-learn's validation
+        model = Lasso(alpha=0.05).fit(X, targets)
+        assert model.coef_.dtype == dtype
+        passed = seen.pop()
+        for ours, theirs in zip(parts(passed), parts(X), strict=True):
+            assert np.shares_memory(ours, theirs)
 
 
 # ---------------------------------------------------------------- errors and warnings
