@@ -23,7 +23,8 @@ scale that keeps theta feasible. A computed c_j differs from the exact one by at
 and every place where that could lower the gap takes the worse end of c_j +- error_j. So the gap of an exact solution
 is not zero but some 1e-15 of P(0), and it does not fall below the true suboptimality.
 
-Nothing is shared with the solvers. X is read in blocks, is never copied whole, and sparse X stays sparse.
+Nothing is shared with the solvers but the check of a sparse X's structure. X is read in blocks, is never copied whole,
+and sparse X stays sparse.
 
 References
 ----------
@@ -37,6 +38,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+
+from .validation import sound_sparse
 
 __all__ = ["Certificate", "support_proof", "verify"]
 
@@ -373,12 +376,11 @@ def _read_problem(X, y, coef, intercept, options):
 
 def _read_matrix(X):
     """Return X as a 2-d numeric ndarray, CSR or CSC, without copying those."""
-    if sparse.issparse(X):
-        X = X if X.format in ("csr", "csc") else X.tocsr()
-    else:
-        X = np.asarray(X)
+    X = X if sparse.issparse(X) else np.asarray(X)
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}")
+    if sparse.issparse(X):
+        X = sound_sparse(X)
     if X.dtype.kind not in "biuf":
         raise ValueError(f"X must hold real numbers, got dtype {X.dtype}")
     if X.shape[0] == 0:

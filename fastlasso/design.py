@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ._engine import engine
-from .validation import as_numbers, no_nan_or_inf
+from .validation import BAD_INDEX, BAD_POINTERS, CORRUPT, as_numbers, compressed, no_nan_or_inf, sparse_parts
 
 GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
 SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
@@ -73,28 +73,16 @@ def check_shape(X):
 
 def as_sparse(X):
     check_shape(X)
-    if X.format not in ("csr", "csc"):
-        X = X.tocsc()
-    data, indices, indptr = (np.asarray(part) for part in (X.data, X.indices, X.indptr))
-    if any(part.ndim != 1 for part in (data, indices, indptr)):
-        raise ValueError("corrupt sparse matrix: data, indices and indptr must be one-dimensional")
-    n_major, n_minor = X.shape if X.format == "csr" else X.shape[::-1]
-    if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
-        raise ValueError("corrupt sparse matrix: indices and indptr must be integers")
-    if len(indptr) != n_major + 1 or len(indices) != len(data):
-        raise ValueError(f"corrupt sparse matrix: {len(indptr)} index pointers for {n_major} {X.format} slices, "
-                         f"{len(indices)} indices for {len(data)} values")
+    X = compressed(X)
+    data, indices, indptr = sparse_parts(X)
     if data.dtype not in (np.float64, np.float32) or not data.dtype.isnative:
         data = data.astype(np.float64)
-    if indptr.min() < 0 or indptr.max() > len(data):        # before it is narrowed to the type of the indices
-        raise ValueError("corrupt sparse matrix: indptr must lie between 0 and the number of stored values")
     kind = indices.dtype if indices.dtype in (np.int32, np.int64) and indices.dtype.isnative else np.dtype(np.int64)
     parts = (np.ascontiguousarray(data), np.ascontiguousarray(indices, kind), np.ascontiguousarray(indptr, kind))
+    n_minor = X.shape[X.format == "csr"]
     status = engine.check_structure(parts[2], parts[1], n_minor)
     if status < 0:
-        raise ValueError("corrupt sparse matrix: " + (
-            "indptr must start at 0, never decrease and end at the number of stored values" if status == -1
-            else f"index out of range: indices must lie in [0, {n_minor})"))
+        raise ValueError(CORRUPT + (BAD_POINTERS if status == -1 else BAD_INDEX.format(n_minor)))
     return (SparseRows if X.format == "csr" else SparseColumns)(parts, X.shape, canonical=status == 0)
 
 

@@ -61,7 +61,7 @@ def predictions(X, coef, intercept, offset):
     X = X if sparse.issparse(X) else np.asarray(X)
     if X.ndim != 2 or X.shape[1] != coef.shape[0]:
         raise ValueError(f"X has shape {X.shape}, but the fit expects {coef.shape[0]} features as input")
-    result = X @ coef + intercept
+    result = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef + intercept
     if offset is None:
         return result
     offset = validation.finite_vector(offset, X.shape[0], "offset")

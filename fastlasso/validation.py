@@ -6,6 +6,9 @@ import numbers
 import numpy as np
 
 FREE = (-np.inf, np.inf)        # bounds that bound nothing
+CORRUPT = "corrupt sparse matrix: "
+BAD_POINTERS = "indptr must start at 0, never decrease and end at the number of stored values"
+BAD_INDEX = "index out of range: indices must lie in [0, {})"
 
 
 def finite_vector(value, size, name):
@@ -44,6 +47,62 @@ def no_nan_or_inf(array, name):
         what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
         raise ValueError(f"Input {name} contains {what}.")
     return array
+
+
+def compressed(X):
+    """Return a sparse X as CSR or CSC; other formats are converted, their coordinates checked first.
+
+    SciPy's conversions write where the indices point, and trust them.
+    """
+    if X.format in ("csr", "csc"):
+        return X
+    if X.format == "dia" and np.shape(X.offsets) != np.shape(X.data)[:1]:
+        raise ValueError(f"{CORRUPT}{np.shape(X.offsets)} offsets for diagonals of shape {np.shape(X.data)}")
+    if X.format == "lil" and list(map(len, X.rows)) != list(map(len, X.data)):
+        raise ValueError(f"{CORRUPT}a row has as many indices as values in every sound one")
+    if X.format == "bsr":
+        check_range(X.indices, X.shape[1] // X.blocksize[1])
+    X = X.tocoo()
+    for size, index in zip(X.shape, (X.row, X.col), strict=True):
+        if np.shape(index) != np.shape(X.data):
+            raise ValueError(f"{CORRUPT}{np.shape(index)} indices for values of shape {np.shape(X.data)}")
+        check_range(index, size)
+    return X.tocsc()
+
+
+def check_range(indices, size):
+    """Raise ValueError unless all indices are integers in [0, size)."""
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise ValueError(f"{CORRUPT}indices and indptr must be integers")
+    if indices.size and not 0 <= indices.min() <= indices.max() < size:
+        raise ValueError(CORRUPT + BAD_INDEX.format(size))
+
+
+def sparse_parts(X):
+    """Return (data, indices, indptr) of a CSR or CSC matrix, their kinds and lengths checked."""
+    data, indices, indptr = (np.asarray(part) for part in (X.data, X.indices, X.indptr))
+    if any(part.ndim != 1 for part in (data, indices, indptr)):
+        raise ValueError(f"{CORRUPT}data, indices and indptr must be one-dimensional")
+    if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu" or data.dtype.kind not in "fiubO":
+        raise ValueError(f"{CORRUPT}indices and indptr must be integers, data real numbers")
+    n_major = X.shape[X.format == "csc"]
+    if len(indptr) != n_major + 1 or len(indices) != len(data):
+        raise ValueError(f"{CORRUPT}{len(indptr)} index pointers for {n_major} {X.format} slices, "
+                         f"{len(indices)} indices for {len(data)} values")
+    if indptr.min() < 0 or indptr.max() > len(data):        # before it is narrowed to the type of the indices
+        raise ValueError(f"{CORRUPT}indptr must lie between 0 and the number of stored values")
+    return data, indices, indptr
+
+
+def sound_sparse(X):
+    """Return a sparse X as CSR or CSC whose structure can be trusted, without compiled code of ours."""
+    X = compressed(X)
+    _, indices, indptr = sparse_parts(X)
+    if indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():
+        raise ValueError(CORRUPT + BAD_POINTERS)
+    check_range(indices, X.shape[X.format == "csr"])
+    return X
 
 
 def target(y, n_samples):

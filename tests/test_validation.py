@@ -5,7 +5,7 @@ import pytest
 from layouts import DENSE, PLAIN, build, exact_matrix, target
 from scipy import sparse
 
-from fastlasso import alpha_max, cross_validate_path, fit, fit_path
+from fastlasso import alpha_max, cross_validate_path, fit, fit_path, support_proof, verify
 
 A = exact_matrix(12, 8)
 Y = target(A)
@@ -260,8 +260,71 @@ def test_corrupt_sparse_structure(kind, form, width, no_kernel):
     X = getattr(sparse, form)(A)
     X.indices, X.indptr = X.indices.astype(width), X.indptr.astype(width)
     CORRUPT[kind](X)
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises(ValueError):
         fit_path(X, np.ones(X.shape[0]) + np.arange(X.shape[0]), alphas=3)
+
+
+READERS = {
+    "verify": lambda X: verify(X, Y, np.ones(8), alpha=0.1),
+    "support_proof": lambda X: support_proof(X, Y, np.ones(8), alpha=0.1),
+    "predict_fit": fit(A, Y, 0.1).predict,
+    "predict_path": fit_path(A, Y, alphas=3).predict,
+    "predict_cv": cross_validate_path(A, Y, alphas=3, cv=3).predict,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("form", ["csr_array", "csc_array"])
+@pytest.mark.parametrize("kind", CORRUPT)
+def test_the_judge_and_predictions_read_no_corrupt_matrix_either(kind, form, reader):
+    """SciPy's products trust the structure: without a check of ours some of these end the process."""
+    X = getattr(sparse, form)(A)
+    CORRUPT[kind](X)
+    with pytest.raises(ValueError):
+        READERS[reader](X)
+
+
+def set_coordinate(axis, value):
+    def corrupt(X):
+        coords = [part.copy() for part in X.coords]
+        coords[axis][3] = value
+        X.coords = tuple(coords)
+    return corrupt
+
+
+def drop_last_coordinate(X):
+    X.coords = tuple(part[:-1] for part in X.coords)
+
+
+def in_row(part, value):
+    return lambda X: getattr(X, part).__setitem__(2, value)
+
+
+CORRUPT_OTHERS = {       # formats that are converted: SciPy's conversions write where the indices point
+    ("coo", "row_beyond"): set_coordinate(0, 50_000_000), ("coo", "row_negative"): set_coordinate(0, -50_000_000),
+    ("coo", "column_beyond"): set_coordinate(1, 8), ("coo", "column_negative"): set_coordinate(1, -1),
+    ("coo", "fewer_coordinates"): drop_last_coordinate,
+    ("coo", "coordinates_of_floats"): lambda X: setattr(X, "coords", tuple(part + 0.5 for part in X.coords)),
+    ("bsr", "block_beyond"): set_at("indices", 2, 50_000_000), ("bsr", "block_negative"): set_at("indices", 2, -1),
+    ("bsr", "block_that_wraps"): set_at("indices", 2, 2**30), ("bsr", "pointer_beyond"): set_at("indptr", 2, 10**6),
+    ("bsr", "pointer_negative"): set_at("indptr", 2, -5), ("bsr", "fewer_blocks"): replace("data", lambda a: a[:-1]),
+    ("lil", "column_beyond"): in_row("rows", [50_000_000] * 8), ("lil", "column_negative"): in_row("rows", [-1] * 8),
+    ("lil", "fewer_columns"): in_row("rows", [1, 2]), ("lil", "more_columns"): in_row("rows", list(range(8)) * 9),
+    ("lil", "text"): in_row("data", ["a"] * 8),
+    ("dok", "key_beyond"): lambda X: X._dict.update({(50_000_000, 3): 1.0}),
+    ("dok", "key_negative"): lambda X: X._dict.update({(3, -50_000_000): 1.0}),
+    ("dia", "fewer_offsets"): replace("offsets", lambda a: a[:-3]),
+    ("dia", "more_offsets"): replace("offsets", lambda a: np.r_[a, 90]),
+}
+
+
+@pytest.mark.parametrize("name", [*CALLS, *READERS])
+@pytest.mark.parametrize(("form", "kind"), CORRUPT_OTHERS, ids="-".join)
+def test_corrupt_matrices_of_other_formats(form, kind, name, no_kernel):
+    X = sparse.bsr_array(A, blocksize=(2, 2)) if form == "bsr" else getattr(sparse, f"{form}_array")(A)
+    CORRUPT_OTHERS[form, kind](X)
+    with pytest.raises(ValueError):
+        (CALLS | READERS)[name](X)
 
 
 @pytest.mark.parametrize("form", ["csr_array", "csc_array"])
