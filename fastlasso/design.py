@@ -385,17 +385,31 @@ class Sparse(Matrix):
     def full_columns(self):
         """Columns stored in every row: centring them needs no implicit zeros, so it can be exact."""
         if self._full is None:
-            self._full = np.flatnonzero(self._counts() == self.shape[0]) if self.canonical else np.empty(0, np.int64)
+            full = self._counts() >= self.shape[0]
+            if full.any() and not self.canonical:
+                full &= self._distinct_counts() == self.shape[0]
+            self._full = np.flatnonzero(full)
         return self._full
+
+    def _distinct_counts(self):
+        """Rows in which each column is stored."""
+        counts = np.zeros(self.shape[1], np.int64)
+        for start, stop in self._pieces():
+            self._count_slice(start, stop, counts)
+        return counts
 
     def _sums(self, w, u, shift):
         sums = np.zeros((self.shape[1], 3))
-        piece = 1 << 22 if self.canonical else min(1 << 20, self.nnz // 16 + 1)     # others are copied piece by piece
-        step = max(1, int(piece * (len(self.indptr) - 1) // max(self.nnz, 1)))
-        for start in range(0, len(self.indptr) - 1, step):
-            stop = min(start + step, len(self.indptr) - 1)
+        for start, stop in self._pieces():
             self._add_moments(start, stop, w, u, shift, sums)
         return sums
+
+    def _pieces(self):
+        """Major slices to read at a time; where they are copied to sum duplicates, of a sixteenth of X at most."""
+        n_major = len(self.indptr) - 1
+        piece = 1 << 22 if self.canonical else min(1 << 20, self.nnz // 16 + 1)
+        step = max(1, int(piece * n_major // max(self.nnz, 1)))
+        return [(start, min(start + step, n_major)) for start in range(0, n_major, step)]
 
     def _slice(self, start, stop):
         """Major slices start..stop with their duplicates summed."""
@@ -419,7 +433,14 @@ class SparseColumns(Sparse):
         return np.diff(self.indptr)
 
     def _first_values(self, cols):
-        return self.data[self.indptr[cols]]
+        if self.canonical:
+            return self.data[self.indptr[cols]]
+        stored = np.flatnonzero(self.indices == 0)      # in the first row, perhaps in several parts
+        column = np.searchsorted(self.indptr, stored, side="right") - 1
+        return np.bincount(column, self.data[stored], minlength=self.shape[1])[cols]
+
+    def _count_slice(self, start, stop, counts):
+        counts[start:stop] = np.diff(self._slice(start, stop)[2])
 
     def _add_moments(self, start, stop, w, u, shift, sums):
         if self.canonical:
@@ -484,6 +505,9 @@ class SparseRows(Sparse):
         engine.minor_counts(self.indices, counts)
         return counts
 
+    def _count_slice(self, start, stop, counts):
+        engine.minor_counts(self._slice(start, stop)[1], counts)
+
     def _add_moments(self, start, stop, w, u, shift, sums):
         if self.canonical:
             engine.csr_moments(*self.parts, start, stop, w, u, shift, sums)
@@ -491,7 +515,8 @@ class SparseRows(Sparse):
             engine.csr_moments(*self._slice(start, stop), 0, stop - start, w[start:stop], u[start:stop], shift, sums)
 
     def _first_values(self, cols):
-        return self.data[np.searchsorted(self.indices[:self.indptr[1]], cols)]
+        data, indices, _ = self._slice(0, 1)
+        return data[np.searchsorted(indices, cols)]
 
     def _row_pieces(self, work=1):
         step = max(1, (1 << 22) * self.shape[0] // max(self.nnz * work, 1))
@@ -575,7 +600,8 @@ class SparseRows(Sparse):
         partial = np.zeros((len(segments), n_new, m))
 
         def part(rows, out):
-            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *self._scratch(), out)
+            places = np.full(0 if self.canonical else m, -1, np.int32)
+            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *self._scratch(), places, out)
 
         pool.run(part, list(zip(segments, partial, strict=True)))
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)

@@ -253,6 +253,7 @@ def test_a_column_with_as_many_entries_as_rows_need_not_be_full(form, entries):
 
 
 FAR = 1e8
+MESSY = ("csr_array-int64-unsorted_duplicates", "csc_matrix-int32-duplicates", "csc_array-int32-unsorted")
 
 
 def far_from_zero(layout, dtype="f8"):
@@ -263,7 +264,7 @@ def far_from_zero(layout, dtype="f8"):
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
-@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("layout", PLAIN + MESSY)
 def test_centring_survives_means_of_1e8_standard_deviations(layout, weighted):
     X, D = far_from_zero(layout)
     w, y = weights_of(300, weighted), np.random.default_rng(0).standard_normal(300)
@@ -285,7 +286,7 @@ def test_centring_survives_means_of_1e8_standard_deviations(layout, weighted):
 
 
 @pytest.mark.parametrize("standardize", [False, True])
-@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("layout", PLAIN + MESSY)
 def test_a_fit_survives_means_of_1e8_standard_deviations(layout, standardize, judge):
     X, D = far_from_zero(layout)
     y = target(D)

@@ -362,10 +362,29 @@ def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1]
                     to[c] += row_values[a] * r[c]
 
 
+cdef inline ptrdiff_t merged(int32_t* slots, double* values, ptrdiff_t n, int32_t* places) noexcept nogil:
+    """Sum the entries of a row that share a slot; return how many are left. places[s] is where slot s was put."""
+    cdef ptrdiff_t a, at, count = 0
+    for a in range(n):
+        at = places[slots[a]]
+        if 0 <= at < count and slots[at] == slots[a]:
+            values[at] += values[a]
+        else:
+            places[slots[a]] = count
+            slots[count] = slots[a]
+            values[count] = values[a]
+            count += 1
+    return count
+
+
 def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
              const double[::1] shift, const double[::1] w, ptrdiff_t n_old, ptrdiff_t start, ptrdiff_t stop,
-             int32_t[::1] row_slots, double[::1] row_values, double[:, ::1] G):
-    """G[s - n_old, t] += sum_i w_i (X[i, s] - shift_s)(X[i, t] - shift_t) over stored entries, new slots s >= n_old."""
+             int32_t[::1] row_slots, double[::1] row_values, int32_t[::1] places, double[:, ::1] G):
+    """G[s - n_old, t] += sum_i w_i (X[i, s] - shift_s)(X[i, t] - shift_t) over stored entries, new slots s >= n_old.
+
+    Where entries may be duplicates, `places` has room for every slot, and they are summed before they are centred;
+    without duplicates it is empty.
+    """
     cdef ptrdiff_t i, a, b, count
     cdef double x
     cdef double* row
@@ -375,6 +394,8 @@ def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] in
                 continue
             count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
                               &row_slots[0], &row_values[0])
+            if places.shape[0] and count:
+                count = merged(&row_slots[0], &row_values[0], count, &places[0])
             for a in range(count):
                 row_values[a] -= shift[row_slots[a]]
             for a in range(count):
