@@ -811,6 +811,14 @@ class Design:
             R -= self.means(R)[:, None]
         return R
 
+    def images(self, cols, B):
+        """Return B X[:, cols]' of shape (k, n), centred and root-weighted."""
+        return self.rooted(-self.residuals(np.zeros(self.n_samples), cols, B))
+
+    def rooted(self, R):
+        """sqrt(w_i) R[:, i]: inner products become plain sums."""
+        return R * root_weights(self.weights, self.n_samples)
+
     def means(self, R):
         """Weighted mean of each row of R."""
         ones = self._ones if self.weights is None else self.weights[None]

@@ -17,6 +17,7 @@ from .design import Dense, Design, Summed, as_matrix, compressible
 from .parallel import Pool
 
 LARGE = 1 << 18     # stored values from which one pass is worth saving
+NEARLY_DEPENDENT = 1e-6     # eigenvalue of a Gram matrix, of the largest, below which X itself is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,7 @@ class Problem:
 
     def free(self, alpha, cols, coef):
         """Which of `cols` have no penalty at `alpha` and, with these coefficients, stand clear of their bounds."""
-        unpenalised = (self.l2[cols] == 0) & np.isfinite(self.l1[cols]) if alpha == 0 else (
-            (self.l1[cols] == 0) & (self.l2[cols] == 0))
+        unpenalised = np.isfinite(self.l1[cols]) if alpha == 0 else (self.l1[cols] == 0) & (self.l2[cols] == 0)
         if not unpenalised.any():
             return unpenalised
         return unpenalised & (coef > self.lower[cols]) & (coef < self.upper[cols])
@@ -161,25 +161,47 @@ class Problem:
 
 
 class LeastSquares:
-    """Exact steps and gains on unpenalised columns from their Gram matrix, dependent ones included."""
+    """Exact steps and gains on unpenalised columns from their Gram matrix V diag(s^2) V', dependent ones included.
 
-    def __init__(self, gram):
+    The Gram matrix tells s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns
+    have by rounding, shows only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of
+    V, rounded to eps times the norms of the columns before they are centred, at most `size`. Without them small
+    eigenvalues count as zero.
+    """
+
+    def __init__(self, gram, images=None, size=0.0):
         values, self.vectors = np.linalg.eigh(gram)
-        cutoff = len(values) * np.finfo(float).eps * max(values[-1], 0.0)
-        with np.errstate(divide="ignore"):
-            self.inverse = np.where(values > cutoff, 1 / values, 0.0)
+        eps, largest = np.finfo(float).eps, max(values[-1], 0.0)
+        cutoff = len(values) * eps * largest
+        small = values < NEARLY_DEPENDENT * values[-1]
+        self.basis = None       # (X v)' / s of the last directions v
+        if images is not None and small.any():
+            Z = images(np.ascontiguousarray(self.vectors[:, small].T))
+            turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
+            self.vectors = np.hstack([self.vectors[:, ~small], self.vectors[:, small] @ turn])
+            values = np.concatenate([values[~small], singular**2])
+            cutoff = (max(Z.shape[1], len(values)) * eps) ** 2 * max(largest, size * size)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 
-    def step(self, z):
+    def _coordinates(self, z, rooted):
+        """The part of r in the span, in its orthonormal basis X v / s: v'z / s, or from the root-weighted r itself."""
+        part = self.scale * (self.vectors.T @ z)
+        if self.basis is not None:
+            part[-len(self.basis):] = np.where(self.scale[-len(self.basis):] > 0, self.basis @ rooted, 0.0)
+        return part
+
+    def step(self, z, rooted=None):
         """The change of the coefficients that brings X'r = z to zero."""
-        return self.vectors @ (self.inverse * (self.vectors.T @ z))
+        return self.vectors @ (self.scale * self._coordinates(z, rooted))
 
-    def gain(self, z):
+    def gain(self, z, rooted=None):
         """How much that step lowers the objective: z'G^+z / 2."""
-        return 0.5 * float(np.sum(self.inverse * (self.vectors.T @ z) ** 2))
+        return 0.5 * float(np.sum(self._coordinates(z, rooted) ** 2))
 
     def worst_gain(self, error):
         """The largest gain that correlations within +-error of zero can stand for."""
-        return 0.5 * float(np.sum(self.inverse * (np.abs(self.vectors).T @ error) ** 2))
+        return 0.5 * float(np.sum((self.scale * (np.abs(self.vectors).T @ error)) ** 2))
 
 
 def negligible(target, null_objective):

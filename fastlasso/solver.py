@@ -192,24 +192,32 @@ class Solver:
         for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
             cols = self.slots[free]
             z = self.design.correlations_at(R, cols)[0]
-            if len(cols) > MOST_REFITTED or self._is_rounding(z, cols):
+            if len(cols) > MOST_REFITTED or self._is_rounding(z, cols, R[0]):
                 return
-            step = within(b[free], self._free_columns(cols).step(z), low, high)
+            step = within(b[free], self._free_columns(cols).step(z, self.design.rooted(R[0])), low, high)
+            left = self.design.residuals(R, cols, step[None])
+            if not self.design.norms2(left)[0] < self.design.norms2(R)[0]:
+                return      # nothing is left but the rounding of z, which nearly dependent columns blow up
             b[free] += step
-            R[:] = self.design.residuals(R, cols, step[None])
+            R[:] = left
 
-    def _is_rounding(self, z, cols):
+    def _is_rounding(self, z, cols, residual=None):
         """Whether correlations with free columns are zero but for rounding, or worth nothing (see `LeastSquares`)."""
-        return ((np.abs(z) <= self.noise * np.sqrt(self.design.norm2[cols])).all()
-                or self._free_columns(cols).gain(z) <= negligible(self.target_gap, self.problem.null_objective))
+        free = self._free_columns(cols)
+        if free.basis is None and (np.abs(z) <= self.noise * np.sqrt(self.design.norm2[cols])).all():
+            return True
+        rooted = None if residual is None else self.design.rooted(residual)
+        return free.gain(z, rooted) <= negligible(self.target_gap, self.problem.null_objective)
 
     def _free_columns(self, cols):
         """Least squares on unpenalised columns, kept while these stay the same."""
         if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
-            self.free_columns = cols, LeastSquares(self.design.gram(cols, len(cols)))
+            design = self.design
+            size = float(np.sqrt(np.max(design.norm2[cols] + design.mean[cols] ** 2)))
+            self.free_columns = cols, LeastSquares(design.gram(cols, len(cols)), lambda V: design.images(cols, V), size)
         return self.free_columns[1]
 
-    def _free_gain(self, alpha, b, z):
+    def _free_gain(self, alpha, b, z, residual=None):
         """What the gap of the free coordinates, taken one by one, misses of their joint gain."""
         if alpha > 0 and not self.has_free:
             return 0.0
@@ -218,12 +226,14 @@ class Solver:
             return 0.0
         cols, z = self.slots[free], z[free]
         one_by_one = float(np.sum(z * z / np.maximum(2 * self.design.norm2[cols], 1e-300)))
-        return max(0.0, self._free_columns(cols).gain(z) - one_by_one)
+        rooted = None if residual is None else self.design.rooted(residual)
+        return max(0.0, self._free_columns(cols).gain(z, rooted) - one_by_one)
 
     def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
         z, extra, z_extra = self._look_at(None, end.z, alphas[-1])
-        if not len(extra) or self._gap(alphas[-1], B[-1], end.norm2, z, extra, z_extra) <= self.target_gap:
+        if not len(extra) or self._gap(alphas[-1], B[-1], end.residual, end.norm2, z, extra,
+                                       z_extra) <= self.target_gap:
             return None
         return self._admit_columns(screening.strongest(self.problem, end.z, extra, self._room()), alphas, B)
 
@@ -233,10 +243,10 @@ class Solver:
         at = self.set.first_violated(alphas, B, VIOLATION)
         return len(alphas) - 1 if at is None else at
 
-    def _gap(self, alpha, b, norm2, z, extra, z_extra):
+    def _gap(self, alpha, b, residual, norm2, z, extra, z_extra):
         """Certified gap of one solution: z are exact correlations of the slots, z_extra those of violators outside."""
         problem, gap = self.problem, np.empty(1)
-        cols, missed = self.slots, self._free_gain(alpha, b, z)
+        cols, missed = self.slots, self._free_gain(alpha, b, z, residual)
         if len(extra):
             cols, z = np.concatenate([cols, extra]), np.concatenate([z, z_extra])
             b = np.concatenate([b, np.zeros(len(extra))])
@@ -252,7 +262,7 @@ class Solver:
         for k, (residual, norms[k], z, extra, z_extra) in enumerate(self._looks(alphas, B, end)):
             if self.watch is not None:
                 seen.append(self.watch(residual))
-            gaps[k] = self._gap(alphas[k], B[k], norms[k], z, extra, z_extra)
+            gaps[k] = self._gap(alphas[k], B[k], residual, norms[k], z, extra, z_extra)
             if gaps[k] > self.target_gap and len(extra):
                 missing.append(extra)
         if missing:
@@ -314,6 +324,8 @@ class Solver:
         B, done = self._solve_slots(alphas, 0, None, Q)
         B, Q, alphas = B[:done], Q[:done], np.ascontiguousarray(alphas[:done])
         problem, cols = self.problem, self.slots
+        if self._is_ill(alphas[-1], B[-1]):
+            return self._reread(alphas, B)
         self._refit_compressed(alphas, B, Q)
         rr = np.maximum(2 * problem.null_objective - ((problem.correlation[cols] + Q) * B).sum(axis=1), 0.0)
         gaps = np.empty(done)
@@ -324,6 +336,22 @@ class Solver:
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, cols, B, gaps, rr, [])
 
+    def _is_ill(self, alpha, b):
+        """Whether unpenalised columns depend on each other more than c - G b can tell."""
+        if alpha > 0 and not self.has_free:
+            return False
+        free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
+        return 0 < len(free) <= MOST_REFITTED and self._free_columns(self.slots[free]).basis is not None
+
+    def _reread(self, alphas, B):
+        """Refit and certify from X itself, the Gram matrix left aside."""
+        R = self._residuals(alphas, B)
+        Z, norms = self.design.correlations_at(R, self.slots), self.design.norms2(R)
+        nothing = np.empty(0, np.int64), np.empty(0)
+        gaps = np.array([self._gap(alpha, b, r, norm2, z, *nothing)
+                         for alpha, b, r, norm2, z in zip(alphas, B, R, norms, Z, strict=True)])
+        self.b, self.alpha = B[-1].copy(), alphas[-1]
+        return Batch(alphas, self.slots, B, gaps, norms, [])
 
     def _free_rounding(self, alpha, b):
         """What rounding of q = c - G b may hide: much where large coefficients of nearly dependent columns cancel."""

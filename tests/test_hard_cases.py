@@ -198,9 +198,10 @@ def test_strongly_correlated_columns(layout, judge):
     assert path.certified.all()
 
 
-@pytest.mark.parametrize("spread", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("spread", [1e-2, 1e-4, 1e-6, 1e-8])
 @pytest.mark.parametrize("shape", [(20, 4), (5, 30)])
-@pytest.mark.parametrize("options", [{"penalty_factor": 0.0}, {"penalty_factor": "some"}, {"alpha": 0.0}], ids=str)
+@pytest.mark.parametrize("options", [{"penalty_factor": 0.0}, {"penalty_factor": "some"}, {"alpha": 0.0},
+                                     {"alpha": 0.0, "l1_ratio": 0.0}], ids=str)
 def test_nearly_dependent_unpenalised_columns_are_solved_or_not_certified(shape, options, spread):
     """A gap of a sum over columns is too small here by the condition number: no claim may be below the truth."""
     rng = np.random.default_rng(12)
@@ -214,6 +215,20 @@ def test_nearly_dependent_unpenalised_columns_are_solved_or_not_certified(shape,
         found = fit(A, y, alpha, **options)
     true = verify(A, y, found.coef, found.intercept, alpha=alpha, **options)
     assert true.gap <= 1.02 * found.gap + 1e-8 * true.null_objective
+
+
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.0}, {"penalty_factor": 0.0}, {"fit_intercept": False}], ids=str)
+@pytest.mark.parametrize("layout", PLAIN)
+def test_columns_that_depend_but_for_rounding_to_float32_are_fitted_exactly(layout, options, judge):
+    """Rank 3 before rounding to float32: the Gram matrix in float64 cannot tell the other directions from nothing."""
+    rng = np.random.default_rng(13)
+    A = (rng.standard_normal((40, 3)) @ rng.standard_normal((3, 8))).astype(np.float32)
+    y = rng.standard_normal(40)
+    found = fit(build(layout, A, dtype="f4"), y, 0.0, **options)
+    exact = verify(A, y, found.coef, found.intercept, alpha=0.0, **options)
+    assert exact.relative_gap < 1e-9
+    assert found.certified
+    assert np.abs(found.coef).max() > 1e4       # the directions below rounding of the Gram matrix were used
 
 
 def test_columns_of_very_different_scales(judge):
