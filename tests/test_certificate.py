@@ -5,8 +5,10 @@ import warnings
 from fractions import Fraction
 from itertools import pairwise
 
+import mpmath
 import numpy as np
 import pytest
+from oracles import conic_solution, exact_objective, exact_optimum, exact_problem
 from scipy import sparse
 
 import fastlasso.certificate as certificate_module
@@ -151,44 +153,6 @@ def test_gap_is_scikit_learns(l1_ratio, tol):
         assert result.gap == pytest.approx(model.dual_gap_, rel=1e-8)
     else:  # their dual point of the augmented design is not the best one
         assert result.gap <= model.dual_gap_ * (1 + 1e-8)
-
-
-def conic_solution(X, y, alpha, options):
-    """Coefficients, intercept and optimal value by the interior point solver Clarabel, from the problem's definition.
-
-    Variables (b0, b, t, e): minimise q.e^2 / 2 + l2.b^2 / 2 + l1.t  with  e = z - b0 - X b,  |b| <= t, and the bounds.
-    """
-    clarabel = pytest.importorskip("clarabel")
-    X = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
-    n, p = X.shape
-    w = np.broadcast_to(options.get("sample_weight", 1.0), n)
-    q = w / w.sum()
-    scale = np.sqrt(q @ (X - q @ X) ** 2) if options.get("standardize") else np.ones(p)
-    factor = np.broadcast_to(options.get("penalty_factor", 1.0), p)
-    strength, ratio = alpha * np.where(np.isinf(factor), 0, factor), options.get("l1_ratio", 1.0)
-    lower = np.where(np.isinf(factor), 0.0, options.get("lower", -math.inf))
-    upper = np.where(np.isinf(factor), 0.0, options.get("upper", math.inf))
-    quadratic = sparse.diags(np.r_[0, strength * (1 - ratio) * scale**2, np.zeros(p), q]).tocsc()
-    linear = np.r_[0, np.zeros(p), strength * ratio * scale, np.zeros(n)]
-    one, eye, none, dense = sparse.csr_array(np.ones((n, 1))), sparse.csr_array(np.eye(p)), sparse.csr_array, np.zeros
-    rows = [
-        sparse.hstack([one, sparse.csr_array(X), none((n, p)), sparse.csr_array(np.eye(n))]),
-        sparse.hstack([sparse.csr_array([[float(not options.get("fit_intercept", True))]]), none((1, 2 * p + n))]),
-        sparse.hstack([none((p, 1)), eye, -eye, none((p, n))]),
-        sparse.hstack([none((p, 1)), -eye, -eye, none((p, n))]),
-        sparse.hstack([none((p, 1)), eye, none((p, p + n))]).tocsr()[np.isfinite(upper)],
-        sparse.hstack([none((p, 1)), -eye, none((p, p + n))]).tocsr()[np.isfinite(lower)],
-    ]
-    right = [y - options.get("offset", 0.0), [0.0], dense(2 * p), upper[np.isfinite(upper)], -lower[np.isfinite(lower)]]
-    right = np.concatenate(right)
-    settings = clarabel.DefaultSettings()
-    settings.verbose, settings.max_threads = False, 1
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
-    cones = [clarabel.ZeroConeT(n + 1), clarabel.NonnegativeConeT(len(right) - n - 1)]
-    solved = clarabel.DefaultSolver(quadratic, linear, sparse.vstack(rows).tocsc(), right, cones, settings).solve()
-    x = np.array(solved.x)
-    intercept = x[0] if options.get("fit_intercept", True) else 0.0
-    return np.clip(x[1 : p + 1], lower, upper), intercept, solved.obj_val
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -524,73 +488,6 @@ def dot(u, v):
     return sum(a * b for a, b in zip(u, v, strict=True))
 
 
-def exact_optimum(X, y, alpha, options, coef):
-    """The optimal value in 50 digits, from the signs and bounds in force at an almost exact solution `coef`.
-
-    Solves the linear system of the face and asserts its KKT conditions, so a wrong face cannot pass.
-    """
-    mp = pytest.importorskip("mpmath").mp
-    A, r, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
-    p = len(coef)
-    fixed = [mp.mpf(coef[j]) if coef[j] in (0, lower[j], upper[j]) else None for j in range(p)]
-    inside = [j for j in range(p) if fixed[j] is None]
-    sign = [mp.sign(coef[j]) for j in range(p)]
-    rest = [r[i] - mp.fsum(A[j][i] * fixed[j] for j in range(p) if fixed[j]) for i in range(len(r))]
-    b = list(fixed)
-    if inside:
-        gram = mp.matrix(len(inside), len(inside))
-        right = mp.matrix(len(inside), 1)
-        for k, j in enumerate(inside):
-            right[k] = mp.fdot(A[j], rest) - l1[j] * sign[j]
-            for other, i in enumerate(inside):
-                gram[k, other] = mp.fdot(A[j], A[i]) + (l2[j] if i == j else 0)
-        for j, value in zip(inside, mp.lu_solve(gram, right), strict=True):
-            b[j] = value
-    residual = [r[i] - mp.fsum(A[j][i] * b[j] for j in range(p) if b[j]) for i in range(len(r))]
-    for j in range(p):
-        pull = mp.fdot(A[j], residual) - l2[j] * b[j]
-        assert b[j] == fixed[j] or (l1[j] * (mp.sign(b[j]) - sign[j]) == 0 and lower[j] <= b[j] <= upper[j])
-        assert pull >= (l1[j] if b[j] > 0 else -l1[j]) - mp.mpf(10) ** -30 or b[j] <= lower[j]
-        assert pull <= (-l1[j] if b[j] < 0 else l1[j]) + mp.mpf(10) ** -30 or b[j] >= upper[j]
-    return mp.fdot(residual, residual) / 2 + mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(p))
-
-
-def exact_problem(X, y, alpha, options):
-    """Columns of A (a list of lists), response, l1, l2 and bounds in 50 digits; the intercept is eliminated."""
-    mp = pytest.importorskip("mpmath").mp
-    n, p = X.shape
-    weight = [mp.mpf(float(w)) for w in np.broadcast_to(options.get("sample_weight", 1.0), n)]
-    q = [w / mp.fsum(weight) for w in weight]
-    columns = [[mp.mpf(float(v)) for v in X[:, j]] for j in range(p)]
-    offset = np.broadcast_to(options.get("offset", 0.0), n)
-    z = [mp.mpf(float(a)) - mp.mpf(float(b)) for a, b in zip(y, offset, strict=True)]
-    factor = [mp.mpf(float(v)) for v in np.broadcast_to(options.get("penalty_factor", 1.0), p)]
-    ratio, strength = mp.mpf(options.get("l1_ratio", 1.0)), mp.mpf(alpha)
-    centred = [[v - mp.fdot(q, column) for v in column] for column in [*columns, z]]
-    scale = [mp.sqrt(mp.fdot(q, [v * v for v in c])) if options.get("standardize") else 1 for c in centred[:-1]]
-    used = centred if options.get("fit_intercept", True) else [*columns, z]
-    *A, r = [[mp.sqrt(w) * v for w, v in zip(q, column, strict=True)] for column in used]
-    return (
-        A,
-        r,
-        [strength * v * ratio * s for v, s in zip(factor, scale, strict=True)],
-        [strength * v * (1 - ratio) * s**2 for v, s in zip(factor, scale, strict=True)],
-        np.broadcast_to(options.get("lower", -math.inf), p),
-        np.broadcast_to(options.get("upper", math.inf), p),
-    )
-
-
-def exact_objective(raw, ones, coef, intercept):
-    """P(intercept, coef) in 50 digits, from `exact_problem` without its intercept and root-weighted ones."""
-    mp = pytest.importorskip("mpmath").mp
-    A, r, l1, l2, _, _ = raw
-    b = [mp.mpf(float(v)) for v in coef]
-    residual = [r[i] - ones[i] * mp.mpf(float(intercept)) for i in range(len(r))]
-    residual = [residual[i] - mp.fsum(A[j][i] * b[j] for j in range(len(b)) if b[j]) for i in range(len(r))]
-    penalty = mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(len(b)) if b[j])
-    return mp.fdot(residual, residual) / 2 + penalty
-
-
 EXACT = {
     "plain": {},
     "no_intercept": {"fit_intercept": False},
@@ -605,7 +502,6 @@ EXACT = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_gap_is_not_below_the_true_gap_in_fifty_digits(name):
-    mpmath = pytest.importorskip("mpmath")
     options, alpha = EXACT[name], 0.15
     X, y = random_data(15, n=40, p=60)
     if name == "mean_1e8":

@@ -3,11 +3,10 @@
 import math
 from itertools import product
 
-import clarabel
 import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, target
-from scipy import sparse
+from oracles import conic_solution
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from fastlasso import alpha_max, fit, fit_path, verify, working_set
@@ -270,48 +269,6 @@ def test_unpenalised_is_least_squares():
 
 # ---------------------------------------------------------------- a conic solver
 
-def conic(A, y, alpha, options):
-    """Optimal value by Clarabel: 1/2 u'u + alpha (l1'(s + t) + 1/2 sum l2 b^2) over b = s - t, u = root (z - b0 - A b).
-
-    The rows are u + root b0 + root A (s - t) = root z, s >= 0, t >= 0, and the bounds of b.
-    """
-    n, p = A.shape
-    w = np.broadcast_to(options.get("sample_weight", 1.0), n) / np.sum(np.broadcast_to(
-        options.get("sample_weight", 1.0), n))
-    root, z = np.sqrt(w), y - options.get("offset", 0.0)
-    factor = np.broadcast_to(options.get("penalty_factor", 1.0), p).astype(float)
-    sd = np.sqrt(w @ (A - w @ A) ** 2) if options.get("standardize") else np.ones(p)
-    used = np.isfinite(factor) & (sd > 0)
-    A, factor, sd = A[:, used], factor[used], sd[used]
-    lower, upper = (np.broadcast_to(options.get(name, limit), p)[used] for name, limit in
-                    (("lower", -math.inf), ("upper", math.inf)))
-    m, ratio = used.sum(), options.get("l1_ratio", 1.0)
-    l1, l2 = alpha * factor * ratio * sd, alpha * factor * (1 - ratio) * sd**2
-    difference = sparse.hstack([sparse.eye_array(m), -sparse.eye_array(m)])
-    ridge = difference.T @ sparse.diags_array(l2) @ difference
-    P = sparse.block_diag([sparse.eye_array(n), sparse.csc_array((1, 1)), ridge])
-    at_zero = sparse.csc_array((m, n + 1))
-    b = sparse.hstack([at_zero, difference])
-    rows = [sparse.hstack([sparse.eye_array(n), root[:, None], (root[:, None] * A) @ difference])]
-    rows += [sparse.hstack([sparse.csc_array((2 * m, n + 1)), -sparse.eye_array(2 * m)])]
-    rows += [b.tocsr()[np.isfinite(upper)], -b.tocsr()[np.isfinite(lower)]]
-    sides = [root * z, np.zeros(2 * m), upper[np.isfinite(upper)], -lower[np.isfinite(lower)]]
-    if not options.get("fit_intercept", True):
-        rows, sides = [*rows, sparse.csc_array(([1.0], ([0], [n])), shape=(1, n + 1 + 2 * m))], [*sides, [0.0]]
-        cones = [clarabel.ZeroConeT(1)]
-    else:
-        cones = []
-    inequalities = sum(len(side) for side in sides[1:4])
-    cones = [clarabel.ZeroConeT(n), clarabel.NonnegativeConeT(inequalities), *cones]
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-11
-    solution = clarabel.DefaultSolver(sparse.triu(P, format="csc"), np.r_[np.zeros(n + 1), l1, l1],
-                                      sparse.vstack(rows, format="csc"), np.concatenate(sides), cones, settings).solve()
-    assert "Solved" in str(solution.status)
-    return solution.obj_val
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["plain", "no_intercept", "factors_0_inf", "standardize_weights", "box", "enet_box",
                                   "everything"])
@@ -320,7 +277,7 @@ def test_a_conic_solver_reaches_no_lower(shape, name):
     alpha = alphas_of(A, y, options)[1]
     found = fit(A, y, alpha, tol=STRICT, **options)
     ours = verify(A, y, found.coef, found.intercept, alpha=alpha, **options)
-    best = conic(A, y, alpha, options)
+    *_, best = conic_solution(A, y, alpha, options)
     assert ours.primal == pytest.approx(best, abs=1e-7 * ours.null_objective)
 
 

@@ -1,0 +1,207 @@
+"""Independent judges: the problem in many digits by mpmath, and an interior point solver, from its definition."""
+
+import math
+
+import clarabel
+import numpy as np
+from mpmath import mp
+from scipy import sparse
+
+DIGITS = 60
+DEPENDENT = mp.mpf(10) ** -35     # of a column: what counts as nothing left of it in exact arithmetic
+SEARCH_STEPS = 120                # of the golden section for the scale of the dual point
+
+
+def conic_solution(X, y, alpha, options):
+    """Coefficients, intercept and optimal value by the interior point solver Clarabel, from the problem's definition.
+
+    Variables (b0, b, t, e): minimise q.e^2 / 2 + l2.b^2 / 2 + l1.t  with  e = z - b0 - X b,  |b| <= t, and the bounds.
+    """
+    X = X.toarray() if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
+    n, p = X.shape
+    w = np.broadcast_to(options.get("sample_weight", 1.0), n)
+    q = w / w.sum()
+    scale = np.sqrt(q @ (X - q @ X) ** 2) if options.get("standardize") else np.ones(p)
+    factor = np.where(scale > 0, options.get("penalty_factor", 1.0), np.inf)
+    strength, ratio = alpha * np.where(np.isinf(factor), 0, factor), options.get("l1_ratio", 1.0)
+    lower = np.where(np.isinf(factor), 0.0, options.get("lower", -math.inf))
+    upper = np.where(np.isinf(factor), 0.0, options.get("upper", math.inf))
+    quadratic = sparse.diags(np.r_[0, strength * (1 - ratio) * scale**2, np.zeros(p), q]).tocsc()
+    linear = np.r_[0, np.zeros(p), strength * ratio * scale, np.zeros(n)]
+    one, eye, none, dense = sparse.csr_array(np.ones((n, 1))), sparse.csr_array(np.eye(p)), sparse.csr_array, np.zeros
+    rows = [
+        sparse.hstack([one, sparse.csr_array(X), none((n, p)), sparse.csr_array(np.eye(n))]),
+        sparse.hstack([sparse.csr_array([[float(not options.get("fit_intercept", True))]]), none((1, 2 * p + n))]),
+        sparse.hstack([none((p, 1)), eye, -eye, none((p, n))]),
+        sparse.hstack([none((p, 1)), -eye, -eye, none((p, n))]),
+        sparse.hstack([none((p, 1)), eye, none((p, p + n))]).tocsr()[np.isfinite(upper)],
+        sparse.hstack([none((p, 1)), -eye, none((p, p + n))]).tocsr()[np.isfinite(lower)],
+    ]
+    right = [y - options.get("offset", 0.0), [0.0], dense(2 * p), upper[np.isfinite(upper)], -lower[np.isfinite(lower)]]
+    right = np.concatenate(right)
+    settings = clarabel.DefaultSettings()
+    settings.verbose, settings.max_threads = False, 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
+    cones = [clarabel.ZeroConeT(n + 1), clarabel.NonnegativeConeT(len(right) - n - 1)]
+    solved = clarabel.DefaultSolver(quadratic, linear, sparse.vstack(rows).tocsc(), right, cones, settings).solve()
+    x = np.array(solved.x)
+    intercept = x[0] if options.get("fit_intercept", True) else 0.0
+    return np.clip(x[1 : p + 1], lower, upper), intercept, solved.obj_val
+
+
+def exact_optimum(X, y, alpha, options, coef):
+    """The optimal value in 50 digits, from the signs and bounds in force at an almost exact solution `coef`.
+
+    Solves the linear system of the face and asserts its KKT conditions, so a wrong face cannot pass.
+    """
+    A, r, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
+    p = len(coef)
+    fixed = [mp.mpf(coef[j]) if coef[j] in (0, lower[j], upper[j]) else None for j in range(p)]
+    inside = [j for j in range(p) if fixed[j] is None]
+    sign = [mp.sign(coef[j]) for j in range(p)]
+    rest = [r[i] - mp.fsum(A[j][i] * fixed[j] for j in range(p) if fixed[j]) for i in range(len(r))]
+    b = list(fixed)
+    if inside:
+        gram = mp.matrix(len(inside), len(inside))
+        right = mp.matrix(len(inside), 1)
+        for k, j in enumerate(inside):
+            right[k] = mp.fdot(A[j], rest) - l1[j] * sign[j]
+            for other, i in enumerate(inside):
+                gram[k, other] = mp.fdot(A[j], A[i]) + (l2[j] if i == j else 0)
+        for j, value in zip(inside, mp.lu_solve(gram, right), strict=True):
+            b[j] = value
+    residual = [r[i] - mp.fsum(A[j][i] * b[j] for j in range(p) if b[j]) for i in range(len(r))]
+    for j in range(p):
+        pull = mp.fdot(A[j], residual) - l2[j] * b[j]
+        assert b[j] == fixed[j] or (l1[j] * (mp.sign(b[j]) - sign[j]) == 0 and lower[j] <= b[j] <= upper[j])
+        assert pull >= (l1[j] if b[j] > 0 else -l1[j]) - mp.mpf(10) ** -30 or b[j] <= lower[j]
+        assert pull <= (-l1[j] if b[j] < 0 else l1[j]) + mp.mpf(10) ** -30 or b[j] >= upper[j]
+    return mp.fdot(residual, residual) / 2 + mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(p))
+
+
+def exact_problem(X, y, alpha, options):
+    """Columns of A (a list of lists), response, l1, l2 and bounds in 50 digits; the intercept is eliminated."""
+    n, p = X.shape
+    weight = [mp.mpf(float(w)) for w in np.broadcast_to(options.get("sample_weight", 1.0), n)]
+    q = [w / mp.fsum(weight) for w in weight]
+    columns = [[mp.mpf(float(v)) for v in X[:, j]] for j in range(p)]
+    offset = np.broadcast_to(options.get("offset", 0.0), n)
+    z = [mp.mpf(float(a)) - mp.mpf(float(b)) for a, b in zip(y, offset, strict=True)]
+    factor = [mp.mpf(float(v)) for v in np.broadcast_to(options.get("penalty_factor", 1.0), p)]
+    ratio, strength = mp.mpf(options.get("l1_ratio", 1.0)), mp.mpf(alpha)
+    centred = [[v - mp.fdot(q, column) for v in column] for column in [*columns, z]]
+    scale = [mp.sqrt(mp.fdot(q, [v * v for v in c])) if options.get("standardize") else 1 for c in centred[:-1]]
+    used = centred if options.get("fit_intercept", True) else [*columns, z]
+    *A, r = [[mp.sqrt(w) * v for w, v in zip(q, column, strict=True)] for column in used]
+    return (
+        A,
+        r,
+        [strength * v * ratio * s for v, s in zip(factor, scale, strict=True)],
+        [strength * v * (1 - ratio) * s**2 for v, s in zip(factor, scale, strict=True)],
+        np.broadcast_to(options.get("lower", -math.inf), p),
+        np.broadcast_to(options.get("upper", math.inf), p),
+    )
+
+
+def exact_objective(raw, ones, coef, intercept):
+    """P(intercept, coef) in 50 digits, from `exact_problem` without its intercept and root-weighted ones."""
+    A, r, l1, l2, _, _ = raw
+    b = [mp.mpf(float(v)) for v in coef]
+    residual = [r[i] - ones[i] * mp.mpf(float(intercept)) for i in range(len(r))]
+    residual = [residual[i] - mp.fsum(A[j][i] * b[j] for j in range(len(b)) if b[j]) for i in range(len(r))]
+    penalty = mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(len(b)) if b[j])
+    return mp.fdot(residual, residual) / 2 + penalty
+
+
+def exact_gap(X, y, coef, intercept, alpha, options):
+    """The duality gap of a solution in 60 digits, as a float; inf outside the bounds.
+
+    The dual point is the best multiple t of the residual's part orthogonal to 1 and to the columns without any penalty
+    or bound; a column with one bound and no penalty is projected out where its sign would be infeasible.
+    """
+    with mp.workdps(DIGITS):
+        A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
+        b = [mp.mpf(float(v)) for v in coef]
+        if any(not lower[j] <= b[j] <= upper[j] or (b[j] and not mp.isfinite(l1[j] + l2[j])) for j in range(len(b))):
+            return math.inf
+        rho = [z[i] - mp.fsum(A[j][i] * b[j] for j in range(len(b)) if b[j]) for i in range(len(z))]
+        drift = exact_drift(X, y, b, intercept, options)
+        rest, basis = rho, []
+        while True:
+            c = [mp.fdot(column, rest) for column in A]
+            wrong = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and abs(c[j]) > 0
+                     and (upper[j] == math.inf if c[j] > 0 else lower[j] == -math.inf) and extend(basis, A[j])]
+            if not wrong:
+                break
+            rest = without(rho, basis)
+        c = [mp.mpf(0) if outside(A[j], basis) is None else c[j] for j in range(len(b))]
+        parts = [(b[j], c[j], l1[j], l2[j], lower[j], upper[j]) for j in range(len(b)) if mp.isfinite(l1[j] + l2[j])]
+        return float(best_over_scales(rho, rest, drift, parts))
+
+
+def exact_drift(X, y, b, intercept, options):
+    """Weighted mean of y - offset - intercept - X b; 0 where there is no intercept to be judged."""
+    if not options.get("fit_intercept", True):
+        return mp.mpf(0)
+    n = len(y)
+    w = [mp.mpf(float(v)) for v in np.broadcast_to(options.get("sample_weight", 1.0), n)]
+    offset = np.broadcast_to(options.get("offset", 0.0), n)
+    rows = [mp.mpf(float(y[i])) - mp.mpf(float(offset[i])) - mp.mpf(float(intercept))
+            - mp.fsum(mp.mpf(float(X[i, j])) * b[j] for j in range(len(b)) if b[j]) for i in range(n)]
+    return mp.fdot(w, rows) / mp.fsum(w)
+
+
+def outside(column, basis):
+    """What of a column is not in the span of an orthonormal basis, normalised; None where nothing is."""
+    size = mp.sqrt(mp.fdot(column, column))
+    left = without(without(column, basis), basis)
+    norm = mp.sqrt(mp.fdot(left, left))
+    return None if norm <= DEPENDENT * size else [v / norm for v in left]
+
+
+def extend(basis, column):
+    """Add a column to an orthonormal basis; return whether it was not in its span."""
+    left = outside(column, basis)
+    if left is not None:
+        basis.append(left)
+    return left is not None
+
+
+def without(vector, basis):
+    """The part of a vector orthogonal to an orthonormal basis."""
+    for unit in basis:
+        share = mp.fdot(unit, vector)
+        vector = [v - share * u for v, u in zip(vector, unit, strict=True)]
+    return vector
+
+
+def best_over_scales(rho, rest, drift, parts):
+    """The smallest gap over the multiples of the projected residual: a convex function of the scale."""
+    rigid = [l1 / abs(c) for _, c, l1, l2, lower, upper in parts
+             if l2 == 0 and c and (upper if c > 0 else -lower) == math.inf]
+    low, high, share = mp.mpf(0), min([mp.mpf(2), *rigid]), (mp.sqrt(5) - 1) / 2
+
+    def gap(t):
+        far = mp.fsum((a - t * r) ** 2 for a, r in zip(rho, rest, strict=True)) + drift**2
+        return far / 2 + mp.fsum(fenchel_young(b, t * c, *penalty) for b, c, *penalty in parts if b or c)
+
+    best = min(gap(low), gap(high))
+    for _ in range(SEARCH_STEPS):
+        a, c = high - share * (high - low), low + share * (high - low)
+        at_a, at_c = gap(a), gap(c)
+        best = min(best, at_a, at_c)
+        low, high = (low, c) if at_a <= at_c else (a, high)
+    return best
+
+
+def fenchel_young(b, c, l1, l2, lower, upper):
+    """h(b) + h*(c) - b c for h(b) = l1 |b| + l2/2 b^2 on [lower, upper]."""
+    excess = max(abs(c) - l1, mp.mpf(0)) * mp.sign(c)
+    if excess == 0:
+        m = mp.mpf(0)
+    elif l2 > 0:
+        m = min(max(excess / l2, lower), upper)
+    else:
+        m = mp.mpf(upper if excess > 0 else lower)
+    value = lambda v: l1 * abs(v) + l2 * v * v / 2      # noqa: E731
+    return value(b) + (c * m - value(m)) - b * c
