@@ -25,6 +25,7 @@ LONG_STEP = 0.6         # what counts as a large step
 LOWEST_BRIDGE = 1e-6    # and no further than this
 SMALL = 1 << 15         # values of X up to which a dense problem is small,
 SMALL_FEATURES = 64     # and columns
+SMALLEST_SHARE = 1e-9   # of the largest alpha_max that these norms allow: an alpha_max below it is rounding
 
 
 class ConvergenceWarning(UserWarning):
@@ -263,13 +264,19 @@ def automatic_grid(problem, n_alphas, eps):
     top = problem.alpha_max()
     if problem.l1_ratio == 0:
         top = float(np.max(np.abs(problem.correlation), initial=0.0)) * 1e3
-    if top == 0:
-        top = np.finfo(float).tiny ** 0.5
+    top = max(top, SMALLEST_SHARE * largest_correlation(problem)) or np.finfo(float).tiny ** 0.5
     return geometric(top, eps, n_alphas)
 
 
 def geometric(top, eps, n_alphas):
     return top * np.geomspace(1.0, eps, n_alphas)     # this way the grid scales exactly with the data
+
+
+def largest_correlation(problem):
+    """|y| max_j |x_j| / l1_j: no alpha_max can be larger."""
+    penalised = (problem.l1 > 0) & np.isfinite(problem.l1)
+    reach = np.sqrt(problem.design.norm2[penalised]) / problem.l1[penalised]
+    return float(np.sqrt(2 * problem.null_objective) * np.max(reach, initial=0.0))
 
 
 class Walk:

@@ -496,6 +496,20 @@ def test_eps_of_one_is_a_grid_of_repeats(data, judge):
 
 # ---------------------------------------------------------------- promises not kept
 
+def test_a_grid_does_not_go_down_into_rounding(judge):
+    """Where unpenalised columns explain y, alpha_max is what rounding left; where nothing may enter it is zero."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((20, 6))
+    free = {"penalty_factor": np.r_[np.zeros(3), np.ones(3)]}
+    path = fit_path(A, A[:, :3].sum(axis=1), alphas=5, eps=1e-2, **free)
+    judge(A, A[:, :3].sum(axis=1), path, **free)
+    assert (path.df == 3).all()
+    y = -A[:, 0]
+    path = fit_path(A[:, :1], y, alphas=5, lower=0.0)
+    judge(A[:, :1], y, path, lower=0.0)
+    assert (path.df == 0).all()
+
+
 def test_what_is_not_certified_is_said(data):
     """max_iter=0 with a binding bound leaves descent unstarted: the warning names alpha, gap, target and remedy."""
     A, y = data
