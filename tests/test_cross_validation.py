@@ -261,3 +261,15 @@ def test_uncertified_folds_are_said(data):
     A, y = data
     with pytest.warns(ConvergenceWarning):
         cross_validate_path(A, y, cv=3, alphas=4, lower=-0.01, upper=0.01, max_iter=0, tol=1e-13)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_folds_with_unpenalised_columns(data, layout, intercept, judge):
+    A, y = data
+    options = {"penalty_factor": (np.arange(A.shape[1]) > 1).astype(float), "fit_intercept": intercept}
+    splits = folds_of(len(y))
+    result = cross_validate_path(build(layout, A), y, cv=splits, alphas=8, eps=0.05, **options)
+    judge(A, y, result.path, (1, 7), **options)
+    for (_, test), path in zip(splits, result.fold_paths, strict=True):
+        judge(A, y, path, (1, 7), sample_weight=np.isin(np.arange(len(y)), test, invert=True), **options)
