@@ -11,7 +11,17 @@ import numpy as np
 from scipy import sparse
 
 from ._engine import engine
-from .validation import BAD_INDEX, BAD_POINTERS, CORRUPT, as_numbers, compressed, no_nan_or_inf, sparse_parts
+from .validation import (
+    BAD_INDEX,
+    BAD_POINTERS,
+    CORRUPT,
+    SMALLEST_SQUARE,
+    as_numbers,
+    compressed,
+    no_nan_or_inf,
+    nothing_masked,
+    sparse_parts,
+)
 
 GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
 SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
@@ -43,7 +53,7 @@ def as_matrix(X):
         return X
     if sparse.issparse(X):
         return as_sparse(X)
-    X = X if isinstance(X, np.ndarray) else np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else X)
+    X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else nothing_masked(X, "X"))
     check_shape(X)
     if X.dtype.kind == "O":
         X = as_numbers(X, "X")
@@ -779,6 +789,8 @@ class Design:
         if not np.isfinite(correlation.sum() + self.norm2.sum()):
             self.matrix.check_finite()
             raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
+        if sums[:, 1].max() < SMALLEST_SQUARE and sums[:, ::2].any():
+            raise ValueError("X is too small: squares of its columns underflow; multiply X by a constant")
         return correlation
 
     def _set_moments(self, first, sums):

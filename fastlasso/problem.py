@@ -102,6 +102,8 @@ class Problem:
             self.null_objective = float(0.5 * self.mean_over_samples(y * y))
         if not np.isfinite(self.null_objective):
             raise ValueError("y is too large: its squares overflow; divide y (and alpha) by a constant")
+        if self.null_objective < validation.SMALLEST_SQUARE and self.mean_over_samples(np.abs(y)) > 0:
+            raise ValueError("y is too small: its squares underflow; multiply y (and alpha) by a constant")
 
     def _set_penalty(self, factors, standardize):
         scale = np.sqrt(self.design.variance) if standardize else None

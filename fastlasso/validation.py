@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 
 FREE = (-np.inf, np.inf)        # bounds that bound nothing
+SMALLEST_SQUARE = 1e-292        # sums of squares below it have lost digits to underflow
 CORRUPT = "corrupt sparse matrix: "
 BAD_POINTERS = "indptr must start at 0, never decrease and end at the number of stored values"
 BAD_INDEX = "index out of range: indices must lie in [0, {})"
@@ -15,7 +16,7 @@ def finite_vector(value, size, name):
     """Return `value` as a float64 vector of length `size`; a scalar is repeated, without taking memory where long."""
     if type(value) is float:
         return repeated(value, size)
-    array = np.asarray(value)
+    array = np.asarray(nothing_masked(value, name))
     if array.dtype.kind == "O":
         array = as_numbers(array, name)
     if array.dtype.kind not in "fiub":
@@ -26,6 +27,13 @@ def finite_vector(value, size, name):
     if array.shape != (size,):
         raise ValueError(f"{name}.shape == {array.shape}, expected {(size,)}")
     return array
+
+
+def nothing_masked(value, name):
+    """Raise ValueError where entries of a masked array are masked: what is below the mask is no data."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"Input {name} contains masked entries; fill them or leave them out")
+    return value
 
 
 def repeated(value, size):
@@ -107,7 +115,7 @@ def sound_sparse(X):
 
 def target(y, n_samples):
     """Return y as a contiguous float64 vector; a single column is flattened."""
-    y = np.asarray(y)
+    y = np.asarray(nothing_masked(y, "y"))
     if y.dtype.kind == "c":
         raise ValueError("Complex data not supported: y is complex")
     if y.ndim == 2 and y.shape[1] == 1:

@@ -65,6 +65,29 @@ def test_values_whose_squares_overflow(layout):
         fit_path(build(layout, A), Y * 1e200, alphas=3)
 
 
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_values_whose_squares_underflow(layout, intercept, call):
+    with pytest.raises(ValueError, match="X is too small"):
+        call(build(layout, A * 1e-160), fit_intercept=intercept)
+    with pytest.raises(ValueError, match="y is too small"):
+        call(build(layout, A), Y * 1e-160, fit_intercept=intercept)
+
+
+@pytest.mark.parametrize("name", ["X", "y", "offset", "sample_weight", "penalty_factor", "lower"])
+def test_masked_entries_are_no_data(name, call, no_kernel):
+    value = {"X": A, "y": Y, "penalty_factor": np.ones(8), "lower": np.zeros(8)}.get(name, np.ones(12))
+    mask = np.zeros(value.shape, bool)
+    mask.flat[3] = True
+    with pytest.raises(ValueError, match=rf"{name} contains masked"):
+        call(**{name: np.ma.masked_array(value, mask)})
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_arrays_of_other_classes_are_arrays(call):
+    call(np.matrix(A), np.ma.masked_array(Y, False))
+
+
 # ---------------------------------------------------------------- shapes and types
 
 @pytest.mark.parametrize("X", [A[0], A[None], np.array(3.0), np.empty((0, 8)), np.empty((12, 0)),

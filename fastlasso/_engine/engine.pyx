@@ -54,6 +54,7 @@ cdef enum:
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
 cdef double PARKED_TOLERANCE = 1e-8     # relative violation put down to rounding in a column that depends on the face
 cdef double SMALLEST_STEP = 1 - 1e-7    # of alpha, when the face does not settle
+cdef double SMALLEST_SQUARE = 1e-292    # sums of squares below it have lost digits to underflow
 cdef double PIVOT_FLOOR = 1e-10         # squared pivot / G_jj below which a column counts as dependent
 
 cdef const fl_kernels* KERNELS = fl_choose_kernels(os.environ.get("FASTLASSO_SIMD", "").encode())

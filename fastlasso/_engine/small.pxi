@@ -70,7 +70,7 @@ cdef bint centred(double* x, ptrdiff_t n, bint fit_intercept, double* mean) noex
     for i in range(n):
         x[i] *= scale
         rest += x[i] * x[i]
-    return isfinite(rest) and rest > 1e-14 * spread * scale * scale
+    return isfinite(rest) and rest > SMALLEST_SQUARE and rest > 1e-14 * spread * scale * scale
 
 
 cdef summed_up(double[:, ::1] columns, double[::1] mean, double l1_ratio):
