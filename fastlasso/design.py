@@ -253,8 +253,9 @@ class Dense(Matrix):
         new = np.empty((n_new, self.shape[0]))
         engine.gather_dense(self.X, cols[old:], mean[old:], root, 0, self.shape[0], new)
         square = np.zeros((n_new, n_new))
-        pool.run(lambda a, b: engine.products(new[a:b], new, self.shape[0], square[a:b]),
-                 pool.split(n_new, self.shape[0] * n_new // 8, align=4))
+        pool.run(lambda a, b: add_triangle(new, self.shape[0], square, a, b),
+                 pool.split(n_new, column_work(self.shape[0], n_new // 2), align=GRAM_TILE))
+        square = np.triu(square) + np.triu(square, 1).T
         if not old:
             return square
         out = np.empty((n_new, len(cols)))
@@ -294,20 +295,20 @@ class DenseColumns(Dense):
     def dots(self, R, pool):
         out = np.empty((len(R), self.shape[1]))
         pool.run(lambda a, b: engine.dense_dots(self.X, a, b, R, out),
-                 pool.split(self.shape[1], self.shape[0] * len(R), align=4))
+                 pool.split(self.shape[1], column_work(self.shape[0], len(R)), align=GRAM_TILE))
         return out
 
     def dots_at(self, R, cols, pool):
         out = np.empty((len(R), len(cols)))
         pool.run(lambda a, b: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b]),
-                 pool.split(len(cols), self.shape[0] * len(R) // 4, align=4))
+                 pool.split(len(cols), column_work(self.shape[0], len(R)), align=GRAM_TILE))
         return out
 
     def combine(self, cols, B, pool):
         out = np.zeros((len(B), self.shape[0]))
         if len(cols):
             pool.run(lambda a, b: engine.dense_combine(self.X, cols, B, a, b, out),
-                     pool.split(self.shape[0], len(cols) * len(B), align=512))
+                     pool.split(self.shape[0], column_work(len(cols), len(B)), align=512))
         return out
 
 
@@ -710,10 +711,17 @@ def even_cuts(n, count):
     return list(pairwise(edges))
 
 
-def add_triangle(block, rows, S):
-    """Add block[:, :rows] block[:, :rows]' to S, the upper triangle in tiles of GRAM_TILE."""
-    for a in range(0, len(block), GRAM_TILE):
-        engine.products(block[a:a + GRAM_TILE], block[a:], rows, S[a:a + GRAM_TILE, a:])
+def add_triangle(block, rows, S, start=0, stop=None):
+    """Add block[:, :rows] block[:, :rows]' to S, in its rows start..stop the upper triangle, in tiles of GRAM_TILE."""
+    stop = len(block) if stop is None else stop
+    for a in range(start, stop, GRAM_TILE):
+        b = min(a + GRAM_TILE, stop)
+        engine.products(block[a:b], block[a:], rows, S[a:b, a:])
+
+
+def column_work(n, k):
+    """What k multiply-adds with each of n values cost, in values read from memory: 24 of them take as long as one."""
+    return n + n * k // 24
 
 
 def row_segments(n, size):

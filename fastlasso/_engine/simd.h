@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FL_CHUNK 2048
+#define FL_CHUNK 512
 #define FL_RHS_BLOCK 32
 
 typedef struct {
