@@ -26,6 +26,7 @@ from .validation import (
 GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
 SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
 SEGMENT_VALUES = 1 << 18 # values in all partial Gram matrices of a parallel sum: 2 MB
+SMALL_PART = 1 << 18     # stored values of CSC columns always turned into rows at once; else an eighth of X's
 SPLIT_PASS = 1 << 18     # stored values from which one pass over rows is worth two sums
 FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
 GRAM_TILE = 24          # columns per triangular step of a Gram matrix, a multiple of the rows of a register tile
@@ -415,6 +416,34 @@ class Sparse(Matrix):
             self._add_moments(start, stop, w, u, shift, sums)
         return sums
 
+    def products(self, cols, n_new, shift, w, pool):
+        """sum_i w_i (x_is - shift_s)(x_it - shift_t) over stored entries, last n_new of cols by all of them."""
+        raise NotImplementedError
+
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
+        out = self.products(cols, n_new, shift, equal_weights(self.shape[0]) if weights is None else weights, pool)
+        rest = mean - shift
+        out -= np.outer(rest[len(cols) - n_new:], rest)
+        return out
+
+    def group_sums(self, groups, centre, y, weights, pool):
+        p, full = self.shape[1], self.full_columns()
+        shift, rest = np.zeros(p), centre.copy()
+        shift[full], rest[full] = centre[full], 0.0
+        out = np.empty((len(groups), p + 2, p + 2))
+        for rows, S in zip(groups, out, strict=True):
+            w = np.zeros(self.shape[0])
+            w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
+            ends = np.stack([y, np.ones(len(y))])
+            S[:p, :p] = self.products(np.arange(p), p, shift, w, pool)
+            S[p:, :p] = self.dots(ends * w, pool) - np.outer(ends @ w, shift)
+            S[p:, p:] = (ends * w) @ ends.T
+            S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
+            S[p:, :p] -= np.outer(S[p:, -1], rest)
+            S[:p, p:] = S[p:, :p].T
+        return out
+
     def _pieces(self):
         """Major slices to read at a time; where they are copied to sum duplicates, of a sixteenth of X at most."""
         n_major = len(self.indptr) - 1
@@ -475,21 +504,20 @@ class SparseColumns(Sparse):
         engine.csc_combine(*self.parts, cols, B, out)
         return np.ascontiguousarray(out.T)
 
-    def gram(self, cols, n_new, mean, far_mean, weights, pool):
-        return self._as_rows(cols).gram(np.arange(len(cols)), n_new, mean, far_mean, weights, pool)
+    def products(self, cols, n_new, shift, w, pool):
+        pieces = int(self.column_sizes(cols).sum()) // max(SMALL_PART, self.nnz // 8)
+        return sum(self._as_rows(cols, a, b).products(np.arange(len(cols)), n_new, shift, w[a:b], pool)
+                   for a, b in even_cuts(self.shape[0], pieces))
 
-    def _as_rows(self, cols):
-        """The columns `cols` as a CSR matrix of their own (they only, not X)."""
-        counts = np.zeros(self.shape[0] + 1, np.int64)
-        engine.row_counts(self.indices, self.indptr, cols, counts)
+    def _as_rows(self, cols, first, last):
+        """Some rows of the columns `cols` as a CSR matrix of their own."""
+        counts = np.zeros(last - first + 1, np.int64)
+        engine.row_counts(self.indices, self.indptr, cols, first, last, counts)
         indptr = np.cumsum(counts)
         fill, data, slots = indptr[:-1].copy(), np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
-        engine.gather_csc(*self.parts, cols, fill, data, slots)
+        engine.gather_csc(*self.parts, cols, first, last, fill, data, slots)
         return SparseRows((data, slots, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
-                          (self.shape[0], len(cols)), self.canonical)
-
-    def group_sums(self, groups, centre, y, weights, pool):
-        return self._as_rows(np.arange(self.shape[1])).group_sums(groups, centre, y, weights, pool)
+                          (last - first, len(cols)), self.canonical)
 
     def gather(self, cols, mean, weights):
         """Return (data, rows, indptr) of the columns, float64 and int32."""
@@ -596,15 +624,7 @@ class SparseRows(Sparse):
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
         return out
 
-    def gram(self, cols, n_new, mean, far_mean, weights, pool):
-        shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
-        out = self._products(cols, n_new, shift, equal_weights(self.shape[0]) if weights is None else weights, pool)
-        rest = mean - shift
-        out -= np.outer(rest[len(cols) - n_new:], rest)
-        return out
-
-    def _products(self, cols, n_new, shift, w, pool):
-        """sum_i w_i (x_is - shift_s)(x_it - shift_t) over stored entries, last n_new of cols by all of them."""
+    def products(self, cols, n_new, shift, w, pool):
         m, n = len(cols), self.shape[0]
         slot = self.slots(cols)
         segments = row_segments(n, m * n_new)
@@ -616,23 +636,6 @@ class SparseRows(Sparse):
 
         pool.run(part, list(zip(segments, partial, strict=True)))
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
-
-    def group_sums(self, groups, centre, y, weights, pool):
-        p, full = self.shape[1], self.full_columns()
-        shift, rest = np.zeros(p), centre.copy()
-        shift[full], rest[full] = centre[full], 0.0
-        out = np.empty((len(groups), p + 2, p + 2))
-        for rows, S in zip(groups, out, strict=True):
-            w = np.zeros(self.shape[0])
-            w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
-            ends = np.stack([y, np.ones(len(y))])
-            S[:p, :p] = self._products(np.arange(p), p, shift, w, pool)
-            S[p:, :p] = self.dots(ends * w, pool) - np.outer(ends @ w, shift)
-            S[p:, p:] = (ends * w) @ ends.T
-            S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
-            S[p:, :p] -= np.outer(S[p:, -1], rest)
-            S[:p, p:] = S[p:, :p].T
-        return out
 
     def gather(self, cols, mean, weights):
         """Return (data, rows, indptr) of the columns, float64 and int32."""

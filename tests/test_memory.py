@@ -108,6 +108,15 @@ def test_a_sparse_path_takes_a_quarter_of_X(shape, form, width):
 
 
 @pytest.mark.parametrize("form", ["csr", "csc"])
+def test_few_columns_are_not_copied_either(form):
+    X, y = stored_entries(100_000, 300, form, 3_000_000)
+    for call in (lambda: fit_path(X, y, alphas=10, eps=0.1),
+                 lambda: cross_validate_path(X, y, cv=3, alphas=5, eps=0.1)):
+        peak, _ = peak_of(call)
+        assert peak <= 0.25 * matrix_bytes(X) + 8 * 12 * 100_000
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
 def test_entries_out_of_order_cost_no_copy_either(form):
     X, y = stored_entries(20_000, 20_000, form, 2_000_000)
     for a, b in zip(X.indptr[:-1:7], X.indptr[1::7], strict=True):

@@ -431,22 +431,25 @@ def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] 
 
 
 def gather_csc(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
-               int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_slots):
-    """Columns cols of a CSC matrix, as CSR; fill[i] is where row i begins (updated)."""
+               ptrdiff_t first, ptrdiff_t last, int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_slots):
+    """The rows first..last of the columns `cols` of a CSC matrix, by row: row i goes to fill[i - first]..."""
     cdef ptrdiff_t s, k, i
     with nogil:
         for s in range(cols.shape[0]):
             for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
-                i = indices[k]
-                out_data[fill[i]] = data[k]
-                out_slots[fill[i]] = s
-                fill[i] += 1
+                i = indices[k] - first
+                if 0 <= i < last - first:
+                    out_data[fill[i]] = data[k]
+                    out_slots[fill[i]] = s
+                    fill[i] += 1
 
 
-def row_counts(const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols, int64_t[::1] counts):
-    """counts[i + 1] += 1 for each stored entry (i, j) of a CSC matrix with j in cols."""
+def row_counts(const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols, ptrdiff_t first,
+               ptrdiff_t last, int64_t[::1] counts):
+    """counts[i - first + 1] += 1 for each stored entry (i, j) of a CSC matrix with j in cols and first <= i < last."""
     cdef ptrdiff_t s, k
     with nogil:
         for s in range(cols.shape[0]):
             for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
-                counts[indices[k] + 1] += 1
+                if first <= indices[k] < last:
+                    counts[indices[k] - first + 1] += 1
