@@ -88,7 +88,7 @@ cdef class GramProblem:
         """Add t coordinates; `rows` (t, size + t) holds their inner products with all, old ones first."""
         cdef ptrdiff_t t = len(c), old = self.size, m = old + t
         if m > self.capacity:
-            self._grow(m + max(16, m // 8))
+            self._grow(m + max(16, m // 4))
         self._store(np.ascontiguousarray(rows), old)
         for name, value in (("c", c), ("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper),
                             ("b", 0.0), ("q", 0.0), ("sign", 0.0)):
