@@ -715,7 +715,7 @@ class ElasticNetCV(LinearModelCV):
     >>> X = rng.standard_normal((60, 30))
     >>> y = X[:, 0] + 0.1 * rng.standard_normal(60)
     >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9], alphas=20, cv=3).fit(X, y)
-    >>> model.l1_ratio_, model.mse_path_.shape
+    >>> float(model.l1_ratio_), model.mse_path_.shape
     (0.9, (2, 20, 3))
     """
 
@@ -736,7 +736,7 @@ class ElasticNetCV(LinearModelCV):
 
     def _choose(self, results, dtype):
         super()._choose(results, dtype)
-        self.l1_ratio_ = self.cv_result_.path.params["l1_ratio"]
+        self.l1_ratio_ = np.float64(self.path_.params["l1_ratio"])
         return self
 
 

@@ -1,5 +1,6 @@
 """scikit-learn's own checks, and its `Lasso` and `ElasticNet` as the peer for every argument, attribute and error."""
 
+import dataclasses
 import inspect
 import pickle
 import subprocess
@@ -8,6 +9,7 @@ import warnings
 from operator import attrgetter
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import sklearn.linear_model as peers
@@ -413,6 +415,15 @@ def test_clones_pickles_and_parameters(data, ours):
 
 
 @pytest.mark.parametrize("ours", ALL)
+def test_metadata_and_tags_are_those_of_scikit_learn(ours):
+    mine, theirs = ours(), peer_of(ours)()
+    assert parameters(mine.set_fit_request).keys() == parameters(theirs.set_fit_request).keys()
+    mine, theirs = (dataclasses.asdict(sklearn.utils.get_tags(model)) for model in (mine, theirs))
+    mine.pop("array_api_support"), theirs.pop("array_api_support")
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("ours", ALL)
 def test_in_pipelines_and_searches(data, ours):
     mine, theirs = (GridSearchCV(make_pipeline(StandardScaler(), cls()), {f"{cls.__name__.lower()}__fit_intercept":
                                  [True, False]}, cv=3).fit(*data) for cls in (ours, peer_of(ours)))
@@ -423,13 +434,13 @@ def test_in_pipelines_and_searches(data, ours):
 @pytest.mark.parametrize("ours", ALL)
 def test_as_a_feature_selector(data, ours):
     A, y = data
-    selector = SelectFromModel(ours(), threshold=1e-10).set_output(transform="default").fit(A, y)
-    np.testing.assert_array_equal(selector.get_support(), selector.estimator_.coef_ != 0)
-    assert selector.transform(A).shape == (len(A), np.count_nonzero(selector.estimator_.coef_))
+    mine, theirs = (SelectFromModel(cls(tol=1e-10, max_iter=100_000)).fit(A, y) for cls in (ours, peer_of(ours)))
+    np.testing.assert_array_equal(mine.get_support(), theirs.get_support())
+    assert mine.threshold_ == pytest.approx(theirs.threshold_, rel=1e-3)
+    assert mine.transform(A).shape == (len(A), np.count_nonzero(mine.get_support()))
 
 
 def test_names_of_columns(data):
-    pd = pytest.importorskip("pandas")
     A, y = data
     frame = pd.DataFrame(A, columns=[f"x{j}" for j in range(A.shape[1])])
     model = Lasso(alpha=0.05).fit(frame, pd.Series(y))

@@ -48,7 +48,8 @@ def assert_same(mine, theirs, X):
     assert mine.mse_path_.shape == theirs.mse_path_.shape
     np.testing.assert_allclose(mine.mse_path_, theirs.mse_path_, rtol=1e-6)
     assert mine.alpha_ == pytest.approx(theirs.alpha_)
-    assert type(mine.alpha_) is type(theirs.alpha_)
+    for name in ("alpha_", "alphas_", "mse_path_", "coef_", "intercept_", "dual_gap_", "n_iter_"):
+        assert type(getattr(mine, name)) is type(getattr(theirs, name)), name
     np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-6)
     np.testing.assert_allclose(mine.predict(X), theirs.predict(X), atol=1e-5)
     assert mine.dual_gap_ < 1e-10
@@ -82,6 +83,7 @@ def test_several_l1_ratios(data, l1_ratio, options):
     theirs = peer_of(ElasticNetCV, l1_ratio=l1_ratio, cv=3, **options).fit(A, y)
     assert_same(mine, theirs, A)
     assert mine.l1_ratio_ == theirs.l1_ratio_
+    assert type(mine.l1_ratio_) is type(theirs.l1_ratio_)
     judged = verify(A, y, mine.coef_, mine.intercept_, alpha=mine.alpha_, l1_ratio=mine.l1_ratio_)
     assert judged.relative_gap < 1e-12
 
