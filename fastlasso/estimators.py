@@ -2,8 +2,8 @@
 
 Names, arguments, defaults, attributes and errors are those of `sklearn.linear_model`; the solutions are certified.
 docs/scikit-learn.md lists what differs. A new estimator derives from `LinearModel` (or `LinearModelCV`), decorates
-its `fit` with `all_or_nothing`, and in it goes `_check_parameters`, `_validated`, then the functions of the floors
-below, then `_keep`.
+its `fit` with `all_or_nothing`, and in it goes `_check_parameters` (the rules are in parameters.py), `_validated`,
+then the functions of the floors below, then `_keep`.
 """
 
 import sys
@@ -11,29 +11,31 @@ import warnings
 from contextlib import contextmanager
 from functools import wraps
 from math import ceil
-from numbers import Integral, Real
-from typing import NamedTuple
+from numbers import Integral
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 try:
-    import sklearn.exceptions
+    from sklearn import get_config
+    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning as PeerWarning
+    from sklearn.metrics import check_scoring
+    from sklearn.model_selection import check_cv
+    from sklearn.utils import column_or_1d
+    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
-    raise ImportError('the estimators of fastlasso need scikit-learn: pip install "fastlasso[sklearn]"') from error
+    raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
+                      ) from error
 
 from joblib import effective_n_jobs
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
-from sklearn.utils import column_or_1d
-from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import path as engine_path
 from .cross_validation import cross_validate_path
 from .design import as_matrix
+from .parameters import GRAM, SHARES, InvalidParameterError, check_parameters, is_array_like
 from .path import fit, fit_path
 from .validation import FREE
 
@@ -45,76 +47,11 @@ TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_fin
 TARGET = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}
 
 
-class ConvergenceWarning(engine_path.ConvergenceWarning, sklearn.exceptions.ConvergenceWarning):
+class ConvergenceWarning(engine_path.ConvergenceWarning, PeerWarning):
     """A solution is not certified to `tol`: fastlasso's warning and scikit-learn's at once."""
 
 
-class InvalidParameterError(ValueError, TypeError):
-    """A constructor argument outside its domain; ValueError and TypeError both catch it, as in scikit-learn."""
-
-
 # ---------------------------------------------------------------- parameters
-
-
-class Rule(NamedTuple):
-    """What a parameter must be: in scikit-learn's words, and as a test."""
-
-    words: str
-    holds: object
-
-
-def real_in(low, high, words):
-    return Rule(words, lambda value: isinstance(value, Real) and low <= value <= high)
-
-
-def one_of(*names):
-    words = ", ".join(map(repr, names))
-    return Rule(f"a str among {{{words}}}", lambda value: isinstance(value, str) and value in names)
-
-
-def is_array_like(value):
-    return not isinstance(value, (str, bytes)) and (hasattr(value, "__len__") or hasattr(value, "__array__"))
-
-
-LARGEST = np.finfo(float).max
-IS_BOOL = "an instance of 'bool' or an instance of 'numpy.bool'"
-FLAG = Rule(IS_BOOL, lambda value: isinstance(value, (bool, np.bool_)))
-NON_NEGATIVE = real_in(0.0, LARGEST, "a float in the range [0.0, inf)")
-POSITIVE = Rule("a float in the range (0.0, inf)", lambda value: isinstance(value, Real) and 0 < value <= LARGEST)
-SHARE = real_in(0.0, 1.0, "a float in the range [0.0, 1.0]")
-COUNT = Rule("an int in the range [1, inf)", lambda value: isinstance(value, Integral) and value >= 1)
-JOBS = Rule("an instance of 'int' or None", lambda value: value is None or isinstance(value, Integral))
-VERBOSE = Rule(f"an int in the range [0, inf), {IS_BOOL}",
-               lambda value: isinstance(value, (Integral, np.bool_)) and value >= 0)
-SEED = Rule("an int in the range [0, 4294967295], an instance of 'numpy.random.mtrand.RandomState' or None",
-            lambda value: value is None or isinstance(value, np.random.RandomState)
-            or (isinstance(value, Integral) and 0 <= value < 2**32))
-GRAM = Rule(f"{IS_BOOL} or an array-like", lambda value: isinstance(value, (bool, np.bool_)) or is_array_like(value))
-AUTO = one_of("auto")
-GRAM_OR_AUTO = Rule(f"{AUTO.words}, an array-like or {IS_BOOL}",
-                    lambda value: AUTO.holds(value) or GRAM.holds(value))
-GRID = Rule("an int in the range [1, inf), an array-like or None",
-            lambda value: value is None or COUNT.holds(value) or is_array_like(value))
-N_ALPHAS = Rule("an int in the range [1, inf)", lambda value: value == "deprecated" or COUNT.holds(value))
-OPTIONAL_ARRAY = Rule("an array-like or None", lambda value: value is None or is_array_like(value))
-SELECTION = one_of("cyclic", "random")
-CV = Rule("an int in the range [2, inf), an object implementing 'split' and 'get_n_splits', an iterable or None",
-          lambda value: value is None or (isinstance(value, Integral) and value >= 2)
-          or (hasattr(value, "split" if hasattr(value, "get_n_splits") else "__iter__") and not isinstance(value, str)))
-
-SCORING = Rule("a str, a callable or None", lambda value: value is None or isinstance(value, str) or callable(value))
-
-SHARED_RULES = {"fit_intercept": FLAG, "max_iter": COUNT, "tol": NON_NEGATIVE, "positive": FLAG, "copy_X": FLAG,
-                "random_state": SEED, "selection": SELECTION, "standardize": FLAG, "n_jobs": JOBS}
-
-
-def check_parameters(owner, values, rules):
-    """Raise InvalidParameterError for the first of `values` that breaks its rule."""
-    for name, rule in rules.items():
-        if not rule.holds(values[name]):
-            raise InvalidParameterError(
-                f"The {name!r} parameter of {owner} must be {rule.words}. Got {values[name]!r} instead.")
-
 
 def check_gram(precompute, n_features):
     """A Gram matrix is not needed here, but one of another shape shows a mistake."""
@@ -178,10 +115,10 @@ def all_or_nothing(method):
 class LinearModel(RegressorMixin, BaseEstimator):
     """What all linear models share: parameters checked, data validated, attributes kept, predictions.
 
-    A subclass sets `_rules` (name of a parameter -> `Rule`).
+    `_rules` holds the rules of parameters that differ from those of the same name in `parameters.RULES`.
     """
 
-    _rules: dict
+    _rules: ClassVar = {}
 
     def _forget(self):
         """Delete every fitted attribute."""
@@ -245,10 +182,6 @@ class LinearModel(RegressorMixin, BaseEstimator):
 
 # ---------------------------------------------------------------- paths
 
-PATH_RULES = {"l1_ratio": SHARE, "alphas": GRID, "n_alphas": N_ALPHAS, "precompute": GRAM_OR_AUTO,
-              "Xy": OPTIONAL_ARRAY, "copy_X": FLAG, "coef_init": OPTIONAL_ARRAY, "verbose": VERBOSE,
-              "return_n_iter": FLAG, "positive": FLAG, "check_input": FLAG, "tol": NON_NEGATIVE, "max_iter": COUNT,
-              "random_state": SEED, "selection": SELECTION, "do_screening": FLAG}
 SOLVER_DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random_state": None, "selection": "cyclic",
                    "do_screening": True, "X_offset": None, "X_scale": None}
 
@@ -335,7 +268,7 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
         "l1_ratio": l1_ratio, "eps": eps, "n_alphas": n_alphas, "alphas": alphas, "precompute": precompute, "Xy": Xy,
         "copy_X": copy_X, "coef_init": coef_init, "verbose": verbose, "return_n_iter": return_n_iter,
         "positive": positive, "check_input": check_input}
-    check_parameters("enet_path", arguments, PATH_RULES)
+    check_parameters("enet_path", arguments, {})
     matrix = as_matrix(X)
     check_path_data(matrix.shape, y, arguments)
     path = solved_path(matrix, y, arguments)
@@ -423,8 +356,8 @@ class ElasticNet(MultiOutputMixin, LinearModel):
     """
 
     # as in scikit-learn, check_input is no metadata to route
-    __metadata_request__fit = {"check_input": UNUSED}       # noqa: RUF012
-    _rules = SHARED_RULES | {"alpha": NON_NEGATIVE, "l1_ratio": SHARE, "precompute": GRAM, "warm_start": FLAG}
+    __metadata_request__fit: ClassVar = {"check_input": UNUSED}
+    _rules: ClassVar = {"precompute": GRAM}
 
     path = staticmethod(enet_path)
 
@@ -478,7 +411,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
         self._check_parameters()
         X, y = self._validated(X, y)
         check_gram(self.precompute, X.shape[1])
-        targets = [y] if y.ndim < 2 else y.T
+        targets = [y] if y.ndim < 2 else np.ascontiguousarray(y.T)
         return self._keep([self._solve(X, target, sample_weight) for target in targets], X.dtype, y.ndim < 2)
 
     def _solve(self, X, y, sample_weight):
@@ -554,8 +487,6 @@ class LinearModelCV(LinearModel):
     """
 
     l1_ratio = 1.0
-    _rules = SHARED_RULES | {"eps": POSITIVE, "alphas": GRID, "precompute": GRAM_OR_AUTO, "cv": CV, "verbose": VERBOSE,
-                             "n_alphas": N_ALPHAS, "scoring": SCORING, "rule": one_of("min", "1se")}
 
     def __init__(self, *, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000, tol=1e-4,
                  copy_X=True, cv=None, verbose=False, n_jobs=None, positive=False, random_state=None,
@@ -685,7 +616,7 @@ class ElasticNetCV(LinearModelCV):
     standardize : bool, default=False
         As in `ElasticNet`, inside each fold, with the standard deviations of its training rows.
     scoring : str, callable or None, default=None
-        None is the mean squared error; otherwise the name of a score ("r2", "neg_mean_absolute_error", ...) or a
+        None is "mse"; or "mae", "r2", the name of any score of scikit-learn ("neg_median_absolute_error", ...), or a
         scorer(estimator, X, y). A scorer is given the predictions as X, and an estimator that predicts them.
     rule : {"min", "1se"}, default="min"
         The alpha of the smallest mean error, or the largest alpha within one standard error of it.
@@ -719,8 +650,7 @@ class ElasticNetCV(LinearModelCV):
     (0.9, (2, 20, 3))
     """
 
-    _rules = LinearModelCV._rules | {"l1_ratio": Rule("a float in the range [0.0, 1.0] or an array-like",
-                                          lambda value: SHARE.holds(value) or is_array_like(value))}
+    _rules: ClassVar = {"l1_ratio": SHARES}
 
     path = staticmethod(enet_path)
 
