@@ -37,7 +37,7 @@ from .cross_validation import cross_validate_path
 from .design import as_matrix
 from .parameters import GRAM, SHARES, InvalidParameterError, check_parameters, is_array_like
 from .path import fit, fit_path
-from .validation import FREE
+from .validation import FREE, compressed, nothing_masked, sound_sparse
 
 __all__ = ["ConvergenceWarning", "ElasticNet", "ElasticNetCV", "InvalidParameterError", "Lasso", "LassoCV", "enet_path",
            "lasso_path"]
@@ -139,7 +139,8 @@ class LinearModel(RegressorMixin, BaseEstimator):
                 and X.size and y.size):
             self.n_features_in_ = X.shape[1]
             return X, y
-        return validate_data(self, X, y, validate_separately=(TAKEN, TARGET))
+        X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
+        return validate_data(self, X, nothing_masked(y, "y"), validate_separately=(TAKEN, TARGET))
 
     def _keep(self, solutions, dtype, one_target):
         """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
@@ -171,6 +172,7 @@ class LinearModel(RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         check_is_fitted(self)
+        X = sound_sparse(X) if sparse.issparse(X) else nothing_masked(X, "X")
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
         return X @ self.coef_.T + self.intercept_
 

@@ -245,6 +245,15 @@ def broken(y, at=3, value=np.nan):
     return y
 
 
+def corrupt(X):
+    """A sparse matrix with an index that is out of range: SciPy would write, or read, where it points."""
+    if X.format == "coo":
+        X.coords = (X.coords[0] + 50_000_000, X.coords[1])
+    else:
+        X.indices = X.indices + 50_000_000
+    return X
+
+
 @pytest.mark.parametrize(("X", "y", "fit_arguments"), [
     (lambda A: broken(A), lambda y: y, {}), (lambda A: A, lambda y: broken(y), {}),
     (lambda A: broken(A, value=np.inf), lambda y: y, {}), (lambda A: sparse.csr_matrix(broken(A)), lambda y: y, {}),
@@ -253,7 +262,9 @@ def broken(y, at=3, value=np.nan):
     (lambda A: A, lambda y: y, {"sample_weight": np.ones(7)}), (lambda A: A, lambda y: y[:, None, None], {}),
     (lambda A: A, lambda y: y, {"sample_weight": np.ones((50, 2))}), (lambda A: A, lambda y: [*"a" * 50], {}),
     (lambda A: A, lambda y: y, {"sample_weight": -np.ones(50)}), (lambda A: A, lambda y: y[:, None][:, :0], {}),
-    (lambda A: A, lambda y: sparse.csr_matrix(y[:, None]), {})])
+    (lambda A: A, lambda y: sparse.csr_matrix(y[:, None]), {}), (lambda A: A, lambda y: np.ma.masked_less(y, 0), {}),
+    (lambda A: np.ma.masked_less(A, 0), lambda y: y, {}), (lambda A: corrupt(sparse.csr_array(A)), lambda y: y, {}),
+    (lambda A: corrupt(sparse.coo_array(A)), lambda y: y, {})])
 @pytest.mark.parametrize("ours", ALL)
 def test_bad_data_are_refused_and_nothing_stays_fitted(data, ours, X, y, fit_arguments):
     """Also where an earlier fit was good: the failed one leaves none of its attributes."""
@@ -453,6 +464,14 @@ def test_names_of_columns(data):
     assert not hasattr(model.fit(A, y), "feature_names_in_")
     selector = SelectFromModel(Lasso(alpha=0.05)).set_output(transform="pandas").fit(frame, y)
     assert list(selector.transform(frame).columns) == list(frame.columns[model.coef_ != 0])
+
+
+@pytest.mark.parametrize("X", [lambda A: broken(A), lambda A: np.ma.masked_less(A, 0), lambda A: A[0],
+                               lambda A: corrupt(sparse.csr_array(A)), lambda A: corrupt(sparse.csc_array(A)),
+                               lambda A: corrupt(sparse.coo_array(A))])
+def test_predictions_for_bad_data_are_refused(data, X):
+    with pytest.raises(ValueError):
+        Lasso().fit(*data).predict(X(data[0]))
 
 
 def test_predictions_of_another_width_are_refused(data):
