@@ -273,7 +273,7 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
     check_parameters("enet_path", arguments, {})
     matrix = as_matrix(X)
     check_path_data(matrix.shape, y, arguments)
-    path = solved_path(matrix, y, arguments)
+    path = solved_path(X if isinstance(X, np.ndarray) else matrix, y, arguments)
     coefs = path.coefs.toarray().astype(matrix.dtype, copy=False)
     results = path.alphas, coefs if np.ndim(y) < 2 else coefs[None], path.gaps
     passes = np.maximum(1, np.ceil(np.diff(path.n_passes, prepend=0.0))).astype(int)
@@ -294,11 +294,11 @@ def check_path_data(shape, y, arguments):
             raise ValueError(f"{name}.shape == {np.shape(value)}, expected {(shape[1],)}")
 
 
-def solved_path(matrix, y, arguments):
+def solved_path(X, y, arguments):
     """`fit_path` on the arguments of `enet_path`."""
     with warnings_of_both():
         alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
-        return fit_path(matrix, y, alphas=alphas, eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
+        return fit_path(X, y, alphas=alphas, eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
                         fit_intercept=False, sample_weight=arguments["sample_weight"],
                         lower=0.0 if arguments["positive"] else FREE[0], tol=arguments["tol"],
                         max_iter=arguments["max_iter"], callback=progress(arguments["verbose"]))
