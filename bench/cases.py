@@ -1,19 +1,11 @@
-"""The problems that are timed: what each is, how its data is made, and where the alphas come from.
-
-Data is made once, by the process that runs the suite, and stored in a cache folder. Every rival's worker reads
-the same bytes from there, so that no two rivals see different roundings of one problem and nothing that is timed
-includes pickling or reading.
-"""
+"""The problems that are timed: what each is, and where its alphas and folds come from."""
 import dataclasses
 import hashlib
-import json
-import os
-import pathlib
 
 import numpy as np
-import scipy.sparse
 
-TEXT_VARIABLE = "FASTLASSO_BENCH_TEXT"
+FOLD_SEED = 0
+GROUPS = ("main", "cv", "real", "scaling")
 
 
 class CaseAbsent(Exception):
@@ -27,15 +19,24 @@ class Case:
     Parameters
     ----------
     name : str
-    kind : {"ar1", "text", "diabetes"}
-        Which maker below builds the data.
+    kind : str
+        Which maker of `data.py` or `real.py` builds the data.
+    group : {"main", "cv", "real", "scaling"}
     n_samples, n_features, n_true : int
     rho : float
         Correlation of neighbouring columns.
+    density : float
+        Stored values per row and column (sparse kinds).
     snr : float
         Standard deviation of the signal over that of the noise.
     fractions : tuple of (int, float)
         ``(K, e)``: K alphas, geometric from alpha_max to ``e * alpha_max``; ``(1, e)`` is ``e * alpha_max`` alone.
+    folds : int
+        0 for a path; otherwise the path is cross-validated on so many folds.
+    threads : int, optional
+        Instead of those that the run gives to every solver.
+    axis, at : str, float
+        For scaling cases: what grows ("n", "p", "nnz", "alphas", "folds", "threads"), and its value here.
     dtype : str
     seed : int
     target : str
@@ -44,97 +45,84 @@ class Case:
 
     name: str
     kind: str = "ar1"
+    group: str = "main"
     n_samples: int = 0
     n_features: int = 0
     n_true: int = 0
     rho: float = 0.0
+    density: float = 1.0
     snr: float = 3.0
     fractions: tuple = (100, 1e-2)
+    folds: int = 0
+    threads: int | None = None
+    axis: str = ""
+    at: float = 0.0
     dtype: str = "float64"
     seed: int = 0
     target: str = ""
 
     def key(self):
         """Return the name of the folder that caches the data: it changes when what it is made from changes."""
-        made_from = [v for k, v in dataclasses.asdict(self).items() if k not in ("name", "target", "fractions")]
+        made_from = (self.kind, self.n_samples, self.n_features, self.n_true, self.rho, self.density, self.snr,
+                     self.dtype, self.seed)
         return f"{self.kind}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
 
 
-def _ar1(name, n, p, n_true, rho, target="", **more):
-    return Case(name, "ar1", n, p, n_true, rho, target=target, **more)
-
-
-_WIDE = dict(n=200, p=20_000, n_true=50, rho=0.6)
-_SQUARE = dict(n=2_000, p=5_000, n_true=200, rho=0.6)
+_WIDE = {"n_samples": 200, "n_features": 20_000, "n_true": 50, "rho": 0.6}
+_SQUARE = {"n_samples": 2_000, "n_features": 5_000, "n_true": 200, "rho": 0.6}
+_TALL = {"n_samples": 100_000, "n_features": 300, "n_true": 60, "rho": 0.5}
 _COLD = "gap 1e-6 no slower than the best of skglm and celer"
 
-CASES = {case.name: case for case in (
-    _ar1("wide", **_WIDE, target="gap 1e-9 in 0.3 x best loose"),
-    _ar1("wide-correlated", **{**_WIDE, "rho": 0.95}, target="gap 1e-9 in 0.4 x best loose"),
-    _ar1("square", **_SQUARE, target="gap 1e-9 in 1.2 x best loose and 0.09 x best at 2e-5"),
-    _ar1("tall", 100_000, 300, 60, 0.5, target="gap 1e-9 in 0.3 x best peer"),
-    _ar1("tall-wider", 20_000, 2_000, 300, 0.5, target="gap 1e-9 in 0.4 x best peer"),
-    Case("text", "text", target="gap 1e-9 in 0.5 x best loose"),
-    _ar1("wide-cold-100", **_WIDE, fractions=(1, 1e-2), target=_COLD),
-    _ar1("wide-cold-1000", **_WIDE, fractions=(1, 1e-3), target=_COLD),
-    _ar1("square-cold-100", **_SQUARE, fractions=(1, 1e-2), target=_COLD),
-    _ar1("square-cold-1000", **_SQUARE, fractions=(1, 1e-3), target=_COLD),
-    Case("diabetes", "diabetes", target="path in 0.5 ms"),
-    _ar1("small-fit", 100, 10, 5, 0.5, fractions=(1, 1e-1), target="single fit in 60 us"),
-    _ar1("wide-float32", **_WIDE, dtype="float32", target="passes 1.5 x faster than float64"),
-)}
+
+def _main():
+    yield Case("wide", **_WIDE, target="gap 1e-9 in 0.3 x best loose")
+    yield Case("wide-correlated", **_WIDE | {"rho": 0.95}, target="gap 1e-9 in 0.4 x best loose")
+    yield Case("square", **_SQUARE, target="gap 1e-9 in 1.2 x best loose and 0.09 x best at 2e-5")
+    yield Case("tall", **_TALL, target="gap 1e-9 in 0.3 x best peer")
+    yield Case("tall-wider", n_samples=20_000, n_features=2_000, n_true=300, rho=0.5,
+               target="gap 1e-9 in 0.4 x best peer")
+    yield Case("text", "text", target="gap 1e-9 in 0.5 x best loose")
+    yield Case("wide-cold-100", **_WIDE, fractions=(1, 1e-2), target=_COLD)
+    yield Case("wide-cold-1000", **_WIDE, fractions=(1, 1e-3), target=_COLD)
+    yield Case("square-cold-100", **_SQUARE, fractions=(1, 1e-2), target=_COLD)
+    yield Case("square-cold-1000", **_SQUARE, fractions=(1, 1e-3), target=_COLD)
+    yield Case("diabetes", "diabetes", target="path in 0.5 ms")
+    yield Case("small-fit", n_samples=100, n_features=10, n_true=5, rho=0.5, fractions=(1, 1e-1),
+               target="single fit in 60 us")
+    yield Case("wide-float32", **_WIDE, dtype="float32", target="passes 1.5 x faster than float64")
 
 
-def ar1_columns(rng, n_samples, n_features, rho):
-    """Draw Gaussian columns of unit variance: ``X[:, j] = rho X[:, j-1] + sqrt(1 - rho^2) Z[:, j]``, Fortran order."""
-    X = np.asfortranarray(rng.standard_normal((n_features, n_samples)).T)
-    fresh = np.sqrt(1.0 - rho * rho)
-    for j in range(1, n_features):
-        X[:, j] *= fresh
-        X[:, j] += rho * X[:, j - 1]
-    return X
+def _cv():
+    folds = {"group": "cv", "folds": 5}
+    yield Case("wide-cv", **_WIDE, **folds, target="0.5 x best peer, 4 x own path")
+    yield Case("tall-cv", **_TALL, **folds, target="0.1 x best peer, 1.5 x own path")
+    yield Case("text-cv", "text", **folds, target="0.5 x best peer")
 
 
-def sparse_signal(rng, n_features, n_true):
-    """Return coefficients that are standard normal at `n_true` evenly spread places and 0 elsewhere."""
-    coef = np.zeros(n_features)
-    coef[np.linspace(0, n_features - 1, n_true).astype(int)] = rng.standard_normal(n_true)
-    return coef
+def _real():
+    for name in ("nci60", "tecator", "fermentation", "movielens", "nycflights", "debian"):
+        yield Case(name, name, group="real")
 
 
-def _make_ar1(case, text):
-    """Build ``y = 3 + X b + noise`` with ``sd(X b) / sd(noise) = snr``; the shift makes the intercept matter."""
-    rng = np.random.default_rng(case.seed)
-    X = ar1_columns(rng, case.n_samples, case.n_features, case.rho)
-    signal = X @ sparse_signal(rng, case.n_features, case.n_true)
-    noise = rng.standard_normal(case.n_samples)
-    y = 3.0 + signal + noise * (signal.std() / (case.snr * noise.std()))
-    return X.astype(case.dtype, order="F", copy=False), y.astype(case.dtype, copy=False)
+def _scaling():
+    dense = {"group": "scaling", "n_true": 50, "rho": 0.5}
+    for n in (250, 1_000, 4_000, 16_000):
+        yield Case(f"n-{n}", n_samples=n, n_features=2_000, axis="n", at=n, **dense)
+    for p in (1_000, 4_000, 16_000, 64_000):
+        yield Case(f"p-{p}", n_samples=300, n_features=p, axis="p", at=p, **dense)
+    for nnz in (100_000, 400_000, 1_600_000, 6_400_000):
+        yield Case(f"nnz-{nnz}", "sparse", group="scaling", n_samples=20_000, n_features=20_000, n_true=50,
+                   density=nnz / 20_000**2, axis="nnz", at=nnz)
+    for k in (10, 40, 160, 640):
+        yield Case(f"alphas-{k}", n_samples=500, n_features=5_000, fractions=(k, 1e-2), axis="alphas", at=k, **dense)
+    for folds in (3, 6, 12, 24):
+        yield Case(f"folds-{folds}", n_samples=300, n_features=3_000, folds=folds, axis="folds", at=folds, **dense)
+    for threads in (1, 2):
+        yield Case(f"threads-{threads}", n_samples=1_000, n_features=20_000, threads=threads, axis="threads",
+                   at=threads, **dense)
 
 
-def _make_text(case, text):
-    """Read word counts against a target: ``npz`` with CSR parts ``data, indices, indptr, shape`` and ``y``."""
-    if not text:
-        raise CaseAbsent(f"no text data: give --text FILE.npz or set {TEXT_VARIABLE}")
-    if not os.path.exists(text):
-        raise CaseAbsent(f"no text data: there is no file {text}")
-    with np.load(text, allow_pickle=False) as parts:
-        values = parts["data"].astype(np.float64)
-        X = scipy.sparse.csr_matrix((values, parts["indices"], parts["indptr"]), shape=tuple(parts["shape"]))
-        return X, parts["y"].astype(np.float64)
-
-
-def _make_diabetes(case, text):
-    """Load the diabetes data of Efron et al. (2004), 442 x 10, from scikit-learn."""
-    try:
-        from sklearn.datasets import load_diabetes
-    except ImportError:
-        raise CaseAbsent("the diabetes data needs scikit-learn in the Python that runs the suite") from None
-    X, y = load_diabetes(return_X_y=True)
-    return np.asfortranarray(X), y
-
-
-_MAKERS = {"ar1": _make_ar1, "text": _make_text, "diabetes": _make_diabetes}
+CASES = {case.name: case for make in (_main, _cv, _real, _scaling) for case in make()}
 
 
 def alpha_max(X, y):
@@ -153,47 +141,18 @@ def alpha_grid(X, y, fractions):
     return alpha_max(X, y) * np.geomspace(1.0, last, count)
 
 
-def make(case, text=None):
-    """Return X (dense Fortran order, or CSR) and y of a case; raise CaseAbsent when its data cannot be had."""
-    return _MAKERS[case.kind](case, text)
+def fold_ids(n_samples, n_folds):
+    """Return the fold that holds each row out.
 
-
-def _write(folder, X, y):
-    if scipy.sparse.issparse(X):
-        np.savez(folder / "X.npz", data=X.data, indices=X.indices, indptr=X.indptr, shape=X.shape)
-    else:
-        np.save(folder / "X.npy", X)
-    np.save(folder / "y.npy", y)
-
-
-def store(case, cache, text=None):
-    """Make the data of a case in the cache folder unless it is there.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder that `load` reads.
-
-    Raises
-    ------
-    CaseAbsent
-        When the data cannot be had.
+    The permutation is the one that adelie draws from ``FOLD_SEED``, for its cross-validation takes no folds.
     """
-    folder = pathlib.Path(cache) / case.key()
-    if not (folder / "complete").exists():
-        X, y = make(case, text)
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder, X, y)
-        (folder / "complete").write_text(json.dumps(dataclasses.asdict(case), indent=1))
-    return folder
+    order = np.random.RandomState(FOLD_SEED).choice(n_samples, n_samples, replace=False)
+    ids = np.empty(n_samples, dtype=np.int64)
+    for fold, rows in enumerate(np.array_split(order, n_folds)):
+        ids[rows] = fold
+    return ids
 
 
-def load(folder):
-    """Read X (dense Fortran order, or CSR) and y of a stored case into memory."""
-    folder = pathlib.Path(folder)
-    y = np.load(folder / "y.npy")
-    if (folder / "X.npy").exists():
-        return np.load(folder / "X.npy"), y
-    with np.load(folder / "X.npz") as parts:
-        triple = (parts["data"], parts["indices"], parts["indptr"])
-        return scipy.sparse.csr_matrix(triple, shape=tuple(parts["shape"])), y
+def splits(ids):
+    """Return the pairs (rows trained on, rows held out) of a vector of fold numbers."""
+    return [(np.flatnonzero(ids != fold), np.flatnonzero(ids == fold)) for fold in range(ids.max() + 1)]

@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -18,6 +19,8 @@ def _python(folder, name):
 
 def _install(folder, name):
     """Make the environment of one rival; return None or the last line of what pip said."""
+    if hasattr(rivals.get(name), "COMMAND"):
+        return _missing_command(rivals.get(name).COMMAND)
     python = _python(folder, name)
     requirements = list(rivals.get(name).REQUIRES) or [str(CHECKOUT)]
     if not python.exists():
@@ -27,6 +30,11 @@ def _install(folder, name):
     if done.returncode == 0:
         return None
     return (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+
+
+def _missing_command(command):
+    """Return what is wrong with a program that a rival needs, or None; its package is its own to report."""
+    return None if shutil.which(command) else f"there is no {command} on the path"
 
 
 def setup(folder, names, say=print):
@@ -68,14 +76,18 @@ def resolve(folder, names, given):
     Returns
     -------
     found, absent : dict of str to str
-        Interpreters, and reasons for the rivals without one. fastlasso falls back on this very Python.
+        Interpreters, and reasons for the rivals without one. Those of this project, and those that are programs of
+        their own, fall back on this very Python.
     """
     found, absent = {}, {}
     for name in names:
+        rival = rivals.get(name)
         python = given.get(name) or given.get("all") or str(_python(folder, name))
-        if pathlib.Path(python).exists():
+        if hasattr(rival, "COMMAND") and _missing_command(rival.COMMAND):
+            absent[name] = _missing_command(rival.COMMAND)
+        elif pathlib.Path(python).exists():
             found[name] = python
-        elif name == "fastlasso" and importlib.util.find_spec(name):
+        elif hasattr(rival, "COMMAND") or (not rival.REQUIRES and importlib.util.find_spec("fastlasso")):
             found[name] = sys.executable
         else:
             absent[name] = _why_absent(folder, name)

@@ -1,10 +1,12 @@
 """Turn the JSON of a run into Markdown: who wins and by how much, then every measurement, losses as plainly as wins."""
 from . import machine
 
-WANTED = 2e-5
+WANTED = 1e-6
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+TITLES = {"main": "Paths and fits", "real": "Real data", "cv": "Cross-validation", "scaling": "Scaling"}
 
 
-def _seconds(value):
+def seconds(value):
     """Write a time with three digits in a unit that fits."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if value >= scale:
@@ -12,16 +14,18 @@ def _seconds(value):
     return f"{value / 1e-6:.2g} us"
 
 
-def _bytes(value):
-    return "-" if value is None else f"{value / 1e6:.3g} MB"
+def worst_gap(row):
+    """Return the larger of the two referees' gaps: that of NumPy at all alphas, that of verify at the worst of them."""
+    return max(row["gap"], row.get("gap_verify") or 0.0, 0.0)
 
 
 def _gap(row):
-    """Write the worst gap: the referee's, and that of fastlasso.verify where it is noticeably larger."""
-    text = f"{max(row['gap'], 0):.0e}"
-    verified = row.get("gap_verify")
-    if verified is not None and verified > 2 * row["gap"] + 1e-14:
-        text += f" (verify: {verified:.0e})"
+    """Write the worst gap, and what is wrong with the row."""
+    if row["gap"] is None:
+        return f"curve off by {row['curve_error']:.0e}"
+    text = f"{worst_gap(row):.0e}"
+    if _referees_differ(row):
+        text += f" (NumPy: {max(row['gap'], 0):.0e})"
     if _misses(row):
         text += f" **misses the promised {row['promised']:.0e}**"
     if row.get("n_answered", row["n_alphas"]) < row["n_alphas"]:
@@ -29,16 +33,26 @@ def _gap(row):
     return text
 
 
+def _referees_differ(row):
+    """Whether verify finds a gap that is noticeably larger than that of the few lines of NumPy."""
+    return worst_gap(row) > 2 * max(row["gap"], 0.0) + 1e-14
+
+
 def _misses(row):
     """Whether a solver left a larger gap than its tolerance promises (two per cent are allowed for rounding)."""
-    return row.get("promised") is not None and row["gap"] > 1.02 * row["promised"] + 1e-14
+    if row["gap"] is None or row.get("promised") is None:
+        return False
+    return worst_gap(row) > 1.02 * row["promised"] + 1e-14
 
 
-def _complete(row):
-    return row["status"] == "ok" and row["median"] is not None and row.get("n_answered") == row["n_alphas"]
+def complete(row):
+    """Whether a row has a time and an answer at every alpha."""
+    timed = row["status"] == "ok" and row["median"] is not None
+    return timed and row.get("n_answered", row["n_alphas"]) == row["n_alphas"]
 
 
-def _is_ours(row):
+def is_ours(row):
+    """Whether a row is fastlasso's."""
     return row["rival"] == "fastlasso"
 
 
@@ -48,33 +62,41 @@ def _fastest(rows):
 
 def best_loose(rows):
     """Return the fastest rival at its default tolerance, whatever gap that leaves."""
-    return _fastest([r for r in rows if _complete(r) and not _is_ours(r) and r["kind"] == "default"])
+    return _fastest([r for r in rows if complete(r) and not is_ours(r) and r["kind"] == "default"])
 
 
 def best_tight(rows, wanted=WANTED):
     """Return the fastest rival whose worst gap is at most `wanted`."""
-    return _fastest([r for r in rows if _complete(r) and not _is_ours(r) and r["gap"] <= wanted])
+    return _fastest([r for r in rows if complete(r) and not is_ours(r) and r["gap"] is not None
+                     and worst_gap(r) <= wanted])
 
 
-def _ours(rows, kind):
-    return next((r for r in rows if _is_ours(r) and r["kind"] == kind and r["status"] == "ok"), None)
+def ours(rows):
+    """Return fastlasso's row: at 1e-9 where that was run, else at its default."""
+    found = {r["kind"]: r for r in rows if is_ours(r) and complete(r)}
+    return found.get("tight") or found.get("default")
 
 
-def _ratio(ours, theirs):
+def _ratio(mine, theirs):
     """Write our time over theirs; above 1 is a loss and says so, and void when our promise was not kept."""
-    if ours is None or theirs is None:
+    if mine is None or theirs is None:
         return "-"
-    if _misses(ours):
+    if _misses(mine):
         return "**void**"
-    ratio = ours["median"] / theirs["median"]
+    ratio = mine["median"] / theirs["median"]
     return f"**{ratio:.2g} (slower)**" if ratio > 1 else f"{ratio:.2g}"
 
 
 def _cell(row):
     if row is None:
         return "-"
-    name = "" if _is_ours(row) else f"{row['name']} "
-    return f"{name}{_seconds(row['median'])} @{_gap(row)}"
+    name = "" if is_ours(row) else f"{row['name']} "
+    return f"{name}{seconds(row['median'])} @{_gap(row)}"
+
+
+def _limit(row):
+    """Write our time as a multiple of the physical limit."""
+    return "-" if row is None or not row.get("limit") else f"{row['median'] / row['limit']:.3g} x"
 
 
 def _table(head, body):
@@ -82,38 +104,74 @@ def _table(head, body):
     return lines + [f"| {' | '.join(row)} |" for row in body]
 
 
-def _summary_row(name, rows, target):
-    loose, tight = best_loose(rows), best_tight(rows)
-    ours, match = _ours(rows, "tight"), _ours(rows, "match")
-    return [
-        name, _cell(ours), _cell(loose), _ratio(ours, loose), _cell(tight), _ratio(ours, tight), _cell(match),
-        _ratio(match, loose), target,
-    ]
-
-
 def summary(by_case, targets):
-    """Return the lines of the table of ratios, one row per case."""
-    head = [
-        "case", "fastlasso at 1e-9", "fastest rival at its default", "ratio", f"fastest rival with gap <= {WANTED:.0e}",
-        "ratio", "fastlasso at the default rival's gap", "ratio", "promised",
-    ]
-    return _table(head, [_summary_row(name, rows, targets.get(name, "")) for name, rows in by_case.items()])
+    """Return the lines of the table of ratios, one row per path or fit."""
+    head = ["case", "fastlasso", "fastest rival at its default", "ratio", f"fastest rival with gap <= {WANTED:.0e}",
+            "ratio", "of the physical limit", "promised"]
+    body = []
+    for name, rows in by_case.items():
+        mine, loose, tight = ours(rows), best_loose(rows), best_tight(rows)
+        body.append([name, _cell(mine), _cell(loose), _ratio(mine, loose), _cell(tight), _ratio(mine, tight),
+                     _limit(mine), targets.get(name, "")])
+    return _table(head, body)
+
+
+def _jobs(row):
+    """Write the extra memory of a cross-validation at one and two threads, as shares of X."""
+    found = (row or {}).get("extra_bytes_of_jobs")
+    return "-" if not found else ", ".join(
+        "?" if extra is None else f"{extra / row['x_bytes']:.2g} x" for extra in found.values())
+
+
+def summary_of_folds(by_case, targets):
+    """Return the lines of the table of cross-validations: fastest rival, chosen alphas, memory at 1 and 2 threads."""
+    head = ["case", "fastlasso", "fastest rival at its default", "ratio", "chosen alpha (slow reference)",
+            "the rival's", "extra memory at 1, 2 threads", "the rival's", "of the physical limit", "promised"]
+    body = []
+    for name, rows in by_case.items():
+        mine, rival = ours(rows), best_loose(rows)
+        chosen = "-" if mine is None else f"{mine['chosen']:.4g} ({mine['chosen_reference']:.4g})"
+        theirs = "-" if rival is None else f"{rival['chosen']:.4g}"
+        body.append([name, _cell(mine), _cell(rival), _ratio(mine, rival), chosen, theirs, _jobs(mine), _jobs(rival),
+                     _limit(mine), targets.get(name, "")])
+    return _table(head, body)
+
+
+def scaling(by_case):
+    """Return the lines of the table of scaling cases: one row per axis and solver, one time per size."""
+    axes = {}
+    for rows in by_case.values():
+        for row in rows:
+            if row["kind"] == "default":
+                axes.setdefault((row["axis"], row["name"]), {})[row["at"]] = row
+    body = []
+    for (axis, name), found in axes.items():
+        times = [f"{at:g}: {seconds(row['median']) if complete(row) else row['status']}"
+                 for at, row in sorted(found.items())]
+        body.append([axis, name, "; ".join(times)])
+    return _table(["what grows", "solver", "time"], sorted(body, key=lambda row: list(axes).index(tuple(row[:2]))))
+
+
+def _memory(row):
+    if row.get("extra_bytes_of_jobs"):
+        return _jobs(row)
+    return "-" if row.get("extra_bytes") is None else f"{row['extra_bytes'] / 1e6:.3g} MB"
 
 
 def _detail_row(row):
     start = [row["case"], row["name"], row["kind"], "-" if row["tol"] is None else f"{row['tol']:.1e}"]
     if row["status"] != "ok" or row["median"] is None:
-        return [*start, row["status"], "", "", "", "", "", ""]
-    spread = f"{_seconds(min(row['seconds']))}-{_seconds(max(row['seconds']))} ({len(row['seconds'])})"
+        return [*start, row["status"], "", "", "", "", "", "", ""]
+    spread = f"{seconds(min(row['seconds']))}-{seconds(max(row['seconds']))} ({len(row['seconds'])})"
     passes = "-" if row.get("passes") is None else f"{row['passes']:.3g}"
-    memory = _bytes(row.get("extra_bytes"))
-    return [*start, _seconds(row["median"]), spread, _cpu(row), _gap(row), str(row["support"]), passes, memory]
+    support = "-" if row["support"] is None else str(row["support"])
+    return [*start, seconds(row["median"]), spread, _cpu(row), _gap(row), support, passes, _memory(row), _limit(row)]
 
 
 def _cpu(row):
     """Write the CPU time, and how many cores other processes kept busy meanwhile where that disturbs a timing."""
     disturbed = f" (others: {row['median_others']:.1f} cores)" if row["median_others"] > 0.2 else ""
-    return _seconds(row["median_cpu"]) + disturbed
+    return seconds(row["median_cpu"]) + disturbed
 
 
 def _told_once(rows):
@@ -133,25 +191,28 @@ def details(by_case):
     """Return the lines of the table of all measurements."""
     head = [
         "case", "solver", "setting", "tol", "median", "range (runs)", "CPU time", "worst relative gap", "support",
-        "passes", "extra memory",
+        "passes", "extra memory", "of the physical limit",
     ]
     rows = [row for rows in by_case.values() for row in sorted(_told_once(rows), key=_slowness)]
     return _table(head, [_detail_row(row) for row in rows])
 
 
 def _startup(startup):
-    head = ["solver", "version", "NumPy", "import", "first fit, 100 x 10, 5 alphas"]
+    head = ["solver", "version", "NumPy", "import", "NumPy and SciPy's sparse alone", "first fit, 100 x 10, 5 alphas"]
     body = [
-        [name, said["version"], said["numpy"], _seconds(said["import_seconds"]), _seconds(said["first_fit_seconds"])]
+        [name, said["version"], said["numpy"], seconds(said["import_seconds"]), seconds(said["floor_seconds"]),
+         seconds(said["first_fit_seconds"])]
         for name, said in startup.items()
     ]
     return _table(head, body)
 
 
-def _group(rows):
+def group(rows, *groups):
+    """Return the rows of each case, of some groups or all, in the order measured."""
     by_case = {}
     for row in rows:
-        by_case.setdefault(row["case"], []).append(row)
+        if not groups or row["group"] in groups:
+            by_case.setdefault(row["case"], []).append(row)
     return by_case
 
 
@@ -166,15 +227,45 @@ def merge(runs):
     return joined
 
 
+def _conditions(found):
+    """Say on what and how the figures were measured."""
+    return (
+        f"Measured on {machine.line(found['machine'], found['startup'])}; {found['options']['threads']} threads for"
+        f" every solver; medians of {found['options']['repeat']} interleaved runs. Time @worst duality gap of all"
+        " alphas relative to P(0), recomputed outside every solver; ratio = our time / theirs; physical limit = X read"
+        " once, or for n >> p its Gram matrix formed."
+    )
+
+
+def tables(found):
+    """Return the lines of the summary tables, one for each group that was measured, scaling excepted."""
+    lines = [_conditions(found), ""]
+    for name in ("main", "cv", "real"):
+        by_case = group(found["rows"], name)
+        if by_case:
+            table = summary_of_folds if name == "cv" else summary
+            lines += [f"{TITLES[name]}:", "", *table(by_case, found["targets"]), ""]
+    return lines
+
+
+def insert(found, file):
+    """Replace what stands between the two marks in a Markdown file by the summary tables; ValueError without marks."""
+    text = file.read_text()
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{file} has no lines {BEGIN} and {END}")
+    file.write_text("\n".join([head + BEGIN, "", *tables(found), END + tail]))
+
+
 def render(found):
     """Return the whole report of a run (the dict that `python -m bench run` writes) as Markdown."""
-    by_case = _group(found["rows"])
     absent = [f"- {name}: {reason}" for name, reason in found["absent"].items()] or ["- none"]
+    growth = group(found["rows"], "scaling")
     lines = [
-        f"Measured on {machine.line(found['machine'], found['startup'])}; {found['options']['threads']} threads for"
-        f" every solver; medians of interleaved runs; gaps recomputed outside every solver; ratio = our time / theirs.",
-        "",
-        *summary(by_case, found["targets"]), "", "Every measurement:", "", *details(by_case), "",
+        *tables(found),
+        *(["Scaling, every solver at its default:", "", *scaling(growth), ""] if growth else []),
+        "Every measurement:", "", *details(group(found["rows"], "main", "cv", "real")), "",
         "Import and first fit:", "", *_startup(found["startup"]), "", "Not measured:", "", *absent, "",
         "How each is used:", "", *[f"- {name}: {note}" for name, note in found["notes"].items()],
     ]

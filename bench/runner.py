@@ -1,27 +1,34 @@
 """Run rivals on cases: find each one's tolerances, then time all of them in turns.
 
-For each case: (1) probe: every rival runs once at its default tolerance, then down its ladder until the wanted gap is
+For each case: (1) probe: every rival runs once at its default tolerance, then at tighter ones until the wanted gap is
 reached; the referee judges each answer. Ours runs at its default, at a tight tolerance, and at the gap that the
 fastest rival leaves at its default. (2) rounds: every setting is timed again, one after the other, as many rounds as
-asked, so that a slow minute of the machine hits all of them. (3) memory: a fresh process per rival.
+asked, so that a slow minute of the machine hits all of them. (3) memory: a fresh process per rival; for a
+cross-validation once with one thread and once with two.
 """
-import contextlib
 import pathlib
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import scipy.sparse
 
-from . import cases, referee, rivals
+from . import cases, cv, data, machine, referee, rivals
 from .workers import RemoteRival, WorkerFailed
 
 BRIEF = 1.0  # seconds; below this the first, cold run is not the one that counts
 TIMES = ("seconds", "cpu_seconds", "others")
 QUIET = 0.2  # cores kept busy by other processes; above this a timing is disturbed
 PAUSE = 2.0  # seconds
+TRIES = 5  # tolerances of a rival that are tried to reach the wanted gap
+TOO_FAR = 10  # below the wanted gap by this factor a quick rival gets a looser tolerance
 LONG = 20.0  # seconds; above this the one probing run counts
+AT_ONCE = 2  # memory is measured of so many rivals at a time, for nothing is timed then
+JOBS = (1, 2)  # threads at which the memory of a cross-validation is measured
+SCALING_RIVALS = ("fastlasso", "scikit_learn", "celer", "adelie", "glmnet_rs", "python_glmnet")
+TALL = 2  # rows per column above which one Gram matrix is the limit of a path
 
 
 class Run:
@@ -43,18 +50,34 @@ class Run:
     def __init__(self, pythons, cache, options, say=print):
         self.pythons, self.cache, self.options, self.say = pythons, pathlib.Path(cache), options, say
         self.rows, self.absent, self.startup = [], {}, {}
+        self.workers = {}
+        self.speeds = {threads: machine.speeds(threads) for threads in sorted({*JOBS, options.threads})}
         self.cache.mkdir(parents=True, exist_ok=True)
 
-    def remote(self, name):
-        """Return the (not yet started) worker of a rival."""
-        return RemoteRival(name, self.pythons[name], self.options.threads, self.cache / f"{name}.log")
+    def remote(self, name, threads):
+        """Return a new (not yet started) worker of a rival."""
+        return RemoteRival(name, self.pythons[name], threads, self.cache / f"{name}.log")
+
+    def worker(self, name, threads):
+        """Return the worker of a rival that stays up for all cases, so that its package is imported once."""
+        return self.workers.setdefault((name, threads), self.remote(name, threads))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for worker in self.workers.values():
+            worker.stop()
+
+    def names(self, case):
+        """Return the rivals of a case: scaling cases have a few, at their defaults."""
+        return [name for name in self.pythons if case.group != "scaling" or name in SCALING_RIVALS]
 
     def greet(self):
         """Start every rival once: versions, import and first-fit times; drop those that cannot be imported."""
         for name in list(self.pythons):
             try:
-                with self.remote(name) as worker:
-                    self.startup[name] = worker.ask(300, do="hello")
+                self.startup[name] = self.worker(name, self.options.threads).ask(300, do="hello")
             except (WorkerFailed, OSError) as failure:
                 self.absent[name] = str(failure)
                 del self.pythons[name]
@@ -62,12 +85,13 @@ class Run:
     def case(self, case):
         """Measure one case and append its rows."""
         try:
-            folder = cases.store(case, self.cache, self.options.text)
+            folder = data.store(case, self.cache, self.options.text)
         except cases.CaseAbsent as reason:
             self.absent[f"case {case.name}"] = str(reason)
             return
-        with contextlib.ExitStack() as stack:
-            found = CaseRun(self, case, folder, stack)
+        kind = CrossValidationRun if case.folds else CaseRun
+        with tempfile.TemporaryDirectory() as scratch:
+            found = kind(self, case, folder, pathlib.Path(scratch) / "answer.npz")
             found.probe()
             found.rounds()
         if self.options.memory:
@@ -84,12 +108,23 @@ def _finished(row):
 class CaseRun:
     """The measuring of one case with all its rivals."""
 
-    def __init__(self, run, case, folder, stack):
-        self.run, self.case, self.folder, self.rows = run, case, folder, []
-        self.X, self.y = cases.load(folder)
+    def __init__(self, run, case, folder, answer):
+        self.run, self.case, self.folder, self.answer, self.rows = run, case, folder, answer, []
+        self.X, self.y = data.load(folder)
         self.alphas = cases.alpha_grid(self.X, self.y, case.fractions)
-        self.workers = {name: stack.enter_context(run.remote(name)) for name in run.pythons}
-        self.answer = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory())) / "path.npz"
+        self.threads = case.threads or run.options.threads
+        self.workers = {name: run.worker(name, self.threads) for name in run.names(case)}
+        self.limit = self._limit()
+
+    def _limit(self):
+        """Return the seconds that no solver of this case can beat: X read once; for n >> p its Gram matrix formed."""
+        speeds = self.run.speeds.get(self.threads)
+        if not speeds:
+            return None
+        n, p = self.X.shape
+        read = data.nbytes(self.X) / speeds["bytes_per_second"]
+        tall = isinstance(self.X, np.ndarray) and n > TALL * p and len(self.alphas) > 1
+        return max(read, n * p * p / speeds["syrk_flops_per_second"]) if tall else read
 
     def probe(self):
         """Run every rival once per tolerance and have the answers judged; ours last, for it must match the others."""
@@ -97,39 +132,43 @@ class CaseRun:
             try:
                 self._probe_rival(name, rivals.get(name))
             except WorkerFailed as failure:
-                self._row(name, "load", None, status=str(failure))
+                self._row(name, "default", None, status=str(failure))
 
     def _probe_rival(self, name, rival):
-        reason = getattr(rival, "suits", lambda X: None)(self.X)
+        reason = rivals.reason_against(rival, self.X, len(self.alphas), self.case.folds)
         if reason:
             self.run.absent[f"{name} on {self.case.name}"] = reason
             return
         self._load(self.workers[name])
         self._try(name, "default", rival.DEFAULT_TOL)
+        if self.case.group == "scaling":
+            return
         if hasattr(rival, "TIGHT_TOL"):
             self._try(name, "tight", rival.TIGHT_TOL)
         else:
-            self._climb(name, rival.LADDER)
+            self._tighten(name, getattr(rival, "SLOPE", 1.0))
         if getattr(rival, "MATCH", False) and (loose := self.best_loose()):
             self._try(name, "match", loose["gap"])
 
-    def _climb(self, name, ladder):
-        """Try tighter tolerances until the wanted gap is reached; only that rung (or the last) is kept as "tight"."""
-        first = self.rows[-1]
+    def _tighten(self, name, slope):
+        """Search for a tolerance that reaches the wanted gap, but not by far; only that row is kept as "tight"."""
+        first = miss = self.rows[-1]
+        hit, wanted = None, self.run.options.wanted
         if first["status"] != "ok":
             return
-        row = first
-        for tol in ladder:
-            if row["gap"] <= self.run.options.wanted:
-                break
-            tighter = self._try(name, "tight", tol)
-            if tighter["status"] != "ok":
-                break
-            if row is not first:
-                self.rows.remove(row)
-            row = tighter
-        if row is first:
+        if first["gap"] <= wanted:
             self.rows.append({**first, "kind": "tight", "alias": True})
+            return
+        for _ in range(TRIES):
+            row = self._try(name, "tight", _next_tol(miss, hit, wanted, slope))
+            dropped = row if hit and (row["status"] != "ok" or row["gap"] > wanted) else hit or miss
+            if dropped is not first:
+                self.rows.remove(dropped)
+            if row["status"] != "ok":
+                return
+            hit, miss = (row, miss) if row["gap"] <= wanted else (hit, row)
+            if hit and (hit["gap"] >= wanted / TOO_FAR or hit["seconds"][0] > BRIEF):
+                return
 
     def _try(self, name, kind, tol):
         """Run once, judge, and append the row."""
@@ -142,10 +181,8 @@ class CaseRun:
             return self._row(name, kind, tol, status=str(failure))
         times = {key: [said.pop(key)] for key in TIMES}
         row = self._row(name, kind, tol, **times, **said, **self._judged())
-        self.run.say(
-            f"{self.case.name}: {row['name']} {kind} tol {tol:.1e}: {row['seconds'][0]:.4g} s, gap {row['gap']:.1e},"
-            f" support {row['support']}"
-        )
+        seconds = row["seconds"][0]
+        self.run.say(f"{self.case.name}: {row['name']} {kind} tol {tol:.1e}: {seconds:.4g} s, {_verdict(row)}")
         return row
 
     def _judged(self):
@@ -155,19 +192,21 @@ class CaseRun:
             return referee.judge(self.X, self.y, coefs, parts["intercepts"], parts["alphas"])
 
     def _row(self, name, kind, tol, status="ok", **found):
+        case = self.case
         row = {
-            "case": self.case.name, "rival": name, "name": rivals.get(name).NAME, "kind": kind, "tol": tol,
-            "status": status, "gap": None, "support": None, "n_alphas": len(self.alphas),
-            "promised": _promise(name, tol), **{key: [] for key in TIMES}, **found,
+            "case": case.name, "group": case.group, "axis": case.axis, "at": case.at, "folds": case.folds,
+            "rival": name, "name": rivals.get(name).NAME, "kind": kind, "tol": tol, "status": status, "gap": None,
+            "support": None, "n_alphas": len(self.alphas), "promised": _promise(name, tol),
+            "x_bytes": data.nbytes(self.X), "limit": self.limit, **{key: [] for key in TIMES}, **found,
         }
         if status != "ok":
-            self.run.say(f"{self.case.name}: {name} {kind}: {status}")
+            self.run.say(f"{case.name}: {name} {kind}: {status}")
         self.rows.append(row)
         return row
 
     def _load(self, worker):
-        fractions, n_threads = list(self.case.fractions), self.run.options.threads
-        return worker.ask(600, do="load", folder=str(self.folder), fractions=fractions, n_threads=n_threads)
+        return worker.ask(600, do="load", folder=str(self.folder), fractions=list(self.case.fractions),
+                          folds=self.case.folds, n_threads=self.threads)
 
     def best_loose(self):
         """Return the row of the fastest rival (not ours) at its default tolerance, or None."""
@@ -204,14 +243,64 @@ class CaseRun:
 
     def memory(self):
         """Measure the peak of extra memory at each rival's default (ours: tight) setting in a fresh process."""
+        rows = [row for row in self.rows if row["status"] == "ok" and row["kind"] == self._remembered(row)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for row, extra in zip(rows, pool.map(lambda row: self._extra_bytes(row, self.threads), rows), strict=True):
+                row["extra_bytes"] = extra
+
+    def _remembered(self, row):
+        return "tight" if _ours(row) and self.case.group != "scaling" else "default"
+
+    def _extra_bytes(self, row, threads):
+        """Return the peak of extra memory of one call in a fresh process, None where it failed."""
+        with self.run.remote(row["rival"], threads) as worker:
+            try:
+                self._load(worker)
+                return worker.ask(self.run.options.limit, do="memory", tol=row["tol"], n_threads=threads)["extra_bytes"]
+            except WorkerFailed:
+                return None
+
+
+class CrossValidationRun(CaseRun):
+    """The measuring of one cross-validation: every rival at its default, judged by the error curve."""
+
+    def __init__(self, run, case, folder, answer):
+        super().__init__(run, case, folder, answer)
+        splits = cases.splits(cases.fold_ids(len(self.y), case.folds))
+        self.curve, self.curve_gap = cv.stored_reference(folder, self.X, self.y, self.alphas, splits)
+
+    def _tighten(self, name, slope):
+        """Leave rivals at their default."""
+
+    def _judged(self):
+        with np.load(self.answer) as parts:
+            return cv.judge(parts["curve"], self.curve, self.alphas) | {"reference_gap": self.curve_gap}
+
+    def best_loose(self):
+        """Return None: there is no gap to match."""
+
+    def memory(self):
+        """Measure the peak of extra memory at one thread and at two."""
         for row in self.rows:
-            wanted = "tight" if _ours(row) else "default"
-            if row["status"] != "ok" or row["kind"] != wanted:
-                continue
-            with self.run.remote(row["rival"]) as worker:
-                with contextlib.suppress(WorkerFailed):
-                    row["x_bytes"] = self._load(worker)["x_bytes"]
-                    row.update(worker.ask(self.run.options.limit, do="memory", tol=row["tol"]))
+            if row["status"] == "ok" and row["kind"] == "default":
+                row["extra_bytes_of_jobs"] = {jobs: self._extra_bytes(row, jobs) for jobs in JOBS}
+
+
+def _next_tol(miss, hit, wanted, slope):
+    """Return a tolerance to try, beyond the last miss with ``log tol ~ slope log gap``, or halfway back to it.
+
+    Half of the wanted gap is aimed at; steps tighten by at least a factor of two.
+    """
+    if hit:
+        return float(np.sqrt(miss["tol"] * hit["tol"]))
+    return miss["tol"] * min(0.5, (0.5 * wanted / miss["gap"]) ** slope)
+
+
+def _verdict(row):
+    """Write what the referee found in a line of progress."""
+    if row["gap"] is None:
+        return f"curve off by {row['curve_error']:.1e}, chosen alpha {row['chosen']:.3g}"
+    return f"gap {row['gap']:.1e}, support {row['support']}"
 
 
 def _promise(name, tol):

@@ -2,7 +2,8 @@
 
 Started as ``python worker.py RIVAL``; it loads the package `bench` from its own folder without putting the checkout on
 the path, so that ``import fastlasso`` finds the installed package and not the sources. It needs only NumPy, SciPy and
-the rival. Commands: ``hello``, ``load``, ``run``, ``memory``; each is a function below of the same name.
+the rival. Commands: ``hello``, ``where``, ``load``, ``run``, ``memory``; each is a function below of the same
+name.
 """
 import importlib
 import importlib.metadata
@@ -11,6 +12,7 @@ import json
 import os
 import pathlib
 import resource
+import subprocess
 import sys
 import time
 import traceback
@@ -20,6 +22,8 @@ QUICK = 0.02  # seconds; a call below this is repeated and its median taken
 QUICK_TOTAL = 0.06
 QUICK_CALLS = 200
 MANY_TICKS = 0.1  # seconds; the machine counts its work in ticks of a hundredth
+IMPORTS = 3  # fresh processes that time an import; the fastest counts
+FLOOR = "numpy, scipy.sparse"  # what every solver here imports anyway
 
 
 def _load_package():
@@ -56,11 +60,20 @@ def _reset_peak():
         pass
 
 
-def _version(distribution):
+def _version(rival):
+    if hasattr(rival, "version"):
+        return rival.version()
     try:
-        return importlib.metadata.version(distribution)
+        return importlib.metadata.version(rival.VERSION)
     except importlib.metadata.PackageNotFoundError:
         return "not packaged"
+
+
+def _import_seconds(names):
+    """Return the seconds that importing some modules takes in a fresh process."""
+    code = f"import time; start = time.perf_counter(); import {names}; print(time.perf_counter() - start)"
+    runs = [subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True) for _ in range(IMPORTS)]
+    return min(float(run.stdout.split()[-1]) for run in runs)
 
 
 def _machine_busy():
@@ -77,86 +90,104 @@ class Worker:
     """Hold one rival and the case that it is working on."""
 
     def __init__(self, name):
-        rivals = importlib.import_module("bench.rivals")
-        self.rival = rivals.get(name)
-        start = time.perf_counter()
-        importlib.import_module(self.rival.PACKAGE)
-        self.import_seconds = time.perf_counter() - start
+        self.rival = importlib.import_module("bench.rivals").get(name)
+        self.package = importlib.import_module(self.rival.PACKAGE)
 
     def hello(self):
-        """Say versions, the time of the import and of a first fit of 100 x 10."""
+        """Say versions, the time of the import alone and beside its floor, and of a first fit of 100 x 10."""
         import numpy
 
         start = time.perf_counter()
-        self._warm(numpy.dtype(float), sparse=False)
+        self._warm(numpy.dtype(float), sparse=False, folds=0)
         first = time.perf_counter() - start
         return {
-            "version": _version(self.rival.VERSION), "numpy": numpy.__version__,
-            "python": sys.version.split()[0], "import_seconds": self.import_seconds, "first_fit_seconds": first,
+            "version": _version(self.rival), "numpy": numpy.__version__, "python": sys.version.split()[0],
+            "import_seconds": _import_seconds(self.rival.PACKAGE),
+            "floor_seconds": _import_seconds(FLOOR), "first_fit_seconds": first,
         }
 
-    def load(self, folder, fractions, n_threads):
+    def where(self):
+        """Say which file the package comes from."""
+        return {"file": self.package.__file__}
+
+    def load(self, folder, fractions, folds, n_threads):
         """Read a stored case, bring it into the rival's storage and warm the rival up on a small twin."""
         import scipy.sparse
 
-        from bench import cases
+        from bench import cases, data
 
         self.X = self.y = None
-        X, y = cases.load(folder)
+        X, y = data.load(folder)
         self.alphas, self.n_threads = cases.alpha_grid(X, y, fractions), n_threads
-        self._warm(X.dtype, scipy.sparse.issparse(X))
-        self.X, self.y = getattr(self.rival, "prepare", lambda X, y: (X, y))(X, y)
-        return {"x_bytes": _bytes(X)}
+        self.splits = cases.splits(cases.fold_ids(len(y), folds)) if folds else None
+        self._warm(X.dtype, scipy.sparse.issparse(X), folds)
+        self.X, self.y = self._prepared(X, y)
+        return {"x_bytes": data.nbytes(X)}
 
     def run(self, tol, save=None):
         """Time one path: wall clock, CPU time of all threads, cores that other processes kept busy meanwhile.
 
-        A quick path is repeated and its median counts. The answer is saved when asked.
+        A quick path is repeated and its median counts, unless the rival times itself. The answer is saved when asked.
         """
-        found, *times = self._timed(tol)
+        found, extra, times = self._timed(tol)
         if save:
             _save(save, self.alphas, found)
-        elif times[0] < QUICK:
+        elif times[0] < QUICK and "seconds" not in extra:
             calls = min(QUICK_CALLS, 1 + int(QUICK_TOTAL / times[0]))
-            times = sorted(self._timed(tol)[1:] for _ in range(calls))[calls // 2]
-        extra = found[2] if len(found) > 2 else {}
+            times = sorted(self._timed(tol)[2] for _ in range(calls))[calls // 2]
         return {"seconds": times[0], "cpu_seconds": times[1], "others": times[2], **extra}
 
-    def memory(self, tol):
+    def memory(self, tol, n_threads):
         """Return how far one path raises the peak of resident memory, its answer included."""
+        self.n_threads = n_threads
         _reset_peak()
         before = _resident("VmRSS")
-        self._timed(tol)
-        return {"extra_bytes": max(0, _resident("VmHWM") - before)}
+        _, extra, _ = self._timed(tol)
+        return {"extra_bytes": extra.get("extra_bytes", max(0, _resident("VmHWM") - before))}
 
     def _timed(self, tol):
+        """Return the answer (a tuple of arrays), what the rival says besides, and (wall, CPU, others)."""
         busy, start, cpu = _machine_busy(), time.perf_counter(), time.process_time()
-        found = self.rival.path(self.X, self.y, self.alphas, tol, self.n_threads)
+        found = self._solve(self.X, self.y, self.alphas, self.splits, tol, self.n_threads)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         others = max(0.0, (_machine_busy() - busy - cpu) / seconds) if seconds > MANY_TICKS else 0.0
-        return found, seconds, cpu, others
+        found = found if isinstance(found, tuple) else (found,)
+        extra = found[-1] if isinstance(found[-1], dict) else {}
+        if "seconds" in extra:  # of another process, which is then among the others
+            others = 0.0
+        return found, extra, (extra.get("seconds", seconds), extra.get("cpu_seconds", cpu), others)
 
-    def _warm(self, dtype, sparse):
+    def _solve(self, X, y, alphas, splits, tol, n_threads):
+        if splits is None:
+            return self.rival.path(X, y, alphas, tol, n_threads)
+        return self.rival.cross_validate(X, y, alphas, splits, tol, n_threads)
+
+    def _prepared(self, X, y):
+        return getattr(self.rival, "prepare", lambda X, y: (X, y))(X, y)
+
+    def _warm(self, dtype, sparse, folds):
         """Solve a small problem of the given kind, so that compilers and caches have done their first work."""
         import numpy as np
         import scipy.sparse
 
+        from bench import cases
+
         rng = np.random.default_rng(0)
         X = np.asfortranarray(rng.standard_normal((100, 10)), dtype=dtype)
         y = (X[:, 0] + 1.0).astype(dtype)
-        X, y = getattr(self.rival, "prepare", lambda X, y: (X, y))(scipy.sparse.csr_matrix(X) if sparse else X, y)
-        self.rival.path(X, y, np.geomspace(0.5, 0.05, 5), self.rival.DEFAULT_TOL, 1)
-
-
-def _bytes(X):
-    return X.nbytes if hasattr(X, "nbytes") else X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+        splits = cases.splits(cases.fold_ids(100, folds)) if folds else None
+        X, y = self._prepared(scipy.sparse.csr_matrix(X) if sparse else X, y)
+        self._solve(X, y, np.geomspace(0.5, 0.05, 5), splits, self.rival.DEFAULT_TOL, 1)
 
 
 def _save(file, alphas, found):
-    """Write a path as ``npz``: coefficients by columns, intercepts and the alphas answered."""
+    """Write an answer as ``npz``: a path (coefficients by columns, intercepts), or the error curve of folds."""
     import numpy as np
     import scipy.sparse
 
+    if len(found) == 1 or isinstance(found[1], dict):
+        np.savez(file, curve=np.asarray(found[0], dtype=np.float64), alphas=alphas)
+        return
     coefs = scipy.sparse.csc_matrix(found[0], dtype=np.float64)
     parts = {"data": coefs.data, "indices": coefs.indices, "indptr": coefs.indptr, "shape": coefs.shape}
     np.savez(file, intercepts=np.asarray(found[1], dtype=np.float64), alphas=alphas, **parts)

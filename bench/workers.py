@@ -1,13 +1,10 @@
 """The suite's side of a worker: start it, ask it, and end it when it takes too long."""
 import json
-import os
 import pathlib
 import selectors
 import subprocess
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS",
-)
+from .machine import with_threads
 
 
 class WorkerFailed(Exception):
@@ -26,17 +23,20 @@ class RemoteRival:
     n_threads : int
     log : path
         Where its standard error goes.
+    package : path, optional
+        Folder whose package is imported instead of the installed one.
     """
 
-    def __init__(self, name, python, n_threads, log):
-        self.name, self.python, self.n_threads, self.log = name, python, n_threads, log
+    def __init__(self, name, python, n_threads, log, package=None):
+        self.name, self.python, self.n_threads, self.log, self.package = name, python, n_threads, log, package
         self.process = None
 
     def start(self):
-        """Start the process with the same number of threads for every library that has its own variable."""
-        threads = {variable: str(self.n_threads) for variable in THREAD_VARIABLES}
-        environment = {**os.environ, **threads}
+        """Start the process with the same number of threads for every library."""
+        environment = with_threads(self.n_threads)
         environment.pop("PYTHONPATH", None)
+        if self.package:
+            environment["PYTHONPATH"] = str(self.package)
         script = pathlib.Path(__file__).with_name("worker.py")
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(

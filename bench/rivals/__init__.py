@@ -2,19 +2,28 @@
 
     NAME          what the report calls it
     PACKAGE       the module whose import is timed
-    REQUIRES      what pip installs for it, in an environment of its own
+    REQUIRES      what pip installs for it, in an environment of its own; () is the checkout itself
     VERSION       name of the distribution whose version is reported
     DEFAULT_TOL   what a user gets who says nothing
-    LADDER        tighter tolerances, each tried in turn until a wanted gap is reached
     NOTES         how it is used, what is not timed
-    suits(X)      optional: a reason (str) why X is not for it, or None
-    prepare(X, y) optional, untimed: the storage that it wants, from dense Fortran order or CSR
     path(X, y, alphas, tol, n_threads) -> coefs (n_features x K), intercepts (K)
 
-and may define ``PROMISE`` (its tolerance, times this, is a relative gap that it promises; a miss is reported as one),
-``TIGHT_TOL`` (a fixed tolerance instead of the ladder) and ``MATCH = True`` (it is also run at the gap
-that the fastest rival leaves at its default tolerance). The file's name is the rival's name on the command line; it
-imports its package inside functions, so that the suite can list rivals that are not installed.
+and, where it has them,
+
+    cross_validate(X, y, alphas, splits, tol, n_threads) -> mean held-out squared error (K)
+    prepare(X, y)           untimed: the storage that it wants, from dense Fortran order or CSR
+    suits(X, n_alphas)      a reason (str) why a problem is not for it, or None
+    suits_folds(X)          the same for cross-validation
+    version()               instead of VERSION
+    COMMAND                 a program that must be on the path
+    PROMISE                 its tolerance, times this, is a relative gap that it promises; a miss is reported as one
+    SLOPE                   how fast its tolerance falls with the gap, d log tol / d log gap (1 unless said)
+    TIGHT_TOL               a fixed tolerance instead of one that is searched until the wanted gap is reached
+    MATCH = True            it is also run at the gap that the fastest rival leaves at its default tolerance
+
+`path` and `cross_validate` may return a dict besides: `passes` over X; `seconds`, `cpu_seconds`, `extra_bytes` where
+another process than the worker does the work. The file's name is the rival's name on the command line; it imports its
+package inside functions, so that the suite can list rivals that are not installed.
 """
 import importlib
 import pathlib
@@ -30,3 +39,12 @@ def names():
 def get(name):
     """Import the description of a rival; its package is not imported."""
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def reason_against(rival, X, n_alphas, folds):
+    """Return why a rival is not run on a problem, or None."""
+    if folds and not hasattr(rival, "cross_validate"):
+        return "it has no cross-validation of its own"
+    if folds and hasattr(rival, "suits_folds"):
+        return rival.suits_folds(X)
+    return rival.suits(X, n_alphas) if hasattr(rival, "suits") else None

@@ -1,18 +1,18 @@
 """adelie's covariance method: the Gram matrix is formed first (inside the time). Its best face when n >> p."""
 import numpy as np
 
-from ._centring import centred
+from ._storage import centred
 
 NAME = "adelie (cov)"
 PACKAGE = "adelie"
 REQUIRES = ("numpy<2", "scipy", "adelie")
 VERSION = "adelie"
 DEFAULT_TOL = 1e-7
-LADDER = (1e-10, 1e-11, 3e-12, 1e-12, 3e-13, 1e-13, 1e-14, 1e-15)
+SLOPE = 1.8
 NOTES = "X'X/n of centred X by NumPy inside the time, then gaussian_cov, n_threads=2, early_exit=False"
 
 
-def suits(X):
+def suits(X, n_alphas):
     """Need dense X with n > 2p: the method is for p-sized problems."""
     return None if isinstance(X, np.ndarray) and X.shape[0] > 2 * X.shape[1] else "its covariance method is for n >> p"
 

@@ -7,7 +7,6 @@ VERSION = "fastlasso"
 DEFAULT_TOL = 1e-6
 TIGHT_TOL = 1e-9
 PROMISE = 1.0
-LADDER = ()
 MATCH = True
 NOTES = "X as it comes (dense Fortran order or CSR), tol is the promised relative gap"
 
@@ -21,3 +20,12 @@ def path(X, y, alphas, tol, n_threads):
         return found.coef[:, None], [found.intercept]
     found = fit_path(X, y, alphas=alphas, tol=tol, n_threads=n_threads)
     return found.coefs, found.intercepts, {"passes": float(found.n_passes[-1])}
+
+
+def cross_validate(X, y, alphas, splits, tol, n_threads):
+    """Run ``cross_validate_path`` on the given folds; it also fits the path on all rows."""
+    from fastlasso import cross_validate_path
+
+    found = cross_validate_path(X, y, cv=splits, alphas=alphas, tol=tol, n_threads=n_threads)
+    passes = sum(float(path.n_passes[-1]) for path in (found.path, *found.fold_paths))
+    return found.mean_error, {"passes": passes}

@@ -1,20 +1,19 @@
 """glum: iteratively reweighted least squares with coordinate descent on the p x p Gram matrix; made for n >> p."""
 import numpy as np
 
-from ._centring import as_csc
+from ._storage import as_csc
 
 NAME = "glum"
 PACKAGE = "glum"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "glum")
 VERSION = "glum"
 DEFAULT_TOL = 1e-4
-LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 NOTES = "GeneralizedLinearRegressor(l1_ratio=1, alpha_search=True); CSC conversion not timed"
 prepare = as_csc
 LARGEST_P = 3_000
 
 
-def suits(X):
+def suits(X, n_alphas):
     """Need n > p and a p x p matrix that is small: its manual says that it is made for that."""
     return None if X.shape[1] < min(LARGEST_P, X.shape[0]) else "its p x p matrix is for n >> p"
 
@@ -30,3 +29,12 @@ def path(X, y, alphas, tol, n_threads):
     if single:
         return model.coef_[:, None], [model.intercept_]
     return np.asarray(model.coef_path_).T, np.asarray(model.intercept_path_)
+
+
+def cross_validate(X, y, alphas, splits, tol, n_threads):
+    """Run ``GeneralizedLinearRegressorCV`` on the given folds; the normal family's deviance is the squared error."""
+    from glum import GeneralizedLinearRegressorCV
+
+    model = GeneralizedLinearRegressorCV(l1_ratio=1.0, alphas=np.asarray(alphas), cv=splits, gradient_tol=tol,
+                                         copy_X=False, n_jobs=n_threads).fit(X, y)
+    return np.asarray(model.deviance_path_).reshape(-1, len(splits), len(alphas)).mean(axis=(0, 1))

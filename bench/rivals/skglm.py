@@ -3,14 +3,13 @@ import functools
 
 import numpy as np
 
-from ._centring import as_csc
+from ._storage import as_csc
 
 NAME = "skglm"
 PACKAGE = "skglm"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "skglm")
 VERSION = "skglm"
 DEFAULT_TOL = 1e-4
-LADDER = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 NOTES = "AndersonCD.path, fit_intercept=True, JIT warmed; tol is absolute in units of the gradient; CSC not timed"
 prepare = as_csc
 

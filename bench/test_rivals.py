@@ -1,0 +1,73 @@
+"""pytest-benchmark's entry: small twins of the cases, every rival that this Python can import.
+
+Run with ``pytest bench/test_rivals.py``. Each benchmark asserts the gap that the referee finds, and never a time. The
+whole suite, with each rival in a Python of its own, is ``python -m bench run``.
+"""
+import dataclasses
+import importlib
+import shutil
+
+import numpy as np
+import pytest
+
+from . import cases, data, referee, rivals
+
+pytest.importorskip("pytest_benchmark")
+
+SHRINK = {"wide": 10, "wide-correlated": 10, "square": 10, "tall": 10, "tall-wider": 10, "wide-float32": 10}
+WHOLE = ("diabetes", "small-fit")
+
+
+def _small(name):
+    """Return a case with a tenth of the columns (wide) or of both (others), and as many fewer true ones."""
+    case = cases.CASES[name]
+    if name in WHOLE:
+        return case
+    rows = 1 if name.startswith("wide") else SHRINK[name]
+    return dataclasses.replace(
+        case, n_samples=case.n_samples // rows, n_features=case.n_features // SHRINK[name],
+        n_true=max(1, case.n_true // SHRINK[name]),
+    )
+
+
+def _tolerance(rival):
+    """Return the tolerance to run at, and the gap that must be reached there: ours promises it, others are near it."""
+    promised = getattr(rival, "TIGHT_TOL", None)
+    return (promised, promised) if promised else (1e-3 * rival.DEFAULT_TOL, 1e-2)
+
+
+def _import_or_skip(rival):
+    if hasattr(rival, "COMMAND") and not shutil.which(rival.COMMAND):
+        pytest.skip(f"there is no {rival.COMMAND} on the path")
+    try:
+        importlib.import_module(rival.PACKAGE)
+    except ImportError:
+        pytest.skip(f"{rival.NAME} is not installed here")
+
+
+@pytest.fixture(scope="module", params=[*SHRINK, *WHOLE])
+def problem(request):
+    """Make a small case: its X, y and alphas."""
+    case = _small(request.param)
+    try:
+        X, y = data.make(case)
+    except cases.CaseAbsent as reason:
+        pytest.skip(str(reason))
+    return X, y, cases.alpha_grid(X, y, case.fractions)
+
+
+@pytest.mark.parametrize("name", rivals.names())
+def test_path(benchmark, problem, name):
+    """Time a rival on a small case and have its answer judged."""
+    rival = rivals.get(name)
+    _import_or_skip(rival)
+    X, y, alphas = problem
+    if reason := rivals.reason_against(rival, X, len(alphas), 0):
+        pytest.skip(reason)
+    stored = getattr(rival, "prepare", lambda X, y: (X, y))(X, y)
+    tol, gap = _tolerance(rival)
+    found = benchmark.pedantic(rival.path, args=(*stored, alphas, tol, 1), rounds=3, warmup_rounds=1)
+    judged = referee.judge(X, y, np.asarray(found[0]) if not hasattr(found[0], "tocsc") else found[0], found[1], alphas)
+    benchmark.extra_info.update(judged)
+    assert judged["n_answered"] == len(alphas)
+    assert judged["gap"] <= gap
