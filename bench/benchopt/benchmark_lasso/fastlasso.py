@@ -22,6 +22,10 @@ class Solver(BaseSolver):
         warnings.simplefilter("ignore")  # a tolerance below rounding cannot be certified
         fit(X[:10], y[:10], self.alpha, fit_intercept=fit_intercept)  # the first call starts the threads
 
+    def get_next(self, tol):
+        """Ask for tolerances that can be of use: 1e-3, 1e-4, ..."""
+        return 1e-3 if tol >= 1 else tol / 10
+
     def run(self, tol):
         """Fit to a relative duality gap of `tol`; at benchopt's first point, tol >= 1, answer zero."""
         self.beta = np.zeros(self.X.shape[1] + self.fit_intercept)

@@ -19,6 +19,10 @@ class Solver(BaseSolver):
         self.X, self.y, self.alphas, self.fit_intercept = X, y, lambdas / len(y), fit_intercept
         warnings.simplefilter("ignore")  # a tolerance below rounding cannot be certified
 
+    def get_next(self, tol):
+        """Ask for tolerances that can be of use: 1e-3, 1e-4, ..."""
+        return 1e-3 if tol >= 1 else tol / 10
+
     def run(self, tol):
         """Fit the path, whose alphas descend, to relative duality gaps of `tol`; at tol >= 1 answer zero."""
         n_features, n_alphas = self.X.shape[1], len(self.alphas)
