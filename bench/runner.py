@@ -153,7 +153,7 @@ class CaseRun:
     def _tighten(self, name, slope):
         """Search for a tolerance that reaches the wanted gap, but not by far; only that row is kept as "tight"."""
         first = miss = self.rows[-1]
-        hit, wanted = None, self.run.options.wanted
+        hit, wanted, spent = None, self.run.options.wanted, 0.0
         if first["status"] != "ok":
             return
         if first["gap"] <= wanted:
@@ -167,7 +167,9 @@ class CaseRun:
             if row["status"] != "ok":
                 return
             hit, miss = (row, miss) if row["gap"] <= wanted else (hit, row)
-            if hit and (hit["gap"] >= wanted / TOO_FAR or hit["seconds"][0] > BRIEF):
+            spent += row["seconds"][0]
+            near = hit and (hit["gap"] >= wanted / TOO_FAR or hit["seconds"][0] > BRIEF)
+            if near or spent > self.run.options.limit:
                 return
 
     def _try(self, name, kind, tol):
