@@ -39,7 +39,8 @@ def _add_run(commands):
     run.add_argument("--out", default="bench.json", help="file that is written (default bench.json)")
     run.add_argument("--env", action="append", type=_pair, default=[], metavar="NAME=PYTHON",
                      help="existing interpreter of a rival, or all=PYTHON (repeatable)")
-    run.add_argument("--limit", type=float, default=60.0, help="seconds per call before a rival is stopped")
+    run.add_argument("--limit", type=float, default=30.0,
+                     help="seconds per call before a rival is stopped (default %(default)s)")
     run.add_argument("--wanted", type=float, default=report.WANTED, help="gap that the tight setting must reach")
     run.add_argument("--no-memory", dest="memory", action="store_false", help="leave the memory runs out")
     return run

@@ -162,7 +162,8 @@ def _detail_row(row):
     start = [row["case"], row["name"], row["kind"], "-" if row["tol"] is None else f"{row['tol']:.1e}"]
     if row["status"] != "ok" or row["median"] is None:
         return [*start, row["status"], "", "", "", "", "", "", ""]
-    spread = f"{seconds(min(row['seconds']))}-{seconds(max(row['seconds']))} ({len(row['seconds'])})"
+    lost = f", then {row['lost']}" if row.get("lost") else ""
+    spread = f"{seconds(min(row['seconds']))}-{seconds(max(row['seconds']))} ({len(row['seconds'])}){lost}"
     passes = "-" if row.get("passes") is None else f"{row['passes']:.3g}"
     support = "-" if row["support"] is None else str(row["support"])
     return [*start, seconds(row["median"]), spread, _cpu(row), _gap(row), support, passes, _memory(row), _limit(row)]

@@ -24,7 +24,7 @@ QUIET = 0.2  # cores kept busy by other processes; above this a timing is distur
 PAUSE = 2.0  # seconds
 TRIES = 5  # tolerances of a rival that are tried to reach the wanted gap
 TOO_FAR = 10  # below the wanted gap by this factor a quick rival gets a looser tolerance
-LONG = 20.0  # seconds; above this the one probing run counts
+LONG = 5.0  # seconds; above this the one probing run counts
 AT_ONCE = 2  # memory is measured of so many rivals at a time, for nothing is timed then
 JOBS = (1, 2)  # threads at which the memory of a cross-validation is measured
 SCALING_RIVALS = ("fastlasso", "scikit_learn", "celer", "adelie", "glmnet_rs", "python_glmnet")
@@ -84,6 +84,11 @@ class Run:
 
     def case(self, case):
         """Measure one case and append its rows."""
+        start = time.perf_counter()
+        self._case(case)
+        self.say(f"{case.name}: done in {time.perf_counter() - start:.0f} s")
+
+    def _case(self, case):
         try:
             folder = data.store(case, self.cache, self.options.text)
         except cases.CaseAbsent as reason:
