@@ -134,7 +134,11 @@ def _report(options):
 
 def _compare(options):
     names = options.case or [name for name, case in cases.CASES.items() if case.group == "main"]
-    passed = compare.compare(options.base, options.head, names, options.folder / "data", options, _progress)
+    try:
+        passed = compare.compare(options.base, options.head, names, options.folder / "data", options, _progress)
+    except compare.BuildFailed as failure:
+        _progress(failure)
+        return 2
     return 0 if passed else 1
 
 

@@ -35,10 +35,14 @@ LIMIT = 300.0  # seconds per call
 TAIL = 0.025
 
 
+class BuildFailed(Exception):
+    """A commit cannot be checked out or built; the text says what failed."""
+
+
 def _run(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stderr.strip()[-2000:]}")
+        raise BuildFailed(f"{' '.join(map(str, command))} failed:\n{done.stderr.strip()[-2000:]}")
 
 
 @contextlib.contextmanager
@@ -156,7 +160,7 @@ def _worst_gap(folder, answer):
 
 
 def compare(base, head, names, cache, options, say=print):
-    """Build two commits and compare them on the named cases; return whether all pass."""
+    """Build two commits and compare them on the named cases; return whether all pass, or raise BuildFailed."""
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         commits = {"base": base, "head": head}
         folders = {}

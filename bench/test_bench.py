@@ -205,6 +205,11 @@ def test_compare_finds_a_delay_and_only_that(tmp_path, delayed):
     assert ("SLOWER (wall" in said[0]) is delayed
 
 
+def test_a_commit_that_is_not_there_is_no_slowdown(tmp_path, capsys):
+    assert main(["compare", "no-such-commit", "HEAD", "--folder", str(tmp_path)]) == 2
+    assert "no-such-commit" in capsys.readouterr().err
+
+
 def test_run_and_report_in_small(tmp_path, small_cases, capsys):
     out, page, images = tmp_path / "bench.json", tmp_path / "page.md", tmp_path / "images"
     page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
