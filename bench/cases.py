@@ -110,9 +110,9 @@ def _scaling():
         yield Case(f"n-{n}", n_samples=n, n_features=2_000, axis="n", at=n, **dense)
     for p in (1_000, 4_000, 16_000, 64_000):
         yield Case(f"p-{p}", n_samples=300, n_features=p, axis="p", at=p, **dense)
-    for nnz in (100_000, 400_000, 1_600_000, 6_400_000):
-        yield Case(f"nnz-{nnz}", "sparse", group="scaling", n_samples=20_000, n_features=20_000, n_true=50,
-                   density=nnz / 20_000**2, axis="nnz", at=nnz)
+    for nnz in (50_000, 200_000, 800_000, 3_200_000):
+        yield Case(f"nnz-{nnz}", "sparse", group="scaling", n_samples=4_000, n_features=10_000, n_true=50,
+                   density=nnz / (4_000 * 10_000), axis="nnz", at=nnz)
     for k in (10, 40, 160, 640):
         yield Case(f"alphas-{k}", n_samples=500, n_features=5_000, fractions=(k, 1e-2), axis="alphas", at=k, **dense)
     for folds in (3, 6, 12, 24):

@@ -27,7 +27,7 @@ TOO_FAR = 10  # below the wanted gap by this factor a quick rival gets a looser 
 LONG = 5.0  # seconds; above this the one probing run counts
 AT_ONCE = 2  # memory is measured of so many rivals at a time, for nothing is timed then
 JOBS = (1, 2)  # threads at which the memory of a cross-validation is measured
-SCALING_RIVALS = ("fastlasso", "scikit_learn", "celer", "adelie", "glmnet_rs", "python_glmnet")
+SCALING_RIVALS = ("fastlasso", "scikit_learn", "celer", "adelie", "python_glmnet")
 TALL = 2  # rows per column above which one Gram matrix is the limit of a path
 
 
