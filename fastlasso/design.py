@@ -437,7 +437,7 @@ class Sparse(Matrix):
             w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
             ends = np.stack([y, np.ones(len(y))])
             S[:p, :p] = self.products(np.arange(p), p, shift, w, pool)
-            S[p:, :p] = self.dots(ends * w, pool) - np.outer(ends @ w, shift)
+            S[p:, :p] = self._sums(w, w * y, shift)[:, [2, 0]].T        # centred before they are added up
             S[p:, p:] = (ends * w) @ ends.T
             S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
             S[p:, :p] -= np.outer(S[p:, -1], rest)
@@ -800,7 +800,7 @@ class Design:
         if not np.isfinite(correlation.sum() + self.norm2.sum()):
             self.matrix.check_finite()
             raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
-        if sums[:, 1].max() < SMALLEST_SQUARE and sums[:, ::2].any():
+        if sums[:, 1].max() < SMALLEST_SQUARE and 0 < np.abs(sums[:, 0]).max() < SMALLEST_SQUARE**0.48:
             raise ValueError("X is too small: squares of its columns underflow; multiply X by a constant")
         return correlation
 

@@ -198,7 +198,7 @@ class Solver:
             left = self.design.residuals(R, cols, step[None])
             if not self.design.norms2(left)[0] < self.design.norms2(R)[0]:
                 return      # nothing is left but the rounding of z, which nearly dependent columns blow up
-            b[free] += step
+            b[free] = np.clip(b[free] + step, low, high)
             R[:] = left
 
     def _is_rounding(self, z, cols, residual=None):
@@ -324,7 +324,7 @@ class Solver:
         B, done = self._solve_slots(alphas, 0, None, Q)
         B, Q, alphas = B[:done], Q[:done], np.ascontiguousarray(alphas[:done])
         problem, cols = self.problem, self.slots
-        if self._is_ill(alphas[-1], B[-1]):
+        if any(self._is_ill(alpha, b) for alpha, b in zip(alphas, B, strict=True)):
             return self._reread(alphas, B)
         self._refit_compressed(alphas, B, Q)
         rr = np.maximum(2 * problem.null_objective - ((problem.correlation[cols] + Q) * B).sum(axis=1), 0.0)
@@ -373,7 +373,7 @@ class Solver:
                 if self._is_rounding(q[free], self.slots[free]):
                     break
                 step = within(b[free], self._free_columns(self.slots[free]).step(q[free]), low, high)
-                b[free] += step
+                b[free] = np.clip(b[free] + step, low, high)
                 q -= step @ G[free]
 
 

@@ -117,7 +117,7 @@ class GramSet:
             columns = LeastSquares(gram.G[np.ix_(free, free)])
             if columns.gain(gram.q[free]) <= negligible(target, self.problem.null_objective):
                 break
-            b[free] += within(b[free], columns.step(gram.q[free]), low, high)
+            b[free] = np.clip(b[free] + within(b[free], columns.step(gram.q[free]), low, high), low, high)
             gram.gap(alpha, b)
         return gram.gap(alpha, b)
 
@@ -210,8 +210,12 @@ class ResidualSet:
                 self.free_columns = cols, LeastSquares(self.problem.design.gram(cols, len(cols)))
             if self.free_columns[1].gain(z) <= negligible(target, self.problem.null_objective):
                 return
-            b[free] += within(b[free], self.free_columns[1].step(z), low, high)
-            state[:] = self.columns.residual(self.problem.y, b)
+            better = b.copy()
+            better[free] = np.clip(b[free] + within(b[free], self.free_columns[1].step(z), low, high), low, high)
+            left = self.columns.residual(self.problem.y, better)
+            if not self.columns.norm2(left) < self.columns.norm2(state):
+                return      # the step is rounding, blown up where columns nearly depend on each other
+            b[:], state[:] = better, left
 
     def _penalty(self, alpha):
         problem, slots = self.problem, self.slots
@@ -229,7 +233,10 @@ class ResidualSet:
         steps = np.diff(path, axis=0)
         inner = steps @ steps.T
         inner[np.diag_indices_from(inner)] += 1e-10 * np.trace(inner)
-        c = np.linalg.solve(inner, np.ones(len(steps)))
+        try:
+            c = np.linalg.solve(inner, np.ones(len(steps)))
+        except np.linalg.LinAlgError:       # no step moved, or by squares that underflow
+            return
         if not np.isfinite(c).all() or c.sum() == 0:
             return
         c /= c.sum()
