@@ -1,0 +1,276 @@
+"""Random small problems, each solved and judged: does the library keep its promises on what nobody thought of?
+
+    python tests/fuzz.py --count 1000000 --jobs 2 --seed 0
+
+Problem number s is a function of s alone, so a violation is named by its seed and repeated by `--seed s --count 1`, and
+a run that was stopped goes on at any seed. A violation is a crash of the process, an exception, a coefficient outside
+its bounds or not finite, a gap larger than the one claimed (by `verify`, and where that cannot tell by 60 digits), or
+a solution that is not certified without a ConvergenceWarning. Honest failures to reach `tol` are counted apart.
+"""
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its threads wait longer than they work here
+
+import numpy as np
+from layouts import DTYPES, LAYOUTS, build
+from oracles import exact_gap
+
+from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, fit, fit_path, verify
+
+IN_MEMORY = [name for name in LAYOUTS if "memmap" not in name]
+CHUNK = 200             # problems per piece of work of a run
+SLACK = 1e-9            # of P(0), and
+ROUNDING = 1e-12        # of the mean square of y: what rounding may do to a gap
+MOST_SHOWN = 50         # violations printed in full
+
+
+# ---------------------------------------------------------------- the problems
+
+def low_rank(rng, X):
+    rank = int(rng.integers(1, 1 + min(X.shape)))
+    return X[:, :rank] @ rng.standard_normal((rank, X.shape[1]))
+
+
+def mixed(rng, X):
+    p = X.shape[1]
+    return X @ (np.eye(p) + rng.standard_normal((p, p)) * (rng.random((p, p)) < 0.1))
+
+
+MATRICES = {
+    "normal": lambda rng, X: X,
+    "binary": lambda rng, X: (rng.random(X.shape) < 0.3).astype(float),
+    "signs": lambda rng, X: np.sign(X),
+    "mixed": mixed,
+    "duplicated": lambda rng, X: X[:, rng.integers(0, X.shape[1], X.shape[1])],
+    "nearly_equal": lambda rng, X: X[:, :1] + 10.0 ** rng.integers(-6, 0) * X,
+    "few_integers": lambda rng, X: np.round(X) * (rng.random(X.shape) < 0.2),
+    "low_rank": low_rank,
+    "column_scales": lambda rng, X: X * 10.0 ** rng.uniform(-6, 6, X.shape[1]),
+    "heavy_tails": lambda rng, X: X / np.maximum(np.abs(rng.standard_normal(X.shape)), 1e-3),
+}
+NEARLY_DEPENDENT = ("low_rank", "nearly_equal")
+TARGETS = {
+    "linear": lambda rng, X: X[:, :3].sum(axis=1) + rng.standard_normal(len(X)) * rng.choice([0.1, 1.0, 3.0]),
+    "exact": lambda rng, X: X[:, :3].sum(axis=1),
+    "noise": lambda rng, X: rng.standard_normal(len(X)),
+    "classes": lambda rng, X: rng.integers(0, 2, len(X)).astype(float),
+    "constant": lambda rng, X: np.full(len(X), rng.choice([0.0, 0.1, -7.0])),
+    "pedestal": lambda rng, X: 1e6 + X[:, 0] / max(np.abs(X[:, 0]).max(), 1e-300) + rng.standard_normal(len(X)),
+}
+TARGET_ODDS = (0.6, 0.05, 0.2, 0.09, 0.02, 0.04)
+CALLS = ("path", "fit", "cv")
+CALL_ODDS = (0.6, 0.32, 0.08)
+
+
+def random_matrix(rng, n, p, options):
+    """Return a matrix of one of the kinds, perhaps with a constant column or far from the origin.
+
+    Where columns nearly depend on each other (their kind, or without intercept a common mean) and carry no penalty,
+    bounds are left out, and rounding is not made the only difference: neither the library nor `verify` promises
+    anything there (docs/promises.md).
+    """
+    kind = str(rng.choice(list(MATRICES)))
+    X = MATRICES[kind](rng, rng.standard_normal((n, p)))
+    if rng.random() < 0.3:
+        X[:, rng.integers(p)] = rng.choice([0.0, 1.0, 3.3])
+    shift = rng.choice([10.0, 1e3, 1e5]) if rng.random() < 0.2 and kind not in NEARLY_DEPENDENT else 0.0
+    if kind in NEARLY_DEPENDENT or (shift and not options.get("fit_intercept", True)):
+        options.pop("lower", None)
+        options.pop("upper", None)
+        options.pop("penalty_factor", None)
+    scale = 2.0 ** rng.integers(-100, 100) if rng.random() < 0.1 and options.get("l1_ratio", 1.0) > 0 else 1.0
+    return (X + shift) * scale
+
+
+def random_weights(rng, n):
+    weights = rng.choice([0.0, 0.5, 1.0, 2.0], n) if rng.random() < 0.7 else 10.0 ** rng.uniform(-6, 6, n)
+    weights[rng.integers(n)] = 1.0
+    return weights
+
+
+def random_factors(rng, p):
+    if rng.random() < 0.7:
+        return rng.choice([0.0, 0.5, 1.0, 1.0, 2.0, np.inf], p)
+    return 10.0 ** rng.uniform(-2, 2, p)
+
+
+def random_bounds(rng, p):
+    kind = rng.integers(10)
+    if kind == 0:
+        return {"lower": 0.0}
+    if kind == 1:
+        return {"lower": -0.3 * rng.random(p), "upper": rng.choice([0.0, 0.2, np.inf], p)}
+    if kind == 2:
+        return {"upper": float(rng.choice([0.0, 0.1, 0.5]))}
+    return {}
+
+
+def random_options(rng, n, p):
+    """Return options of the problem; most have none or one of them, some have all."""
+    share, options = rng.choice([0.0, 0.15, 0.3, 0.6]), {}
+    if rng.random() < share:
+        options["l1_ratio"] = float(rng.choice([0.0, 0.3, 0.9, 1.0, rng.random()]))
+    if rng.random() < share:
+        options["fit_intercept"] = False
+    if rng.random() < share:
+        options["standardize"] = True
+    if rng.random() < share:
+        options["sample_weight"] = random_weights(rng, n)
+    if rng.random() < share:
+        options["offset"] = rng.standard_normal(n)
+    if rng.random() < share:
+        options["penalty_factor"] = random_factors(rng, p)
+    return options | (random_bounds(rng, p) if rng.random() < 2 * share else {})
+
+
+@dataclass
+class Case:
+    """One problem: X in some layout, the same numbers as dense float64, and how to call for its solution."""
+
+    X: object
+    A: np.ndarray
+    y: np.ndarray
+    options: dict
+    call: str
+    how: dict
+
+
+def random_case(seed):
+    """Return problem number `seed`."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([1, 2, 3, 5, 10, 20, 40], p=[0.03, 0.05, 0.07, 0.15, 0.3, 0.25, 0.15]))
+    p = int(rng.choice([1, 2, 3, 8, 20, 70, 150], p=[0.05, 0.05, 0.1, 0.25, 0.3, 0.2, 0.05]))
+    layout, dtype = rng.choice(IN_MEMORY), rng.choice(list(DTYPES))
+    options = random_options(rng, n, p)
+    A = random_matrix(rng, n, p, options).astype(DTYPES[dtype]).astype(float)
+    y = TARGETS[rng.choice(list(TARGETS), p=TARGET_ODDS)](rng, A)
+    call = str(rng.choice(CALLS, p=CALL_ODDS)) if n >= 4 else "path"
+    return Case(build(layout, A, dtype=dtype), A, y, options, call, random_call(rng, n, call))
+
+
+def random_call(rng, n, call):
+    """Return what says how much to solve: a share of alpha_max, a grid, folds."""
+    if call == "fit":
+        return {"share": float(rng.choice([1.1, 0.5, 0.1, 1e-3, 0.0]))}
+    grid = {"alphas": int(rng.choice([1, 4, 12, 30])), "eps": float(rng.choice([0.1, 1e-2, 1e-3, 1e-4])),
+            "tol": float(rng.choice([1e-3, 1e-6, 1e-9]))}
+    if call == "path":
+        return grid | {"screening": bool(rng.random() < 0.8)}
+    tests = np.array_split(rng.permutation(n), 2)
+    return grid | {"cv": [(np.setdiff1d(np.arange(n), test), test) for test in tests]}
+
+
+# ---------------------------------------------------------------- the judgement
+
+def solved(case):
+    """Yield (solution, options it was fitted with)."""
+    if case.call == "fit":
+        alpha = case.how["share"] * alpha_max(case.X, case.y, **case.options)
+        yield fit(case.X, case.y, alpha, n_threads=1, **case.options), case.options
+        return
+    if case.call == "path":
+        paths = [(fit_path(case.X, case.y, n_threads=1, **case.how, **case.options), case.options)]
+    else:
+        paths = list(cross_validated(case))
+    for path, options in paths:
+        for k in sorted({0, len(path) // 2, len(path) - 1}):
+            yield path.fit_at(k), options
+
+
+def cross_validated(case):
+    """Yield (path, options) of all rows and of each fold: a fold is the problem with its rows at weight zero."""
+    weights = case.options.get("sample_weight", np.ones(len(case.y)))
+    if not all(weights[rows].any() for fold in case.how["cv"] for rows in fold):
+        return      # an error, and not of this test
+    result = cross_validate_path(case.X, case.y, n_threads=1, **case.how, **case.options)
+    yield result.path, case.options
+    for (_, test), path in zip(case.how["cv"], result.fold_paths, strict=True):
+        yield path, case.options | {"sample_weight": np.where(np.isin(np.arange(len(weights)), test), 0.0, weights)}
+
+
+def judgement(A, y, solution, options):
+    """Return what is wrong with a solution, or None.
+
+    `verify` allows for rounding, and can prove less than is claimed where alpha is all but lost in it; there the gap
+    in 60 digits decides.
+    """
+    if not (np.isfinite(solution.coef).all() and np.isfinite([solution.intercept, solution.gap]).all()):
+        return "not finite"
+    true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
+    slack = SLACK * true.null_objective + ROUNDING * float(np.mean((y - options.get("offset", 0.0)) ** 2))
+    claimed = min(solution.gap, solution.tol * true.null_objective) if solution.certified else solution.gap
+    if true.gap <= 1.02 * claimed + slack:
+        return None
+    exact = exact_gap(A, y, solution.coef, solution.intercept, solution.alpha, options)
+    if exact <= 1.02 * claimed + slack:
+        return None
+    return f"alpha {solution.alpha:.3g}: gap {exact:.3g}, claimed {claimed:.3g}, P(0) {true.null_objective:.3g}"
+
+
+def outcome(seed):
+    """Return (violations, solutions, uncertified ones) of one problem."""
+    case = random_case(seed)
+    found, n_solutions, uncertified = [], 0, 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        try:
+            for solution, options in solved(case):
+                n_solutions += 1
+                uncertified += not solution.certified
+                wrong = judgement(case.A, case.y, solution, options)
+                found += [wrong] if wrong else []
+        except Exception as error:
+            found.append(f"{type(error).__name__}: {error}")
+    warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    if uncertified and not warned:
+        found.append(f"{uncertified} solutions are not certified, and no warning says so")
+    return [f"{case.call}: {text}" for text in found], n_solutions, uncertified
+
+
+def outcomes(seeds):
+    """Return (violations by seed, problems, solutions, uncertified solutions) of some problems."""
+    results = {seed: outcome(seed) for seed in seeds}
+    return ({seed: found for seed, (found, _, _) in results.items() if found}, len(results),
+            sum(count for _, count, _ in results.values()), sum(count for _, _, count in results.values()))
+
+
+# ---------------------------------------------------------------- long runs
+
+def run(count, jobs, seed, say=print):
+    """Judge problems seed .. seed + count - 1 and print what was found; return the number of violations."""
+    pieces = [range(start, min(start + CHUNK, seed + count)) for start in range(seed, seed + count, CHUNK)]
+    totals, started, said, violations = np.zeros(3, int), time.monotonic(), 0.0, 0
+    with ProcessPoolExecutor(jobs) as pool:
+        for piece, (bad, *numbers) in zip(pieces, pool.map(outcomes, pieces), strict=True):
+            totals += numbers
+            for at, found in bad.items():
+                violations += 1
+                if violations <= MOST_SHOWN:
+                    say(f"VIOLATION seed {at}: {found}")
+            if time.monotonic() - said > 60:
+                said = time.monotonic()
+                say(f"[{said - started:.0f} s] seeds below {piece.stop}: {totals[0]} problems, {totals[1]} solutions, "
+                    f"{totals[2]} not certified, {violations} violations")
+    say(f"{totals[0]} problems from seed {seed}: {totals[1]} solutions judged, {violations} violations, "
+        f"{totals[2]} solutions not certified to tol (all of them warned of)")
+    return violations
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000, help="number of problems")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--seed", type=int, default=0, help="number of the first problem")
+    given = parser.parse_args(arguments)
+    return 1 if run(given.count, given.jobs, given.seed, lambda text: print(text, flush=True)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
