@@ -65,6 +65,27 @@ def test_powers_of_two_are_exact(data, k_x, k_y, layout):
     np.testing.assert_array_equal(scaled.r2, plain.r2)
 
 
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("k_x", [-510, -500, -400, -200, 200, 400, 500, 510])
+def test_powers_of_two_up_to_500_are_exact_or_an_error(data, k_x, layout):
+    """Never zeros without a word, where squares leave the range of float64."""
+    A, y = data
+    plain, one = fit_path(build(layout, A), y, alphas=6, eps=0.02), fit(build(layout, A), y, 0.1)
+    for k_y in (-510, -500, -400, 0, 300, 500, 510):
+        X, scaled_y = build(layout, np.ldexp(A, k_x)), np.ldexp(y, k_y)
+        alphas, alpha = np.ldexp(plain.alphas, k_x + k_y), float(np.ldexp(0.1, k_x + k_y))
+        if max(abs(k_x), abs(k_y)) > 500 or min(k_x, k_y) == -500:
+            for call in (lambda X=X, y=scaled_y, alphas=alphas: fit_path(X, y, alphas=alphas),
+                         lambda X=X, y=scaled_y, alpha=alpha: fit(X, y, alpha)):
+                with pytest.raises(ValueError, match="by a constant"):
+                    call()
+            continue
+        path = fit_path(X, scaled_y, alphas=alphas)
+        np.testing.assert_array_equal(path.coefs.toarray(), np.ldexp(plain.coefs.toarray(), k_y - k_x))
+        np.testing.assert_array_equal(fit(X, scaled_y, alpha).coef, np.ldexp(one.coef, k_y - k_x))
+        assert path.certified.all()
+
+
 def test_the_automatic_grid_scales_exactly(data):
     A, y = data
     alphas = fit_path(A, y, **GRID).alphas
