@@ -796,8 +796,9 @@ class Design:
             first, sums = self.matrix.moments(w, u, self.pool)
             self._set_moments(first, sums)
             correlation = sums[:, 2].copy() if self.fit_intercept else sums[:, 2] + first * u.sum()
+            total = correlation.sum() + self.norm2.sum()
         self.passes += 1
-        if not np.isfinite(correlation.sum() + self.norm2.sum()):
+        if not np.isfinite(total):
             self.matrix.check_finite()
             raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
         if sums[:, 1].max() < SMALLEST_SQUARE and 0 < np.abs(sums[:, 0]).max() < SMALLEST_SQUARE**0.48:
