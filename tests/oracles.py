@@ -9,7 +9,7 @@ from scipy import sparse
 
 DIGITS = 60
 DEPENDENT = mp.mpf(10) ** -35     # of a column: what counts as nothing left of it in exact arithmetic
-SEARCH_STEPS = 120                # of the golden section for the scale of the dual point
+SEARCH_STEPS = 60                 # of the golden section for the scale of the dual point
 
 
 def conic_solution(X, y, alpha, options):
