@@ -1,0 +1,244 @@
+"""Bugs that other libraries had or have, by the number of their public issue: none of them here.
+
+Each test states the bug and what is right instead. Answers are judged by `verify` on the dense numbers.
+"""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from fault_matrix import Child
+from layouts import PLAIN, build, exact_matrix, target
+from scipy import sparse
+
+from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, fit, fit_path, verify
+
+A = exact_matrix(40, 25, seed=7, density=0.7)
+A[:, 2] = np.arange(40) % 5 - 2.0
+Y = target(A, seed=7)
+WIDE = exact_matrix(30, 90, seed=8)
+WIDE_Y = target(WIDE, seed=8)
+SPARSE = ("csc_array-int32-sorted", "csr_array-int32-sorted")
+
+
+@pytest.fixture
+def strict():
+    """Every warning is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+# ---------------------------------------------------------------- scikit-learn
+
+@pytest.mark.usefixtures("strict")
+def test_scikit_learn_13394_a_solution_within_tolerance_gives_no_warning(judge):
+    for tol in (1e-3, 1e-6, 1e-10):
+        judge(A, Y, fit(A, Y, 0.1, tol=tol))
+
+
+def test_scikit_learn_10813_data_of_1e50_are_fitted_like_others():
+    plain, scaled = fit(A, Y, 0.1), fit(A * 2.0**166, Y, 0.1 * 2.0**166)      # 2^166 is about 1e50
+    np.testing.assert_array_equal(scaled.coef * 2.0**166, plain.coef)
+    assert scaled.n_passes == plain.n_passes
+
+
+def test_scikit_learn_10992_negative_updates_count_as_much_as_positive_ones():
+    for X, y in ((A, Y), (WIDE, WIDE_Y)):
+        np.testing.assert_array_equal(fit(X, -y, 0.05).coef, -fit(X, y, 0.05).coef)
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("value", [0.0, 0.1, 7.0])
+def test_scikit_learn_4224_a_constant_target_gives_a_finite_grid(value):
+    path = fit_path(A, np.full(40, value), alphas=10)
+    assert np.isfinite(path.alphas).all()
+    assert (path.alphas > 0).all()
+    assert path.coefs.nnz == 0
+
+
+@pytest.mark.usefixtures("strict")
+def test_scikit_learn_20144_and_31906_a_target_of_zeros_is_converged():
+    for found in (fit(A, np.zeros(40), 0.1), fit(WIDE, np.zeros(30), 0.0)):
+        assert found.certified
+        assert found.gap == 0
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_scikit_learn_19160_and_7853_the_gap_is_primal_minus_dual_in_units_of_the_objective(l1_ratio):
+    found = fit(WIDE, WIDE_Y, 0.05, l1_ratio=l1_ratio, tol=1e-3)
+    judged = verify(WIDE, WIDE_Y, found.coef, found.intercept, alpha=0.05, l1_ratio=l1_ratio)
+    assert judged.gap == pytest.approx(judged.primal - judged.dual, abs=1e-12)
+    assert judged.gap <= 1.02 * found.gap + 1e-12
+    again = fit(WIDE, 10 * WIDE_Y, 0.5, l1_ratio=l1_ratio, tol=1e-3) if l1_ratio == 1 else found
+    assert again.gap == pytest.approx(100 * found.gap if l1_ratio == 1 else found.gap, rel=1e-6, abs=1e-10)
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("l1_ratio", [1e-3, 1e-8, 0.0])
+def test_scikit_learn_19620_and_32845_the_limit_of_ridge_converges(l1_ratio, judge):
+    for X, y in ((A, Y), (WIDE, WIDE_Y)):
+        judge(X, y, fit(X, y, 0.1, l1_ratio=l1_ratio), l1_ratio=l1_ratio)
+
+
+@pytest.mark.parametrize("layout", SPARSE)
+def test_scikit_learn_4010_and_benchmark_lasso_94_sparse_data_with_intercept_are_centred(layout, judge):
+    X = np.where(A == 0, 0.0, A + 3)
+    path = fit_path(build(layout, X), Y, alphas=8, eps=0.01)
+    judge(X, Y, path)
+    np.testing.assert_allclose(path.coefs.toarray(), fit_path(X, Y, alphas=8, eps=0.01).coefs.toarray(), atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_scikit_learn_3178_cross_validation_takes_float32(layout, judge):
+    result = cross_validate_path(build(layout, A, dtype="f4"), Y.astype(np.float32), cv=4, alphas=8, eps=0.05)
+    judge(A, Y.astype(np.float32).astype(float), result.path)
+    assert np.isfinite(result.errors).all()
+
+
+@pytest.mark.parametrize("width", [np.int32, np.int64])
+@pytest.mark.parametrize("kind", ["csc_array", "csc_matrix", "csr_array", "csr_matrix"])
+def test_scikit_learn_27256_31073_and_29862_sparse_arrays_and_int64_indices(kind, width, judge):
+    X = getattr(sparse, kind)(A)
+    X.indices, X.indptr = X.indices.astype(width), X.indptr.astype(width)
+    judge(A, Y, fit(X, Y, 0.1))
+
+
+@pytest.mark.parametrize("weights", [np.arange(40) % 2.0, np.r_[1e-300, np.ones(39)], 10.0 ** -np.arange(40.0)],
+                         ids=["zeros", "tiny", "falling"])
+def test_scikit_learn_26997_weights_give_no_nan(weights, judge):
+    judge(A, Y, fit(A, Y, 0.05, sample_weight=weights), sample_weight=weights)
+
+
+@pytest.fixture(scope="module")
+def child():
+    process = Child("fastlasso", sys.executable)
+    yield process
+    process.stop()
+
+
+def test_scikit_learn_9136_ctrl_c_ends_a_fit(child):
+    assert child.ask("Ctrl-C in a long fit", 30.0) == {"status": "judged", "well": True}
+
+
+def test_scikit_learn_7650_and_19272_a_process_forked_after_a_fit_can_fit(child):
+    assert child.ask("fork after a fit", 30.0) == {"status": "judged", "well": True}
+
+
+@pytest.mark.parametrize("layout", SPARSE)
+def test_features_far_from_zero_are_centred_on_sparse_data_too(layout, judge):
+    """scikit-learn is wrong without a word at 1e7; skglm at 100 on dense data."""
+    for shift in (100.0, 1e7):
+        judge(A + shift, Y, fit(build(layout, A + shift), Y, 0.1))
+
+
+# ---------------------------------------------------------------- celer, skglm, glum, glmnet and others
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_celer_188_columns_without_penalty_are_fitted(layout, judge):
+    factor = (np.arange(25) > 2).astype(float)
+    found = fit(build(layout, A), Y, 0.3, penalty_factor=factor)
+    judge(A, Y, found, penalty_factor=factor)
+    assert found.coef[:2].all()
+
+
+@pytest.mark.parametrize("layout", SPARSE)
+def test_celer_19_sparse_data_have_an_intercept(layout):
+    found = fit(build(layout, A), Y + 100, 0.1)
+    assert found.intercept == pytest.approx(fit(A, Y, 0.1).intercept + 100)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_skglm_227_alpha_max_knows_the_intercept(intercept):
+    X = A + 2
+    top = alpha_max(X, Y, fit_intercept=intercept)
+    assert not fit(X, Y, top * (1 + 1e-9), fit_intercept=intercept).coef.any()
+    assert fit(X, Y, top * 0.999, fit_intercept=intercept).coef.any()
+
+
+def test_skglm_337_an_intercept_far_away_is_reached_at_once(judge):
+    found = fit(A, Y + 1e6, 0.1)
+    judge(A, Y + 1e6, found)
+    assert found.n_passes <= 10
+
+
+def test_glum_485_a_wide_sparse_problem_takes_no_dense_matrix_of_its_columns():
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((300, 60_000), density=1e-3, format="csc", rng=rng)       # a 60,000^2 matrix is 29 GB
+    path = fit_path(X, X[:, :50].sum(axis=1) + 0.1 * rng.standard_normal(300), alphas=5, eps=0.1)
+    assert path.certified.all()
+
+
+@pytest.mark.parametrize("form", SPARSE)
+def test_glum_takes_read_only_sparse_buffers(form, judge):
+    X = build(form, A)
+    assert not X.data.flags.writeable
+    judge(A, Y, fit(X, Y, 0.1))
+
+
+def test_python_glmnet_74_a_path_that_does_not_converge_is_a_warning_and_a_path():
+    with pytest.warns(ConvergenceWarning):
+        path = fit_path(WIDE, WIDE_Y, alphas=6, eps=1e-2, lower=-0.05, upper=0.05, max_iter=0, tol=1e-14)
+    assert len(path) == 6
+    assert np.isfinite(path.gaps).all()
+
+
+@pytest.mark.parametrize("y", [Y, np.abs(A).sum(axis=1)], ids=["any", "positive"])
+def test_glmnet_jerr_minus_2_a_path_starts_at_the_first_alpha_that_matters(y):
+    """It came back as a single lambda of 9.9e35 and zeros (jeffwong/glmnet #9)."""
+    path = fit_path(A, y)
+    assert path.alphas[0] == pytest.approx(alpha_max(A, y))
+    assert len(path) == 100
+    assert path.df[-1] > 5
+
+
+def test_glmnet_jl_18_all_folds_have_the_grid_of_the_path():
+    result = cross_validate_path(WIDE, WIDE_Y, cv=5, alphas=30, eps=1e-3)
+    assert {len(fold) for fold in result.fold_paths} == {30}
+    assert result.errors.shape == (30, 5)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_smile_91_and_adelie_nan_is_an_error_and_no_endless_loop(layout):
+    bad = A.copy()
+    bad[3, 4] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        fit(build(layout, bad), Y, 0.1)
+    with pytest.raises(ValueError, match="NaN"):
+        fit(build(layout, A), np.r_[np.nan, Y[1:]], 0.1)
+
+
+@pytest.mark.parametrize("form", ["csc_array", "csr_array"])
+def test_scipy_23784_pointers_that_end_before_the_data_are_an_error(form):
+    X = getattr(sparse, form)(A)
+    X.data, X.indices = np.r_[X.data, 9.0], np.r_[X.indices, 0].astype(X.indices.dtype)
+    with pytest.raises(ValueError, match="corrupt"):
+        fit(X, Y, 0.1)
+
+
+@pytest.mark.parametrize("value", [-1, 10**6])
+@pytest.mark.parametrize("form", ["csc_array", "csr_array"])
+def test_scipy_8778_21170_and_25763_indices_out_of_range_are_an_error(form, value):
+    X = getattr(sparse, form)(A)
+    X.indices[5] = value
+    with pytest.raises(ValueError, match="corrupt"):
+        fit(X, Y, 0.1)
+
+
+def test_cuml_6759_a_fit_says_how_far_from_the_optimum_it_is():
+    found = fit(WIDE, WIDE_Y, 0.05)
+    assert 0 <= found.gap <= found.tol * found.null_objective
+
+
+@pytest.mark.parametrize("kind", [">f8", ">f4"])
+def test_cyanure_big_endian_data_are_numbers_too(kind, judge):
+    judge(A, Y, fit(A.astype(kind), Y.astype(">f8"), 0.1))
+
+
+@pytest.mark.parametrize("power", [-300, -100, 100, 300])
+def test_glum_and_skglm_tiny_and_huge_scales_give_no_zeros(power):
+    plain = fit(A, Y, 0.1)
+    for k_x, k_y in ((power, 0), (0, power)):
+        found = fit(np.ldexp(A, k_x), np.ldexp(Y, k_y), float(np.ldexp(0.1, k_x + k_y)))
+        np.testing.assert_array_equal(found.coef, np.ldexp(plain.coef, k_y - k_x))
