@@ -185,7 +185,7 @@ def best_over_scales(rho, rest, drift, parts):
         far = mp.fsum((a - t * r) ** 2 for a, r in zip(rho, rest, strict=True)) + drift**2
         return far / 2 + mp.fsum(fenchel_young(b, t * c, *penalty) for b, c, *penalty in parts if b or c)
 
-    best = min(gap(low), gap(high))
+    best = min(gap(low), gap(high), gap(min(mp.mpf(1), high)))
     for _ in range(SEARCH_STEPS):
         a, c = high - share * (high - low), low + share * (high - low)
         at_a, at_c = gap(a), gap(c)

@@ -1,0 +1,103 @@
+"""Change the code in one place at a time, and see whether the tests notice.
+
+    python tests/mutate.py certificate screening validation --sample 100 --seed 0
+
+Each mutant differs from the module in one operator, constant or comparison, in a copy of the checkout; the
+tests named in `TESTS` run on it until the first failure. The score is the share of mutants that failed.
+"""
+
+import argparse
+import ast
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TESTS = {       # cheapest first
+    "certificate": ["tests/test_certificate.py"],
+    "screening": ["tests/test_invariances.py", "tests/test_problem_vectors.py", "tests/test_hard_cases.py"],
+    "validation": ["tests/test_validation.py", "tests/test_engine_contract.py", "tests/test_fault_matrix.py"],
+}
+LIMIT = 300.0       # seconds per mutant: one that hangs is noticed too
+SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
+         ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And,
+         ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn,
+         ast.NotIn: ast.In, ast.Pow: ast.Mult, ast.FloorDiv: ast.Mult}
+
+
+def changes(node):
+    """Yield functions, each of which changes the node in one way."""
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in SWAPS:
+        yield lambda: setattr(node, "op", SWAPS[type(node.op)]())
+    if isinstance(node, ast.Compare):
+        for k, op in enumerate(node.ops):
+            yield lambda k=k, op=op: node.ops.__setitem__(k, SWAPS[type(op)]())
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
+        yield lambda: setattr(node, "op", ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not())
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
+        yield lambda: setattr(node, "value", not node.value if isinstance(node.value, bool) else node.value + 1)
+    if isinstance(node, ast.If | ast.IfExp | ast.While):
+        yield lambda: setattr(node, "test", ast.UnaryOp(ast.Not(), node.test))
+
+
+def mutated(source, number=None):
+    """Return (mutant number `number` of a module, its line), or how many there are."""
+    tree, count = ast.parse(source), 0
+    for node in ast.walk(tree):
+        for change in changes(node):
+            if count == number:
+                change()
+                return ast.unparse(ast.fix_missing_locations(tree)), node.lineno
+            count += 1
+    return count
+
+
+def survives(folder, tests):
+    """Whether the tests pass."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, env=environment, timeout=LIMIT).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def run(module, sample, seed, folder):
+    """Try a sample of the mutants of a module; print the survivors; return (how many were noticed, tried)."""
+    file = folder / "fastlasso" / f"{module}.py"
+    source = file.read_text()
+    numbers = range(mutated(source))
+    chosen = sorted(random.Random(seed).sample(numbers, min(sample, len(numbers))))
+    noticed = 0
+    for number in chosen:
+        mutant, line = mutated(source, number)
+        file.write_text(mutant)
+        if survives(folder, TESTS[module]):
+            print(f"survived: {module} {number}, line {line}: {source.splitlines()[line - 1].strip()}", flush=True)
+        else:
+            noticed += 1
+    file.write_text(source)
+    print(f"{module}: {noticed} of {len(chosen)} mutants noticed ({100 * noticed / len(chosen):.0f} %), "
+          f"of {len(numbers)} there are", flush=True)
+    return noticed, len(chosen)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", default=list(TESTS), metavar="module", help=", ".join(TESTS))
+    parser.add_argument("--sample", type=int, default=50, help="mutants of each module")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch) / "checkout"
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", "bench", "__pycache__"))
+        for module in given.modules:
+            run(module, given.sample, given.seed, folder)
+
+
+if __name__ == "__main__":
+    main()
