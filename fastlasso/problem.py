@@ -17,6 +17,7 @@ from .design import Dense, Design, Summed, as_matrix, compressible
 from .parallel import Pool
 
 LARGE = 1 << 18     # stored values from which one pass is worth saving
+NO_WORSE = 1 + 1e-12        # a refit may raise |r|^2 by rounding, not by more
 NEARLY_DEPENDENT = 1e-6     # eigenvalue of a Gram matrix, of the largest, below which X itself is asked
 
 

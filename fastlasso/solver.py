@@ -12,7 +12,7 @@ import numpy as np
 from . import screening, working_set
 from ._engine import engine
 from .design import compressible
-from .problem import LeastSquares, negligible, within
+from .problem import NO_WORSE, LeastSquares, negligible, within
 from .screening import Reference
 from .working_set import GramSet, ResidualSet
 
@@ -196,7 +196,7 @@ class Solver:
                 return
             step = within(b[free], self._free_columns(cols).step(z, self.design.rooted(R[0])), low, high)
             left = self.design.residuals(R, cols, step[None])
-            if not self.design.norms2(left)[0] < self.design.norms2(R)[0]:
+            if not self.design.norms2(left)[0] <= NO_WORSE * self.design.norms2(R)[0]:
                 return      # nothing is left but the rounding of z, which nearly dependent columns blow up
             b[free] = np.clip(b[free] + step, low, high)
             R[:] = left

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from ._engine import engine
-from .problem import LeastSquares, negligible, within
+from .problem import NO_WORSE, LeastSquares, negligible, within
 
 # sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
 ANDERSON = 5
@@ -213,7 +213,7 @@ class ResidualSet:
             better = b.copy()
             better[free] = np.clip(b[free] + within(b[free], self.free_columns[1].step(z), low, high), low, high)
             left = self.columns.residual(self.problem.y, better)
-            if not self.columns.norm2(left) < self.columns.norm2(state):
+            if not self.columns.norm2(left) <= NO_WORSE * self.columns.norm2(state):
                 return      # the step is rounding, blown up where columns nearly depend on each other
             b[:], state[:] = better, left
 
