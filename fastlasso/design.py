@@ -198,8 +198,7 @@ class Dense(Matrix):
                   for a, b in column_pieces(m, pool.n_threads if len(segments) < pool.n_threads else 1)]
         pool.run(lambda a, b, rows, out: self._gram_part(cols, n_new, mean, root, a, b, rows, out, pool), pieces)
         out = partial[0] if len(segments) == 1 else partial.sum(axis=0)
-        square = out[m - n_new:]        # _gram_part fills one triangle among the new columns
-        square[:] = np.triu(square) + np.triu(square, 1).T
+        engine.mirror_triangle(out[m - n_new:])     # _gram_part fills one triangle among the new columns
         return out.T
 
     def typical(self):
@@ -215,7 +214,7 @@ class Dense(Matrix):
                  [(*edge, out) for edge, out in zip(edges, partial, strict=True)])
         sums = partial[0] if len(edges) == 1 else partial.sum(axis=0)
         for S in sums:
-            S[:] = np.triu(S) + np.triu(S, 1).T
+            engine.mirror_triangle(S)
         return sums
 
     def _add_group_sums(self, groups, centre, columns, root, start, stop, out, pool):
@@ -256,7 +255,7 @@ class Dense(Matrix):
         square = np.zeros((n_new, n_new))
         pool.run(lambda a, b: add_triangle(new, self.shape[0], square, a, b),
                  pool.split(n_new, column_work(self.shape[0], n_new // 2), align=GRAM_TILE))
-        square = np.triu(square) + np.triu(square, 1).T
+        engine.mirror_triangle(square)
         if not old:
             return square
         out = np.empty((n_new, len(cols)))
@@ -424,7 +423,7 @@ class Sparse(Matrix):
         shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
         out = self.products(cols, n_new, shift, equal_weights(self.shape[0]) if weights is None else weights, pool)
         rest = mean - shift
-        out -= np.outer(rest[len(cols) - n_new:], rest)
+        engine.subtract_outer(out, rest[len(cols) - n_new:], rest)
         return out
 
     def group_sums(self, groups, centre, y, weights, pool):

@@ -146,6 +146,26 @@ def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[
                          rows, &out[0, 0], out.strides[0] // 8, out.strides[1] // 8)
 
 
+def subtract_outer(double[:, :] G, const double[::1] x, const double[::1] y):
+    """G -= x y'."""
+    cdef ptrdiff_t i, j
+    with nogil:
+        for i in range(G.shape[0]):
+            for j in range(G.shape[1]):
+                G[i, j] -= x[i] * y[j]
+
+
+def mirror_triangle(double[:, ::1] S):
+    """S[j, i] = S[i, j] for i < j, in tiles that stay in L1. What stood below the diagonal is lost."""
+    cdef ptrdiff_t i, j, a, b, n = S.shape[0], tiles = (n + MIRROR_TILE - 1) // MIRROR_TILE
+    with nogil:
+        for a in range(tiles):
+            for b in range(a, tiles):
+                for i in range(a * MIRROR_TILE, min((a + 1) * MIRROR_TILE, n)):
+                    for j in range(max(b * MIRROR_TILE, i + 1), min((b + 1) * MIRROR_TILE, n)):
+                        S[j, i] = S[i, j]
+
+
 def dot(const double[::1] x, const double[::1] y):
     """Return x . y: one order of accumulation everywhere, and no thread of a BLAS library."""
     if x.shape[0] == 0:
