@@ -548,13 +548,15 @@ class LinearModelCV(LinearModel):
             raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
                              f"outputs fit one {type(self).__name__} per target")
         y = column_or_1d(y, warn=True)
-        splits = self._splits(X, y, self._for_splitter(sample_weight, params))
+        splits = self._splits(X, y, sample_weight, params)
         return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
 
-    def _splits(self, X, y, metadata):
+    def _splits(self, X, y, sample_weight, params):
         """What `cross_validate_path` takes as `cv`: contiguous folds as their number, without arrays of indices."""
         cv = 5 if self.cv is None else self.cv
-        return cv if isinstance(cv, Integral) else list(check_cv(cv).split(X, y, **metadata))
+        splitter = check_cv(cv)         # first: routing looks at `cv` again, and a generator is used up by one look
+        metadata = self._for_splitter(sample_weight, params)
+        return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))
 
     def _for_splitter(self, sample_weight, params):
         """The keyword arguments of ``cv.split``: what it requests, or the groups where metadata are not routed."""

@@ -96,10 +96,13 @@ def test_every_splitter(data, cv):
     assert_same(LassoCV(alphas=GRID, cv=cv).fit(A, y), peer_of(LassoCV, alphas=GRID, cv=cv).fit(A, y), A)
 
 
-def test_a_generator_of_splits(data):
+@pytest.mark.parametrize("routing", [False, True])
+def test_a_generator_of_splits(data, routing):
     A, y = data
     listed = LassoCV(alphas=GRID, cv=list(KFold(3).split(A))).fit(A, y)
-    np.testing.assert_array_equal(LassoCV(alphas=GRID, cv=KFold(3).split(A)).fit(A, y).mse_path_, listed.mse_path_)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        generated = LassoCV(alphas=GRID, cv=KFold(3).split(A)).fit(A, y)
+    np.testing.assert_array_equal(generated.mse_path_, listed.mse_path_)
 
 
 # ---------------------------------------------------------------- metadata
