@@ -179,7 +179,9 @@ class LassoPath:
         at most 2 M max(gaps of the ends), M = the largest ratio of an end's coefficient to the other's.
         """
         k = int(np.searchsorted(-self.alphas, -alpha))
-        if self.params["l1_ratio"] != 1.0 or k == 0 or k == len(self):
+        straight = self.params["l1_ratio"] == 1.0 and all(self.params.get(bound) in (0.0, -np.inf, np.inf)
+                                                          for bound in ("lower", "upper"))     # others are corners too
+        if not straight or k == 0 or k == len(self):
             return None
         high, low = self.fit_at(k - 1), self.fit_at(k)
         if (np.sign(high.coef) != np.sign(low.coef)).any():

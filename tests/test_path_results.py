@@ -566,3 +566,13 @@ def test_what_is_not_certified_is_said(data):
     assert not found.certified
     true = verify(A, y, found.coef, found.intercept, alpha=0.01, lower=-0.01, upper=0.01)
     assert found.gap == pytest.approx(true.gap, rel=0.1)
+
+
+def test_a_bound_reached_between_grid_points_is_a_corner():
+    """The signs of both ends are the same, the path between them is not straight: it has to be solved."""
+    X = np.sqrt(4) * np.eye(4)
+    y = np.sqrt(4) * np.array([3.0, 2.0, 0.0, 0.0])
+    options = {"upper": np.full(4, 1.5), "fit_intercept": False}
+    between = fit_path(X, y, alphas=[1.9, 0.1], **options).at(0.5)
+    np.testing.assert_allclose(between.coef, [1.5, 1.5, 0, 0])
+    assert verify(X, y, between.coef, 0.0, alpha=0.5, **options).gap <= 1e-12
