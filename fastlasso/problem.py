@@ -7,6 +7,7 @@ with l1 = v l1_ratio s, l2 = v (1 - l1_ratio) s^2, penalty factors v and scales 
 deviation with `standardize`). A column that cannot enter (v = inf, or constant under an intercept) has l1 = inf.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,8 @@ class Problem:
         Target less offset, centred where there is an intercept.
     y_mean : float
         What was taken off.
+    penalty_factor : ndarray of shape (n_features,)
+        v in [0, inf], as given.
     l1, l2, lower, upper : ndarray of shape (n_features,)
         The penalty per unit of alpha, and the bounds.
     correlation : ndarray of shape (n_features,)
@@ -70,7 +73,7 @@ class Problem:
         n, p = matrix.shape
         self.weights = validation.sample_weights(options.sample_weight, n)
         self.l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
-        self.fit_intercept = bool(options.fit_intercept)
+        self.fit_intercept, self.standardize = bool(options.fit_intercept), bool(options.standardize)
         factors = validation.penalty_factors(options.penalty_factor, p)
         self.lower, self.upper = validation.bounds(options.lower, options.upper, p)
         self._set_target(validation.target(y, n), options.offset)
@@ -79,7 +82,33 @@ class Problem:
             matrix = self._summed(matrix, [np.arange(n)] if groups is None else groups, pool)
         self.design = Design(matrix, self.weights, self.fit_intercept, pool)
         self.correlation = self.design.measure(self.y)
-        self._set_penalty(factors, options.standardize)
+        self._set_penalty(factors)
+
+    def with_penalty_factor(self, penalty_factor, l1_ratio=None):
+        """Return the same data under other penalty factors (and another l1_ratio): X is not read again."""
+        other = copy(self)
+        if l1_ratio is not None:
+            other.l1_ratio = validation.number(l1_ratio, "l1_ratio", 0.0, 1.0)
+        other._set_penalty(validation.penalty_factors(penalty_factor, self.design.n_features))
+        return other
+
+    @property
+    def scale(self):
+        """s_j by which the penalty multiplies each coefficient: 1, or the standard deviations of the columns."""
+        return np.sqrt(self.design.variance) if self.standardize else 1.0
+
+    def closed(self):
+        """Return the same problem with the columns that cannot enter held at zero by bounds instead of l1 = inf.
+
+        So they may stand in a working set, from which nothing is ever taken out.
+        """
+        never = np.isinf(self.l1)
+        if not never.any():
+            return self
+        other = copy(self)
+        other.l1 = np.where(never, 1.0, self.l1)
+        other.lower, other.upper = np.where(never, 0.0, self.lower), np.where(never, 0.0, self.upper)
+        return other
 
     def _summed(self, matrix, groups, pool):
         """One pass for what would take two: moments and Gram matrix."""
@@ -106,8 +135,9 @@ class Problem:
         if self.null_objective < validation.SMALLEST_SQUARE and self.mean_over_samples(np.abs(y)) > 0:
             raise ValueError("y is too small: its squares underflow; multiply y (and alpha) by a constant")
 
-    def _set_penalty(self, factors, standardize):
-        scale = np.sqrt(self.design.variance) if standardize else None
+    def _set_penalty(self, factors):
+        self.penalty_factor = factors
+        scale = self.scale if self.standardize else None
         with np.errstate(invalid="ignore"):      # inf * 0, of columns that are never used
             l1 = factors if self.l1_ratio == 1 else factors * self.l1_ratio
             l2 = None if self.l1_ratio == 1 else factors * (1 - self.l1_ratio)

@@ -20,7 +20,6 @@ VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a viol
 BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals at a time: a whole pass over rows keeps p sums for each,
 FILTER_RESIDUALS = 16       # but up to so many where they take less than a sixteenth of X's bytes
-ROUNDING = 4 * np.finfo(float).eps
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 
@@ -45,7 +44,8 @@ class Solver:
     """
 
     def __init__(self, problem, tol=1e-6, max_iter=10_000, use_screening=True, watch=None):
-        self.problem, self.design = problem, problem.design
+        self.design = problem.design
+        self._set_problem(problem)
         self.target_gap = tol * problem.null_objective
         self.max_iter, self.use_screening, self.watch = max_iter, use_screening, watch
         self.set = GramSet(problem)
@@ -53,18 +53,69 @@ class Solver:
         self.b = np.empty(0)                    # coefficients at the last verified alpha, by slot
         self.inside = np.zeros(self.design.n_features, bool)
         self.complete = False
-        self.has_free, self.free_columns = bool(((problem.l1 == 0) & (problem.l2 == 0)).any()), None
         self.noise = 1e-13 * np.sqrt(2 * problem.null_objective)       # rounding of x_j . r, per unit of |x_j|
         self.alpha = np.inf
         self.references = []
         self.n_rounds, self.batch_size, self.n_used = 0, 1, 0
 
+    def _set_problem(self, problem):
+        self.problem, self.free_columns = problem, None
+        self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
+
+    def repenalise(self, problem):
+        """Go on under another penalty on the same design: solutions, Gram matrix and correlations stay as they are.
+
+        What is known of X does not depend on the penalty, so the next solution starts where the last one ended.
+        """
+        self._set_problem(problem.closed())
+        self.set.repenalise(self.problem)
+        if self.complete:
+            self._add(self._outside(np.flatnonzero(np.isfinite(problem.l1))))
+
+    def gap(self):
+        """Certified duality gap of the last solution, under a penalty that may have changed since it was found.
+
+        Where unpenalised columns are not fitted any more, that of the dual point 0: the objective itself.
+        """
+        alpha, b, problem = self.alpha, self.b, self.problem
+        residual, norm2, z, *extra = self._present()
+        free = np.flatnonzero(problem.free(alpha, self.slots, b))
+        if len(free) and not self._is_rounding(z[free], self.slots[free], residual):
+            l1, l2 = problem.l1[self.slots], problem.l2[self.slots]
+            return 0.5 * norm2 + alpha * engine.dot(np.abs(b), l1 + 0.5 * l2 * np.abs(b))
+        missed = self._free_rounding(alpha, b) if residual is None else 0.0
+        return self._gap(alpha, b, residual, norm2, z, *extra) + missed
+
+    def _present(self):
+        """(r or None, |r|^2, z of the slots, violators outside, their z) at the last solution."""
+        nothing = np.empty(0, np.int64), np.empty(0)
+        if not self.complete:
+            end = self.references[-1]
+            return end.residual, end.norm2, *self._look_at(None, end.z, self.alpha)
+        if not self._is_ill(self.alpha, self.b):
+            z, norm2 = self.set.look(self.b)
+            return None, norm2, z, *nothing
+        R = self.design.residuals(self.problem.y, self.slots, self.b[None])
+        return R[0], self.design.norms2(R)[0], self.design.correlations_at(R, self.slots)[0], *nothing
+
+    def solve_inside(self, alpha):
+        """Solve at one alpha on the working set alone: X is not read, and nothing is proven of the other columns."""
+        self.b, self.alpha = self._solve_slots(np.array([alpha]), 0)[0][0], alpha
+
+    def gap_inside(self):
+        """(duality gap, |r|^2) of the last solution as one of the problem on the working set alone.
+
+        Unpenalised coordinates are taken one by one: for a look on the way, not for a certificate.
+        """
+        z, norm2 = self.set.look(self.b)
+        return self._separate_gap(self.alpha, self.b, norm2, z, self.slots), norm2
+
     # ------------------------------------------------------------ start
 
     def start(self):
         """Take in the columns that are never screened (no L1 part) and settle the state at alpha_max."""
-        self.complete = compressible(self.design.matrix.shape)
         usable = np.isfinite(self.problem.l1)
+        self.complete = compressible((self.design.n_samples, np.count_nonzero(usable)))
         first = usable if self.complete else self.problem.l1 == 0
         self._add(np.flatnonzero(first))
         if self.complete:
@@ -214,7 +265,8 @@ class Solver:
         if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
             design = self.design
             size = float(np.sqrt(np.max(design.norm2[cols] + design.mean[cols] ** 2)))
-            self.free_columns = cols, LeastSquares(design.gram(cols, len(cols)), lambda V: design.images(cols, V), size)
+            gram = self.set.gram_of(np.flatnonzero(np.isin(self.slots, cols)))
+            self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), size)
         return self.free_columns[1]
 
     def _free_gain(self, alpha, b, z, residual=None):
@@ -245,14 +297,18 @@ class Solver:
 
     def _gap(self, alpha, b, residual, norm2, z, extra, z_extra):
         """Certified gap of one solution: z are exact correlations of the slots, z_extra those of violators outside."""
-        problem, gap = self.problem, np.empty(1)
         cols, missed = self.slots, self._free_gain(alpha, b, z, residual)
         if len(extra):
             cols, z = np.concatenate([cols, extra]), np.concatenate([z, z_extra])
             b = np.concatenate([b, np.zeros(len(extra))])
+        return self._separate_gap(alpha, b, norm2, z, cols) + missed
+
+    def _separate_gap(self, alpha, b, norm2, z, cols):
+        """As _gap, but for what unpenalised columns would gain jointly."""
+        problem, gap = self.problem, np.empty(1)
         engine.dual_gaps(b[None], z[None], problem.l1[cols], problem.l2[cols], problem.lower[cols],
                          problem.upper[cols], self.design.norm2[cols], np.array([alpha]), np.array([norm2]), gap)
-        return gap[0] + missed
+        return gap[0]
 
     # ------------------------------------------------------------ proof
 
@@ -360,8 +416,7 @@ class Solver:
         free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
         if not len(free):
             return 0.0
-        error = ROUNDING * (np.abs(self.set.gram.G[free, :self.set.size]) @ np.abs(b))
-        return self._free_columns(self.slots[free]).worst_gain(error)
+        return self._free_columns(self.slots[free]).worst_gain(self.set.rounding(free, b))
 
     def _refit_compressed(self, alphas, B, Q):
         """As _refit, from the Gram matrix; Q stays c - B G."""

@@ -2,7 +2,8 @@
 
 `GramSet` forms their Gram matrix and solves exactly, face by face (`_engine/gram.pxi`). `ResidualSet` sweeps over
 the columns themselves with Anderson extrapolation (`_engine/descent.pxi`). `gram_pays` is the one cost model that
-chooses between them. Both speak the same four verbs: `extend`, `solve`, `first_violated`, `size`.
+chooses between them. Both speak the same verbs: `extend`, `repenalise`, `solve`, `first_violated`, `look`, `rounding`,
+`gram_of`, and both have a `size`.
 """
 
 import numpy as np
@@ -23,6 +24,7 @@ NS_DENSE_VISIT = 0.4    # the same, dense
 DENSE_BLOCK = 1 << 20   # values gathered at a time: 8 MB
 EPOCHS_PER_NEWTON = 64  # of coordinate descent on a Gram matrix
 LARGEST_NEWTON = 1500   # coordinates: a tenth of a second
+ROUNDING = 4 * np.finfo(float).eps      # of a sum of products, per unit of the sum of their sizes
 GRAM_BYTES = 1 << 28    # memory always allowed for a Gram matrix and its factor: 256 MB
 
 
@@ -57,7 +59,7 @@ class GramSet:
     """Exact solutions from the Gram matrix of the slots."""
 
     def __init__(self, problem):
-        self.problem = problem
+        self.problem, self.slots = problem, np.empty(0, np.int64)
         self.gram = engine.GramProblem()
         self.gram.yy = 2 * problem.null_objective
         self.gram.pool = problem.design.pool
@@ -73,6 +75,26 @@ class GramSet:
         problem, cols = self.problem, slots[len(slots) - n_new:]
         self.gram.extend(problem.design.gram(slots, n_new), problem.correlation[cols], problem.l1[cols],
                          problem.l2[cols], problem.lower[cols], problem.upper[cols])
+
+    def repenalise(self, problem):
+        """Go on under another penalty and other bounds on the same design; the Gram matrix stays."""
+        self.problem, slots = problem, self.slots
+        self.gram.repenalise(problem.l1[slots], problem.l2[slots], problem.lower[slots], problem.upper[slots])
+
+    def gram_of(self, at):
+        """Inner products of some slots."""
+        return self.gram.G[np.ix_(at, at)]
+
+    def look(self, b):
+        """(X'r for all slots, |r|^2): c - G b and y'y - b'(c + X'r)."""
+        m, fitted = self.size, np.zeros((1, self.size))
+        engine.products(b[None], self.gram.G[:m, :m], m, fitted)
+        z = self.gram.c[:m] - fitted[0]
+        return z, max(self.gram.yy - engine.dot(self.gram.c[:m] + z, b), 0.0)
+
+    def rounding(self, at, b):
+        """What rounding of c - G b may hide in some slots."""
+        return ROUNDING * (np.abs(self.gram.G[at, :self.size]) @ np.abs(b))
 
     def first_violated(self, alphas, B, slack):
         """Index of the first solution in B that the slots added since then violate, or None."""
@@ -114,7 +136,7 @@ class GramSet:
         for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
             if len(free) > LARGEST_NEWTON:
                 break
-            columns = LeastSquares(gram.G[np.ix_(free, free)])
+            columns = LeastSquares(self.gram_of(free))
             if columns.gain(gram.q[free]) <= negligible(target, self.problem.null_objective):
                 break
             b[free] = np.clip(b[free] + within(b[free], columns.step(gram.q[free]), low, high), low, high)
@@ -144,9 +166,13 @@ class ResidualSet:
     """Solutions by sweeps over the columns themselves."""
 
     def __init__(self, problem):
-        self.problem = problem
         self.slots = np.empty(0, np.int64)
-        self.columns = self.free_columns = None
+        self.columns = None
+        self.repenalise(problem)
+
+    def repenalise(self, problem):
+        """Go on under another penalty and other bounds on the same design; the columns stay."""
+        self.problem, self.free_columns = problem, None
         self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
 
     @property
@@ -158,6 +184,20 @@ class ResidualSet:
     def stored(self):
         """Stored values of all slots."""
         return self.columns.stored
+
+    def gram_of(self, at):
+        """Inner products of some slots."""
+        return self.problem.design.gram(self.slots[at], len(at))
+
+    def rounding(self, at, b):
+        """What rounding may hide in some slots: next to nothing, since `look` forms the true residual."""
+        del b
+        return np.zeros(len(at))
+
+    def look(self, b):
+        """(X'r for all slots, |r|^2)."""
+        state = self.columns.residual(self.problem.y, b)
+        return self.columns.correlations(state), self.columns.norm2(state)
 
     def extend(self, slots, n_new):
         """Gather the last `n_new` of `slots`."""
@@ -205,9 +245,9 @@ class ResidualSet:
         for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
             if len(free) > LARGEST_NEWTON:
                 return
-            cols, z = self.slots[free], self.columns.correlations(state)[free]
-            if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
-                self.free_columns = cols, LeastSquares(self.problem.design.gram(cols, len(cols)))
+            z = self.columns.correlations(state)[free]
+            if self.free_columns is None or not np.array_equal(self.free_columns[0], free):
+                self.free_columns = free, LeastSquares(self.gram_of(free))
             if self.free_columns[1].gain(z) <= negligible(target, self.problem.null_objective):
                 return
             better = b.copy()

@@ -98,6 +98,25 @@ cdef class GramProblem:
         self.size = m
         self._note(old)
 
+    def repenalise(self, l1, l2, lower, upper):
+        """Take other penalties and bounds for all slots. G stays, and so does L but for a ridge part on its diagonal.
+
+        Face members keep the sign of their coefficient, and zs = L^-1 (l1 s)_F is solved again.
+        """
+        cdef ptrdiff_t f, slot, m = self.size
+        cdef int had_ridge = self.has_ridge
+        for name, value in (("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper)):
+            getattr(self, name)[:m] = value
+        self.has_ridge = np.any(l2)
+        if self.has_ridge or had_ridge:
+            self.factor_alpha = NAN
+        for f in range(self.n_face):
+            slot = self.order[f]
+            self.sign_[slot] = 0.0 if self.l1_[slot] == 0 else (1.0 if self.b_[slot] > 0 else -1.0)
+            self.zs[f] = self.l1_[slot] * self.sign_[slot]
+        if self.n_face:
+            self._solve_lower(&self.zs[0], self.ldl, 1)
+
     cdef void _note(self, ptrdiff_t old) noexcept nogil:
         """Keep what rounding and the factor depend on: the largest |x_j|, and whether any slot has a ridge part."""
         cdef ptrdiff_t j

@@ -1,0 +1,78 @@
+"""A solver that goes on under another penalty finds what a fresh one finds, and claims the true gap."""
+
+import numpy as np
+import pytest
+
+from fastlasso import solver, verify
+from fastlasso.parallel import Pool
+from fastlasso.problem import Options, Problem
+from fastlasso.solver import Solver
+
+SHAPES = {"compressed": (60, 12), "gram": (50, 200), "residual": (50, 200)}
+rng = np.random.default_rng(0)
+FACTORS = {
+    "other": lambda p: rng.uniform(0.2, 2, p),
+    "some_free": lambda p: np.where(np.arange(p) % 9 == 1, 0.0, 1.0),
+    "some_closed": lambda p: np.where(np.arange(p) % 3 == 1, np.inf, 1.0),
+    "all_closed": lambda p: np.full(p, np.inf),
+    "free_or_closed": lambda p: np.where(np.arange(p) % 7 == 1, 0.0, np.inf),
+}
+
+
+@pytest.fixture(params=SHAPES)
+def data(request, monkeypatch):
+    if request.param == "residual":
+        monkeypatch.setattr(solver.working_set, "gram_pays", lambda *_: False)
+    n, p = SHAPES[request.param]
+    X = np.random.default_rng(1).standard_normal((n, p)) + 2
+    return X, 5 + X[:, :6] @ np.array([2.0, -2, 1.5, -1, 1, 0.5]) + 0.3 * np.random.default_rng(2).standard_normal(n)
+
+
+def judged(X, y, solver, options, alpha, **penalty):
+    """The certificate of the solver's last solution."""
+    coef = np.zeros(X.shape[1])
+    coef[solver.slots] = solver.b
+    intercept = solver.problem.intercepts(np.arange(len(coef)), coef[None])[0]
+    return verify(X, y, coef, intercept, alpha=alpha, **options.as_dict() | penalty)
+
+
+@pytest.mark.parametrize("name", FACTORS)
+@pytest.mark.parametrize("options", [Options(), Options(standardize=True), Options(fit_intercept=False),
+                                     Options(l1_ratio=0.5), Options(lower=-0.5, upper=1.0),
+                                     Options(sample_weight=np.arange(50) % 3)], ids=lambda o: o.__repr__()[8:40])
+def test_going_on_is_as_good_as_starting_anew(data, options, name):
+    X, y = (part[:50] for part in data)
+    factor = FACTORS[name](X.shape[1])
+    with Pool(1) as pool:
+        problem = Problem(X, y, options, pool)
+        walker = Solver(problem, tol=1e-8)
+        walker.start()
+        top = problem.alpha_max()
+        for alpha, factors in ((top / 3, None), (top / 3, factor), (top / 10, factor), (top / 10, None)):
+            changed = problem.with_penalty_factor(factors)
+            walker.repenalise(changed)
+            before = walker.gap() if np.isfinite(walker.alpha) and factors is None else None
+            if before is not None:
+                claim = judged(X, y, walker, options, walker.alpha, penalty_factor=factors)
+                assert claim.gap <= 1.02 * before + 1e-9 * claim.null_objective
+            batch = walker.solve(np.array([alpha]))
+            true = judged(X, y, walker, options, alpha, penalty_factor=factors)
+            assert true.relative_gap <= 1e-8 + 1e-9
+            assert true.gap <= 1.02 * batch.gaps[0] + 1e-9 * true.null_objective
+            assert walker.gap() == pytest.approx(batch.gaps[0], abs=1e-12 * true.null_objective)
+
+
+def test_l1_ratio_may_change_too(data):
+    X, y = data
+    with Pool(1) as pool:
+        problem = Problem(X, y, Options(), pool)
+        walker = Solver(problem, tol=1e-8)
+        walker.start()
+        walker.solve(np.array([problem.alpha_max() / 5]))
+        walker.repenalise(problem.with_penalty_factor(None, l1_ratio=0.3))
+        walker.solve(np.array([problem.alpha_max() / 10]))
+        true = judged(X, y, walker, Options(), problem.alpha_max() / 10, l1_ratio=0.3)
+    assert true.relative_gap <= 1.1e-8
+    walker.repenalise(problem)
+    walker.solve(np.array([problem.alpha_max() / 10]))
+    assert judged(X, y, walker, Options(), problem.alpha_max() / 10).relative_gap <= 1.1e-8
