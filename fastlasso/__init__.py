@@ -1,25 +1,33 @@
 """fastlasso: certified L1-regularised regression, fast, on dense and sparse data taken as they are."""
 
+from importlib import import_module
+
+from .adaptive import AdaptivePath, adaptive_path, cross_validate_adaptive
 from .certificate import Certificate, support_proof, verify
 from .cross_validation import PathCV, cross_validate_path
 from .path import ConvergenceWarning, alpha_max, fit, fit_path
 from .results import LassoFit, LassoPath
+from .reweighting import ReweightedPath, cross_validate_reweighted, reweighted_path
+from .schedule import ScheduleFit, Stage, adaptive_factors, fit_schedule
 
 __version__ = "0.1.0"
-__all__ = ["Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV", "alpha_max", "cross_validate_path",
-           "fit", "fit_path", "support_proof", "verify"]
+__all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV", "ReweightedPath",
+           "ScheduleFit", "Stage", "adaptive_factors", "adaptive_path", "alpha_max", "cross_validate_adaptive",
+           "cross_validate_path", "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "reweighted_path",
+           "support_proof", "verify"]
 
 # what needs scikit-learn is imported on first use (PEP 562); the names are not in __all__, which must work without it
-ESTIMATORS = ("ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "enet_path", "lasso_path")
+ESTIMATORS = {
+    "estimators": ("ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "enet_path", "lasso_path"),
+}
 
 
 def __getattr__(name):
-    if name in ESTIMATORS:
-        from . import estimators
-
-        return getattr(estimators, name)
+    for module, names in ESTIMATORS.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *ESTIMATORS])
+    return sorted([*globals(), *(name for names in ESTIMATORS.values() for name in names)])

@@ -234,23 +234,23 @@ class Folded:
         walk.down(grid)
         return walk.result(self.options)
 
-    def _fold(self, k, grid, pool):
-        """Fit one fold; return its path and its held-out error at each alpha."""
+    def problem(self, k, pool):
+        """The problem on the training rows of fold k."""
         train, test = self.splits[k]
         counts = np.ones(len(self.y)) if train is None else np.bincount(train, minlength=len(self.y)).astype(float)
         if train is None:
             counts[test] = 0.0
         options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
         matrix, sums = self.whole.design.matrix, self.whole.group_sums
-        problem = Problem(matrix if sums is None else matrix.without(sums[k]), self.y, options, pool)
-        walk = Walk(problem, self.limits, watch=lambda residual: self._error(test, residual[test]))
+        return Problem(matrix if sums is None else matrix.without(sums[k]), self.y, options, pool)
+
+    def _fold(self, k, grid, pool):
+        """Fit one fold; return its path and its held-out error at each alpha."""
+        test = self.splits[k][1]
+        walk = Walk(self.problem(k, pool), self.limits, watch=lambda residual: self._error(test, residual[test]))
         walk.down(grid)
-        path = walk.result(options)
-        errors = np.array(walk.seen) if walk.seen else self._errors_of(k, path, pool)
-        if not np.isfinite(errors).all():
-            raise ValueError(f"the held-out error of fold {k} is NaN or infinite at alpha="
-                             f"{grid[np.flatnonzero(~np.isfinite(errors))[0]]:.6g}")
-        return path, errors
+        path = walk.result(self.options)
+        return path, self._finite(k, path, np.array(walk.seen)) if walk.seen else self.errors(k, path, pool)
 
     # ------------------------------------------------------------ held-out errors
 
@@ -270,8 +270,17 @@ class Folded:
         with np.errstate(divide="ignore", invalid="ignore"):
             return errors / np.average((y - np.average(y, weights=w)) ** 2, weights=w)
 
+    def errors(self, k, path, pool):
+        """Held-out errors of a path of fold k."""
+        return self._finite(k, path, self._errors_of(k, path, pool))
+
+    def _finite(self, k, path, errors):
+        if not np.isfinite(errors).all():
+            raise ValueError(f"the held-out error of fold {k} is NaN or infinite at alpha="
+                             f"{path.alphas[np.flatnonzero(~np.isfinite(errors))[0]]:.6g}")
+        return errors
+
     def _errors_of(self, k, path, pool):
-        """Held-out errors of a path whose residuals nobody has seen."""
         if self.whole.group_sums is not None and self.scoring in ("mse", "r2"):
             errors = self._quadratic_errors(self.whole.group_sums[k], path)
             if errors is not None:

@@ -185,6 +185,13 @@ def whole_number(value, name, low=1):
     return int(value)
 
 
+def one_of(value, name, allowed):
+    """Return `value`, which must be one of the strings allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
 def alpha_grid(alphas):
     """Return user's alphas as a descending float64 vector."""
     grid = np.atleast_1d(np.asarray(alphas, dtype=np.float64))

@@ -20,6 +20,9 @@ FLOORS = [
     {"results"},
     {"path"},
     {"cross_validation"},
+    {"held_out"},
+    {"schedule"},
+    {"adaptive", "reweighting"},
     {"datasets"},
     {"estimators"},
     {"plotting"},
@@ -31,7 +34,8 @@ FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 # imports inside functions that break a cycle: an object offers a call that stands above it
 UPWARDS = {("problem", "solver"), ("results", "path"), ("results", "plotting"), ("cross_validation", "plotting"),
            ("cli", "__init__")}
-NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}}      # modules that are imported on first use only
+# modules that are imported on first use only
+NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}}
 EXTRAS = ("sklearn", "matplotlib", "pandas", "polars", "tqdm", "clarabel", "pytest")
 SHARED = {"certificate": {"validation"}}     # the check of a sparse X; the judge shares no other code with the engine
 ALONE = {"certificate", "reference", "validation", "parallel"}

@@ -1,0 +1,166 @@
+"""The adaptive lasso: penalty factors from a pilot fit, so that what was strong is hardly shrunk.
+
+It is a schedule of two stages (`schedule.py`), the pilot and the lasso with factors 1 / |pilot_j|^gamma.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import validation
+from .held_out import recast, whole_and_folds
+from .parallel import Pool
+from .path import Limits, threads
+from .problem import Options
+from .results import LassoPath
+from .schedule import Course, Stage
+from .validation import FREE
+
+PILOTS = ("lasso", "ridge", "marginal")
+
+
+@dataclass
+class AdaptivePath(LassoPath):
+    """A path of the adaptive lasso: a `LassoPath`, and the factors it was made with.
+
+    Attributes
+    ----------
+    penalty_factor : ndarray of shape (n_features,)
+        v_j = 1 / |pilot_j s_j|^gamma (times the user's own factors); inf where the pilot is zero.
+    pilot : ndarray of shape (n_features,)
+        Coefficients of the pilot fit.
+    """
+
+    penalty_factor: np.ndarray = None
+    pilot: np.ndarray = None
+
+
+def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3, l1_ratio=1.0, cv=5,
+                  random_state=None, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+                  penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+    """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
+
+        v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
+
+    A column that the pilot leaves out (b_j = 0) is never used.
+
+    Parameters
+    ----------
+    X, y, alphas, eps, ..., n_threads
+        As in `fit_path`. `penalty_factor` multiplies v; the pilot uses it too, and the bounds.
+    pilot : {"lasso", "ridge", "marginal"} or array of shape (n_features,), default="lasso"
+        What is fitted first. "marginal" takes each column alone, b_j = x_j'y / |x_j|^2. An array is taken as b.
+    pilot_alpha : float or {"min", "1se", "aic", "bic", "ebic"}, default="min"
+        The penalty of a lasso or ridge pilot, or how to choose it (`Stage`); ridge with 0 is least squares.
+    gamma : float, default=1.0
+        0 gives back the lasso on the columns that the pilot keeps.
+    cv, random_state
+        As in `cross_validate_path`, for the choice of `pilot_alpha`.
+
+    Returns
+    -------
+    AdaptivePath
+
+    References
+    ----------
+    Zou (2006), JASA 101(476), eq. (4). Huang, Ma and Zhang (2008), Statistica Sinica 18, for the marginal pilot.
+    Buehlmann and van de Geer (2011), Statistics for high-dimensional data, section 2.8, for the lasso pilot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import adaptive_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 200))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(60)
+    >>> path = adaptive_path(X, y, pilot_alpha="1se")
+    >>> np.flatnonzero(path.fit_at(path.select("bic")).coef)
+    array([0, 1])
+    """
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
+    with Pool(threads(n_threads)) as pool:
+        cv = cv if any(stage.cross_validated for stage in stages[:-1]) else None
+        course = adaptive_course(X, y, options, stages, pilot, cv, random_state, limits, pool)
+        problem = course.next_problems(stages[-1])[0]
+        path = course.paths(stages[-1], [problem])[0]
+        return adaptive_result(path, problem, course.coefs[0], X, y, options)
+
+
+def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, rule="min", random_state=None,
+                            alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
+                            sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1],
+                            tol=1e-6, max_iter=10_000, n_threads=None):
+    """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
+
+    A pilot that has seen the rows held out would make them look too well predicted. Only `pilot_alpha`, where it is
+    chosen, is chosen once, and a pilot that is given as an array is the same in all folds.
+
+    Parameters
+    ----------
+    X, y, pilot, ..., n_threads
+        As in `adaptive_path`.
+    cv, rule, random_state
+        As in `cross_validate_path`.
+
+    Returns
+    -------
+    PathCV
+        Its `path` is an `AdaptivePath`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import cross_validate_adaptive
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 200))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(60)
+    >>> np.flatnonzero(cross_validate_adaptive(X, y, rule="1se").coef)
+    array([0, 1])
+    """
+    validation.one_of(rule, "rule", ("min", "1se"))
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
+                                                                    rule)
+    with Pool(threads(n_threads)) as pool:
+        course = adaptive_course(X, y, options, stages, pilot, cv, random_state, limits, pool)
+        first, problem = course.coefs[0], course.next_problems(stages[-1])[0]
+        course.run(stages[-1])
+        result = course.result.cvs[-1]
+        result.path = adaptive_result(result.path, problem, first, X, y, options)
+    return result
+
+
+def adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio, rule="min"):
+    """The schedule of the adaptive lasso; a pilot that needs no fit has no stage."""
+    last = Stage(rule, l1_ratio, "adaptive", gamma, alphas, eps)
+    if not isinstance(pilot, str):
+        return [last]
+    validation.one_of(pilot, "pilot", PILOTS)
+    return [last] if pilot == "marginal" else [Stage(pilot_alpha, 1.0 if pilot == "lasso" else 0.0), last]
+
+
+def adaptive_course(X, y, options, stages, pilot, cv, random_state, limits, pool):
+    """Return a `Course` that has the pilot behind it."""
+    course = Course(whole_and_folds(X, y, options, limits, cv, random_state, pool)[1], limits)
+    if isinstance(pilot, str) and pilot == "marginal":
+        course.coefs = [marginal(problem) for problem in course.problems]
+    elif not isinstance(pilot, str):
+        size = course.problems[0].design.n_features
+        course.coefs = [validation.no_nan_or_inf(validation.finite_vector(pilot, size, "pilot"), "pilot")] * len(
+            course.problems)
+    for stage in stages[:-1]:
+        course.run(stage)
+    return course
+
+
+def marginal(problem):
+    """Coefficients of each column alone, b_j = x_j'y / |x_j|^2; 0 for a constant column."""
+    design = problem.design
+    return np.divide(problem.correlation, design.norm2, out=np.zeros(design.n_features), where=~design.constant)
+
+
+def adaptive_result(path, problem, pilot, X, y, options):
+    path = recast(path, AdaptivePath, penalty_factor=problem.penalty_factor, pilot=pilot)
+    return path.remember(X, y, options.as_dict() | {"penalty_factor": problem.penalty_factor,
+                                                    "l1_ratio": problem.l1_ratio})

@@ -1,0 +1,87 @@
+"""What methods share that do more than one path: problems instead of X and y, and folds in which all is done again.
+
+A fold is the one problem with the rows it does not train on at weight zero (`cross_validation.py`). Methods with
+pilots, refits or stages run on such problems, so X is measured once for each fold whatever they do.
+"""
+
+from dataclasses import fields
+
+import numpy as np
+
+from .cross_validation import Folded, PathCV, folds, groups_to_sum
+from .design import as_matrix
+from .path import Walk, automatic_grid, given_grid, warn_gap, warn_uncertified
+from .problem import Options, Problem
+
+
+def whole_and_folds(X, y, options, limits, cv, random_state, pool):
+    """Return (the problem on all rows, the `Folded` of it); without `cv` there are no folds."""
+    matrix = as_matrix(X)
+    splits = [] if cv is None else folds(cv, X, y, None, matrix.shape[0], random_state)
+    whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
+    return whole, Folded(whole, y, options, limits, splits, "mse")
+
+
+def problems_of(folded):
+    """The problem on all rows, and that of each fold."""
+    pool = folded.whole.design.pool
+    return [folded.whole, *(folded.problem(k, pool) for k in range(len(folded.splits)))]
+
+
+def cross_validated(folded, paths, rule):
+    """Return the `PathCV` of the path on all rows (the first of `paths`) and those of the folds, at the same alphas."""
+    pool = folded.whole.design.pool
+    errors = [folded.errors(k, path, pool) for k, path in enumerate(paths[1:])]
+    result = PathCV(paths[0].alphas, np.stack(errors, axis=1), paths[0], paths[1:],
+                    np.full(paths[0].n_samples, np.nan), rule)
+    folded.predict_out_of_fold(result)
+    return result
+
+
+def grid_of(problem, alphas, eps):
+    """The user's values of alpha in descending order, or an automatic grid of so many."""
+    grid = given_grid(alphas, eps)
+    if grid is not None:
+        return grid
+    return (ridge_grid if problem.l1_ratio == 0 else automatic_grid)(problem, alphas, eps)
+
+
+def ridge_grid(problem, n_alphas, eps):
+    """Geometric grid from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
+
+    Ridge shrinks along an eigenvector of the (scaled) Gram matrix with value d by d / (d + alpha): at the top of the
+    grid everything is shrunk below a tenth.
+    """
+    used = (problem.l2 > 0) & np.isfinite(problem.l1)
+    total = float(np.sum(problem.design.norm2[used] / problem.l2[used])) or 1.0
+    return np.geomspace(10 * total, eps * total / max(np.count_nonzero(used), 1), n_alphas)
+
+
+def path_of(problem, grid, limits, callback=None):
+    """The path of a problem along a grid, as a `LassoPath`."""
+    walk = Walk(problem, limits, callback=callback)
+    walk.down(grid)
+    path = walk.result(options_of(problem))
+    warn_uncertified(path)
+    return path
+
+
+def fit_of(problem, alpha, limits):
+    """The solution of a problem at one alpha, as a `LassoFit`."""
+    walk = Walk(problem, limits)
+    walk.down(np.array([alpha]))
+    fit = walk.solution(0)
+    if not fit.certified:
+        warn_gap(fit.alpha, fit.gap, fit.tol, fit.null_objective)
+    return fit
+
+
+def options_of(problem):
+    """The options of a problem that a path keeps: plain numbers, and whether there are bounds."""
+    bounds = {name: getattr(problem, name) for name in ("lower", "upper") if np.isfinite(getattr(problem, name)).any()}
+    return Options(problem.l1_ratio, problem.fit_intercept, problem.standardize, **bounds)
+
+
+def recast(path, kind, **extra):
+    """The same path as a subclass of `LassoPath` with further fields."""
+    return kind(**{field.name: getattr(path, field.name) for field in fields(path)}, **extra)

@@ -1,0 +1,415 @@
+"""Penalty factors from coefficients: schedules, the adaptive lasso, concave penalties; each step is judged alone."""
+
+import numpy as np
+import pytest
+from layouts import PLAIN, build, exact_matrix, target
+
+import fastlasso
+from fastlasso import (
+    ConvergenceWarning,
+    Stage,
+    adaptive_factors,
+    adaptive_path,
+    cross_validate_adaptive,
+    cross_validate_path,
+    cross_validate_reweighted,
+    fit,
+    fit_path,
+    fit_schedule,
+    reweighted_path,
+    verify,
+)
+from fastlasso.reweighting import PENALTIES, ReweightedWalk
+
+SHAPES = {"tall": (80, 12), "wide": (50, 120)}
+OPTIONS = {
+    "plain": {}, "standardized": {"standardize": True}, "no_intercept": {"fit_intercept": False},
+    "weighted": {"sample_weight": 3}, "offset": {"offset": 0.7}, "factors": {"penalty_factor": 1},
+    "bounded": {"lower": -0.5, "upper": 1.5},
+}
+
+
+@pytest.fixture(params=SHAPES)
+def data(request):
+    A = exact_matrix(*SHAPES[request.param], seed=3)
+    return A, target(A, seed=3)
+
+
+def spelled_out(options, A):
+    """Vectors in place of the numbers in OPTIONS: some weights and factors 0, one factor inf."""
+    n, p = A.shape
+    options = dict(options)
+    if "sample_weight" in options:
+        options["sample_weight"] = np.arange(n) % 3 + 0.0
+    if "penalty_factor" in options:
+        options["penalty_factor"] = np.where(np.arange(p) == 1, 0.0, np.where(np.arange(p) == 4, np.inf,
+                                                                             1 + np.arange(p) % 2))
+    if "offset" in options:
+        options["offset"] = np.sin(np.arange(n))
+    return options
+
+
+def folds_of(n, k=3):
+    rows = np.random.default_rng(0).permutation(n)
+    return [(np.setdiff1d(rows, part), part) for part in np.array_split(rows, k)]
+
+
+def judged(A, y, solution, **options):
+    """The certificate of one solution, which must keep its promise and its claim."""
+    true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
+    slack = 1e-9 * true.null_objective
+    assert solution.certified
+    assert true.gap <= 1.02 * solution.gap + slack
+    assert true.gap <= solution.tol * true.null_objective + slack
+    return true
+
+
+# ------------------------------------------------------------ schedules
+
+SCHEDULES = {
+    "two_lassos": [Stage("1se", alphas=20), Stage("min", factor="support", alphas=20)],
+    "then_ridge": [Stage("bic", alphas=20, eps=0.05), Stage(0.1, l1_ratio=0.0, factor="support")],
+    "refit": [Stage(0.3), Stage(0.0, factor="support")],
+    "adaptive": [Stage("min", alphas=20), Stage("min", factor="adaptive", gamma=0.5, alphas=20, l1_ratio=0.9)],
+    "three": [Stage(0.5), Stage(0.2, factor="adaptive"), Stage(0.05, factor=lambda b: 1 / (0.1 + np.abs(b)))],
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_stage_is_the_one_problem_with_its_factors(data, name, options):
+    A, y = data
+    options, stages = spelled_out(OPTIONS[options], A), SCHEDULES[name]
+    run = fit_schedule(A, y, stages, cv=folds_of(len(y)), **options)
+    assert run.certified
+    given = options.pop("penalty_factor", np.ones(A.shape[1]))
+    scale = np.ones(A.shape[1])
+    if options.get("standardize"):
+        scale = A.std(axis=0)
+    coef = None
+    for stage, solution, factor in zip(stages, run.fits, run.penalty_factors, strict=True):
+        expected = given if coef is None else fastlasso.schedule.combined(given, factors_of(stage, coef, scale))
+        np.testing.assert_allclose(factor, expected)
+        judged(A, y, solution, penalty_factor=factor, l1_ratio=stage.l1_ratio, **options)
+        coef = solution.coef
+    np.testing.assert_array_equal(run.coef, coef)
+    np.testing.assert_allclose(run.predict(A), A @ coef + run.intercept)
+
+
+def factors_of(stage, coef, scale):
+    if stage.factor == "support":
+        return np.where(coef != 0, 1.0, np.inf)
+    if stage.factor == "adaptive":
+        return adaptive_factors(scale * coef, stage.gamma)
+    return stage.factor(coef)
+
+
+def test_a_stage_repeats_the_ones_before_it_inside_each_fold(data):
+    A, y = data
+    splits = folds_of(len(y))
+    run = fit_schedule(A, y, [Stage("1se", alphas=20), Stage("min", factor="support", alphas=15)], cv=splits)
+    first, second = run.cvs
+    np.testing.assert_allclose(first.errors, cross_validate_path(A, y, cv=splits, alphas=20).errors, rtol=1e-6)
+    for k, (train, test) in enumerate(splits):
+        pruned = fit(A[train], y[train], run.alphas[0])
+        factor = np.where(pruned.coef != 0, 1.0, np.inf)
+        alone = fit_path(A[train], y[train], alphas=second.alphas, penalty_factor=factor)
+        errors = ((y[test][:, None] - alone.predict(A[test])) ** 2).mean(axis=0)
+        np.testing.assert_allclose(second.errors[:, k], errors, rtol=1e-5)
+        np.testing.assert_allclose(second.oof_predictions[test], alone.predict(A[test])[:, second.index], rtol=1e-4,
+                                   atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_layouts_give_the_same_schedule(data, layout):
+    A, y = data
+    stages = [Stage("1se", alphas=20), Stage("min", factor="adaptive", alphas=20)]
+    ours, dense = (fit_schedule(X, y, stages, cv=4) for X in (build(layout, A), A))
+    np.testing.assert_allclose(ours.coef, dense.coef, atol=1e-8)
+
+
+def test_results_do_not_depend_on_threads(data):
+    A, y = data
+    stages = [Stage("min", alphas=20), Stage("min", factor="support", alphas=20)]
+    one, two = (fit_schedule(A, y, stages, cv=4, n_threads=k) for k in (1, 3))
+    np.testing.assert_array_equal(one.coef, two.coef)
+    np.testing.assert_array_equal(one.cvs[1].errors, two.cvs[1].errors)
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ([], "stages must be"), ([0.1], "stages must be"), ([Stage(0.1, factor="support")], "first stage"),
+])
+def test_bad_schedules(data, bad, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        fit_schedule(*data, bad)
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ({"alpha": "best"}, "alpha must be"), ({"alpha": -1.0}, "alpha =="), ({"factor": "most"}, "factor must be"),
+    ({"gamma": -1.0}, "gamma =="), ({"l1_ratio": 2.0}, "l1_ratio =="),
+])
+def test_bad_stages(bad, words):
+    with pytest.raises(ValueError, match=words):
+        Stage(**bad)
+
+
+def test_factors_that_a_callable_gets_wrong_are_an_error(data):
+    with pytest.raises(ValueError, match="penalty_factor must be >= 0"):
+        fit_schedule(*data, [Stage(0.1), Stage(0.1, factor=lambda b: -np.ones(len(b)))])
+
+
+# ------------------------------------------------------------ adaptive lasso
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("pilot", ["lasso", "ridge", "marginal", "array"])
+def test_the_adaptive_path_is_a_path_with_the_pilots_factors(data, pilot, options):
+    A, y = data
+    options = spelled_out(OPTIONS[options], A)
+    b = np.where(np.arange(A.shape[1]) % 2, 0.0, 1.0 + np.arange(A.shape[1]))
+    path = adaptive_path(A, y, pilot=b if pilot == "array" else pilot, pilot_alpha=0.1, gamma=0.7, alphas=8, eps=0.05,
+                         **options)
+    given = options.pop("penalty_factor", np.ones(A.shape[1]))
+    if pilot in ("lasso", "ridge"):
+        first = fit(A, y, 0.1, l1_ratio=float(pilot == "lasso"), penalty_factor=given, **options)
+        np.testing.assert_allclose(path.pilot, first.coef, atol=1e-8)
+    scale = A.std(axis=0) if options.get("standardize") else 1.0
+    factor = fastlasso.schedule.combined(given, adaptive_factors(path.pilot * scale, 0.7))
+    np.testing.assert_allclose(path.penalty_factor, factor)
+    for k in range(len(path)):
+        judged(A, y, path.fit_at(k), penalty_factor=factor, **options)
+    between = path.at(0.5 * (path.alphas[3] + path.alphas[4]))
+    judged(A, y, between, penalty_factor=factor, **options)
+
+
+def test_the_marginal_pilot_takes_each_column_alone(data):
+    A, y = data
+    path = adaptive_path(A, y, pilot="marginal", alphas=3)
+    for j in range(A.shape[1]):
+        alone = np.polyfit(A[:, j], y, 1)[0] if A[:, j].std() > 0 else 0.0
+        assert path.pilot[j] == pytest.approx(alone, abs=1e-10)
+
+
+def test_no_pilot_sees_the_rows_held_out(data):
+    A, y = data
+    splits = folds_of(len(y))
+    cv = cross_validate_adaptive(A, y, pilot="lasso", pilot_alpha=0.2, cv=splits, alphas=12)
+    for k, (train, test) in enumerate(splits):
+        factor = adaptive_factors(fit(A[train], y[train], 0.2).coef)
+        alone = fit_path(A[train], y[train], alphas=cv.alphas, penalty_factor=factor)
+        errors = ((y[test][:, None] - alone.predict(A[test])) ** 2).mean(axis=0)
+        np.testing.assert_allclose(cv.errors[:, k], errors, rtol=1e-5)
+    np.testing.assert_array_equal(cv.path.alphas, cv.alphas)
+    assert cv.path.penalty_factor.shape == cv.coef.shape
+
+
+def test_a_pilot_without_columns_leaves_the_empty_model(data):
+    A, y = data
+    path = adaptive_path(A, y, pilot=np.zeros(A.shape[1]), alphas=4)
+    assert path.df.max() == 0
+    assert path.certified.all()
+    np.testing.assert_allclose(path.intercepts, y.mean())
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ({"pilot": "ols"}, "pilot must be one of"), ({"pilot": [1.0, 2.0]}, r"pilot\.shape"), ({"gamma": -1}, "gamma"),
+    ({"pilot": "lasso", "pilot_alpha": "best"}, "alpha must be"),
+])
+def test_bad_pilots(data, bad, words):
+    for call in (adaptive_path, cross_validate_adaptive):
+        with pytest.raises(ValueError, match=words):
+            call(*data, **bad)
+
+
+@pytest.mark.parametrize("call", [cross_validate_adaptive, cross_validate_reweighted])
+def test_bad_rules(data, call):
+    with pytest.raises(ValueError, match="rule must be one of"):
+        call(*data, rule="best")
+
+
+# ------------------------------------------------------------ concave penalties
+
+
+@pytest.mark.parametrize("kind", PENALTIES.values())
+@pytest.mark.parametrize("level", [0.3, 1.0, 4.0])
+def test_the_slope_is_the_derivative_and_falls_from_the_level(kind, level):
+    penalty, t = kind(), np.linspace(0, 6 * level, 500)
+    slope, value = penalty.slope(t, level), penalty.value(t, level)
+    assert value[0] == 0
+    assert slope[0] == pytest.approx(level)
+    assert (np.diff(slope) <= 1e-15).all()
+    assert (slope >= 0).all()
+    middle = penalty.slope(0.5 * (t[1:] + t[:-1]), level)
+    np.testing.assert_allclose(np.diff(value) / np.diff(t), middle, atol=2e-2 * level)
+    np.testing.assert_allclose(penalty.value(3 * t, 3 * level), 9 * value, rtol=1e-12)      # scales as the loss does
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("name", PENALTIES)
+def test_every_solution_solves_the_lasso_with_its_own_factors(data, name, options):
+    A, y = data
+    options = spelled_out(OPTIONS[options], A)
+    path = reweighted_path(A, y, penalty=name, alphas=6, eps=0.25, **options)
+    given = options.pop("penalty_factor", np.ones(A.shape[1]))
+    scale = A.std(axis=0) if options.get("standardize") else np.ones(A.shape[1])
+    for k in range(len(path)):
+        solution, factor = path.fit_at(k), path.penalty_factor_at(k)
+        judged(A, y, solution, penalty_factor=factor, **options)
+        level = given * solution.alpha
+        open_ = np.isfinite(level) & (level > 0)
+        t = np.abs(solution.coef * scale)[open_]
+        np.testing.assert_allclose(factor[open_] * solution.alpha, path.penalty.slope(t, level[open_]), rtol=1e-9,
+                                   atol=1e-12)
+        np.testing.assert_array_equal(factor[~open_], given[~open_])
+        w = options.get("sample_weight", np.ones(len(y)))
+        r = y - solution.predict(A, options.get("offset"))
+        objective = 0.5 * np.average(r * r, weights=w) + path.penalty.value(t, level[open_]).sum()
+        assert path.objectives[k] == pytest.approx(objective, rel=1e-9)
+
+
+def proximal(u, penalty, alpha):
+    """argmin_b 1/2 (b - u)^2 + p(|b|), by search."""
+    b = np.linspace(0, abs(u) + 1, 200_001)
+    return np.sign(u) * b[np.argmin(0.5 * (b - abs(u)) ** 2 + penalty.value(b, alpha))]
+
+
+@pytest.mark.parametrize("name", ["mcp", "scad"])
+def test_orthogonal_columns_give_the_thresholding_function(name):
+    u = np.array([0.4, 0.9, 1.3, 2.2, 3.5, -1.7, -5.0])
+    n = len(u)
+    path = reweighted_path(np.sqrt(n) * np.eye(n), np.sqrt(n) * u, penalty=name, alphas=[0.8], fit_intercept=False,
+                           tol=1e-12)
+    expected = [proximal(v, path.penalty, 0.8) for v in u]
+    np.testing.assert_allclose(path.fit_at(0).coef, expected, atol=1e-4)
+    unshrunk = np.abs(u) > path.penalty.gamma * 0.8
+    np.testing.assert_allclose(path.fit_at(0).coef[unshrunk], u[unshrunk])
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_no_step_raises_the_objective_by_more_than_its_gap(data, name, monkeypatch):
+    A, y = data
+    steps = []
+    note = ReweightedWalk._note_step
+
+    def noting(self, alpha, gap, norm2):
+        before = self.objective
+        note(self, alpha, gap, norm2)
+        steps.append((before, self.objective, gap))
+
+    monkeypatch.setattr(ReweightedWalk, "_note_step", noting)
+    path = reweighted_path(A, y, penalty=name, alphas=10, eps=0.1)
+    before, after, gap = np.array(steps).T
+    assert len(steps) == path.n_steps.sum() > len(path)
+    assert (after <= before + gap + 1e-10 * path.null_objective).all()
+    assert (before - after).max() > 1e-3 * path.null_objective
+
+
+def test_an_objective_that_rises_is_an_error(data, monkeypatch):
+    monkeypatch.setattr(fastlasso.reweighting.Mcp, "slope", lambda self, t, a: a * (1 + t))     # not the slope of p
+    with pytest.raises(ArithmeticError, match="objective rose"):
+        reweighted_path(*data, alphas=10, eps=0.05)
+
+
+def test_factors_that_do_not_settle_are_told(data):
+    A, y = data
+    with pytest.warns(ConvergenceWarning, match="factors have not settled within 1 steps"):
+        path = reweighted_path(A, y, alphas=10, eps=0.05, max_steps=1)
+    assert not path.certified.all()
+    assert (path.n_steps == 1).all()
+    for k in range(len(path)):
+        true = verify(A, y, path.fit_at(k).coef, path.fit_at(k).intercept, alpha=path.alphas[k],
+                      penalty_factor=path.penalty_factor_at(k))
+        assert true.gap <= 1.02 * path.gaps[k] + 1e-9 * true.null_objective
+
+
+def test_lq_with_q_one_is_the_lasso(data):
+    A, y = data
+    ours = reweighted_path(A, y, penalty="lq", q=1.0, alphas=8, eps=0.1)
+    np.testing.assert_allclose(ours.coefs.toarray(), fit_path(A, y, alphas=8, eps=0.1).coefs.toarray(), atol=1e-7)
+    assert (ours.n_steps <= 2).all()
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+def test_layouts_give_the_same_reweighted_path(data, layout):
+    A, y = data
+    ours, dense = (reweighted_path(X, y, alphas=8, eps=0.1, tol=1e-9) for X in (build(layout, A), A))
+    np.testing.assert_allclose(ours.coefs.toarray(), dense.coefs.toarray(), atol=1e-6)
+
+
+def test_scaling_y_and_alpha_scales_the_solution(data):
+    A, y = data
+    one = reweighted_path(A, y, alphas=8, eps=0.1, tol=1e-9)
+    ten = reweighted_path(A, 10 * y, alphas=10 * one.alphas, tol=1e-9)
+    np.testing.assert_allclose(ten.coefs.toarray(), 10 * one.coefs.toarray(), atol=1e-6)
+
+
+def test_a_fold_is_the_path_of_its_training_rows(data):
+    A, y = data
+    splits = folds_of(len(y))
+    cv = cross_validate_reweighted(A, y, cv=splits, alphas=8, eps=0.2, tol=1e-9)
+    for k, (train, test) in enumerate(splits):
+        alone = reweighted_path(A[train], y[train], alphas=cv.alphas, tol=1e-9)
+        errors = ((y[test][:, None] - alone.predict(A[test])) ** 2).mean(axis=0)
+        np.testing.assert_allclose(cv.errors[:, k], errors, rtol=1e-4)
+
+
+def test_a_path_ends_early_and_keeps_what_it_has(data):
+    A, y = data
+    for limit, status in (({"dfmax": 4}, "dfmax"), ({"max_r2": 0.5}, "r2"),
+                          ({"callback": lambda state: state.df >= 3}, "callback")):
+        path = reweighted_path(A, y, **limit)
+        assert path.status == status
+        assert len(path) == len(path.n_steps) == len(path.objectives) < 100
+        assert len(path.factors) == len(path.values)
+
+
+def test_between_grid_points_a_concave_path_is_not_known(data):
+    path = reweighted_path(*data, alphas=5, eps=0.2)
+    assert path.at(path.alphas[2]).gap == path.gaps[2]
+    with pytest.raises(ValueError, match="not on the grid"):
+        path.at(0.5 * (path.alphas[2] + path.alphas[3]))
+
+
+@pytest.mark.parametrize(("bad", "words"), [
+    ({"penalty": "l1"}, "penalty must be one of"), ({"penalty": "mcp", "gamma": 1.0}, "gamma =="),
+    ({"penalty": "scad", "gamma": 2.0}, "gamma =="), ({"penalty": "log", "gamma": 0.0}, "gamma =="),
+    ({"penalty": "mcp", "q": 0.5}, "q belongs"), ({"penalty": "lq", "q": 0.0}, "q =="), ({"max_steps": 0}, "max_steps"),
+])
+def test_bad_penalties(data, bad, words):
+    for call in (reweighted_path, cross_validate_reweighted):
+        with pytest.raises(ValueError, match=words):
+            call(*data, **bad)
+
+
+# ------------------------------------------------------------ what they are for
+
+
+def known_truth(seed, n=150, p=300):
+    rng = np.random.default_rng(seed)
+    X = np.asfortranarray(rng.standard_normal((n, p)))
+    coef = np.zeros(p)
+    coef[:60:10] = 3, -3, 2, -2, 1.5, -1.5
+    return X, 5 + X @ coef + 1.5 * rng.standard_normal(n), coef
+
+
+def test_the_lasso_selects_too_much_and_shrinks_and_the_others_do_not():
+    kept, bias = {}, {}
+    for seed in range(4):
+        X, y, truth = known_truth(seed)
+        grid = {"cv": 5, "random_state": 0, "alphas": 25, "eps": 0.05}
+        found = {
+            "lasso": cross_validate_path(X, y, **grid).coef,
+            "adaptive": cross_validate_adaptive(X, y, **grid | {"eps": 1e-3}).coef,
+            "mcp": cross_validate_reweighted(X, y, **grid).coef,
+            "two_stage": fit_schedule(X, y, [Stage("1se", alphas=25, eps=0.05), Stage("min", factor="adaptive")],
+                                      cv=5, random_state=0).coef,
+        }
+        for name, coef in found.items():
+            assert (coef[truth != 0] != 0).all()        # none misses a true column
+            kept.setdefault(name, []).append(np.count_nonzero(coef))
+            bias.setdefault(name, []).append(np.mean((truth - coef)[truth != 0] * np.sign(truth[truth != 0])))
+    kept, bias = ({name: np.mean(values) for name, values in table.items()} for table in (kept, bias))
+    assert kept["lasso"] > 4 * 6, kept
+    for name in ("adaptive", "mcp", "two_stage"):
+        assert kept[name] < 0.5 * kept["lasso"], kept
+        assert abs(bias[name]) < 0.6 * bias["lasso"], bias
