@@ -22,7 +22,7 @@ FLOORS = [
     {"cross_validation"},
     {"held_out"},
     {"schedule"},
-    {"adaptive", "reweighting"},
+    {"adaptive", "relaxation", "reweighting"},
     {"datasets"},
     {"estimators"},
     {"plotting"},
