@@ -6,16 +6,19 @@ from .adaptive import AdaptivePath, adaptive_path, cross_validate_adaptive
 from .certificate import Certificate, support_proof, verify
 from .cross_validation import PathCV, cross_validate_path
 from .path import ConvergenceWarning, alpha_max, fit, fit_path
+from .prior import laplace_prior, laplace_scale
 from .relaxation import RelaxedCV, RelaxedPath, cross_validate_relaxed, relaxed_path
 from .results import LassoFit, LassoPath
 from .reweighting import ReweightedPath, cross_validate_reweighted, reweighted_path
 from .schedule import ScheduleFit, Stage, adaptive_factors, fit_schedule
+from .stability import StabilityPath, stability_selection
 
 __version__ = "0.1.0"
 __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV", "RelaxedCV",
-           "RelaxedPath", "ReweightedPath", "ScheduleFit", "Stage", "adaptive_factors", "adaptive_path", "alpha_max",
-           "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed", "cross_validate_reweighted",
-           "fit", "fit_path", "fit_schedule", "relaxed_path", "reweighted_path", "support_proof", "verify"]
+           "RelaxedPath", "ReweightedPath", "ScheduleFit", "StabilityPath", "Stage", "adaptive_factors",
+           "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed",
+           "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "laplace_prior", "laplace_scale",
+           "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
 
 # what needs scikit-learn is imported on first use (PEP 562); the names are not in __all__, which must work without it
 ESTIMATORS = {

@@ -11,7 +11,7 @@ import fastlasso
 
 PACKAGE = Path(fastlasso.__file__).parent
 FLOORS = [
-    {"_engine", "parallel", "validation", "reference", "parameters"},     # stand alone
+    {"_engine", "parallel", "validation", "reference", "parameters", "prior"},     # stand alone
     {"certificate"},
     {"design"},
     {"problem"},
@@ -19,7 +19,7 @@ FLOORS = [
     {"solver"},
     {"results"},
     {"path"},
-    {"cross_validation"},
+    {"cross_validation", "stability"},
     {"held_out"},
     {"schedule"},
     {"adaptive", "relaxation", "reweighting"},

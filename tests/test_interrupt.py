@@ -12,7 +12,7 @@ SCRIPT = """
 import os, signal, threading, time, warnings
 import numpy as np
 from scipy import sparse
-from fastlasso import alpha_max, cross_validate_path, fit, fit_path
+from fastlasso import alpha_max, cross_validate_path, fit, fit_path, reweighted_path, stability_selection
 
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
@@ -52,6 +52,8 @@ CALLS = {
     "sparse_columns": ("X, y = data(20_000, 20_000, 2e-3)\nX = X.tocsc()", "fit_path(X, y, alphas=100, eps=1e-4)"),
     "bounded": ("X, y = data(1000, 3000)", "fit_path(X, y, alphas=50, lower=-0.05, upper=0.05, tol=1e-12)"),
     "cross_validation": ("X, y = data(300, 3000)", "cross_validate_path(X, y, cv=5)"),
+    "stability": ("X, y = data(300, 3000)", "stability_selection(X, y)"),
+    "reweighted": ("X, y = data(300, 3000)", "reweighted_path(X, y)"),
     "one_alpha": ("X, y = data(1000, 3000)", "fit(X, y, alpha_max(X, y) / 1e4)"),
 }
 
