@@ -23,6 +23,8 @@ __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "Las
 # what needs scikit-learn is imported on first use (PEP 562); the names are not in __all__, which must work without it
 ESTIMATORS = {
     "estimators": ("ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "enet_path", "lasso_path"),
+    "refinement_estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
+                              "ReweightedLassoCV", "StabilitySelection", "TwoStageLasso"),
 }
 
 

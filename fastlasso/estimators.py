@@ -142,6 +142,13 @@ class LinearModel(RegressorMixin, BaseEstimator):
         X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
         return validate_data(self, X, nothing_masked(y, "y"), validate_separately=(TAKEN, TARGET))
 
+    def _one_target(self, y):
+        """Return y as a vector, or raise where it holds several targets."""
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
+                             f"outputs fit one {type(self).__name__} per target")
+        return column_or_1d(y, warn=True)
+
     def _keep(self, solutions, dtype, one_target):
         """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
         coefs = np.array([solution.coef for solution in solutions], dtype)
@@ -544,10 +551,7 @@ class LinearModelCV(LinearModel):
         self._check_parameters()
         X, y = self._validated(X, y)
         check_gram(self.precompute, X.shape[1])
-        if y.ndim > 1 and y.shape[1] > 1:
-            raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
-                             f"outputs fit one {type(self).__name__} per target")
-        y = column_or_1d(y, warn=True)
+        y = self._one_target(y)
         splits = self._splits(X, y, sample_weight, params)
         return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
 

@@ -25,6 +25,7 @@ FLOORS = [
     {"adaptive", "relaxation", "reweighting"},
     {"datasets"},
     {"estimators"},
+    {"refinement_estimators"},
     {"plotting"},
     {"cli"},
     {"__main__"},
@@ -35,7 +36,7 @@ FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 UPWARDS = {("problem", "solver"), ("results", "path"), ("results", "plotting"), ("cross_validation", "plotting"),
            ("cli", "__init__")}
 # modules that are imported on first use only
-NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}}
+NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}, "refinement_estimators": {"sklearn"}}
 EXTRAS = ("sklearn", "matplotlib", "pandas", "polars", "tqdm", "clarabel", "pytest")
 SHARED = {"certificate": {"validation"}}     # the check of a sparse X; the judge shares no other code with the engine
 ALONE = {"certificate", "reference", "validation", "parallel"}
