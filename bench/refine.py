@@ -32,10 +32,10 @@ def design(name, seed):
 
 
 def stable_refit(X, y):
-    """Least squares on the columns that stability selection keeps with a bound of one false one."""
+    """Least squares on what stability selection keeps where at most one column is expected to be false."""
     stable = fastlasso.stability_selection(X, y, random_state=0)
     factor = np.full(X.shape[1], np.inf)
-    factor[stable.support(max_false=1.0)] = 0.0
+    factor[stable.support(threshold=0.9, max_false=1.0, unimodal=True)] = 0.0
     return fastlasso.fit(X, y, 1.0, penalty_factor=factor)
 
 
