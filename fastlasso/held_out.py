@@ -28,14 +28,42 @@ def problems_of(folded):
     return [folded.whole, *(folded.problem(k, pool) for k in range(len(folded.splits)))]
 
 
-def cross_validated(folded, paths, rule):
+def fitted(folded, fit, errors_of):
+    """Fit all rows and every fold on as many threads as there are.
+
+    ``fit(problem)`` makes a path; ``errors_of(k, path, pool)`` are the held-out errors of the path of fold k. Returns
+    (paths, errors): the path on all rows first.
+    """
+    whole, pool = folded.whole, folded.whole.design.pool
+    paths, errors = [None] * (1 + len(folded.splits)), [None] * len(folded.splits)
+
+    def work(k):
+        with pool.share(len(paths)) as own:
+            problem = folded.problem(k - 1, own) if k else whole
+            problem.design.pool = own
+            paths[k] = fit(problem)
+            if k:
+                errors[k - 1] = errors_of(k - 1, paths[k], own)
+
+    pool.run(work, [(k,) for k in range(len(paths))])
+    whole.design.pool = pool
+    return paths, errors
+
+
+def cross_validated(folded, paths, rule, errors=None):
     """Return the `PathCV` of the path on all rows (the first of `paths`) and those of the folds, at the same alphas."""
-    pool = folded.whole.design.pool
-    errors = [folded.errors(k, path, pool) for k, path in enumerate(paths[1:])]
+    if errors is None:
+        errors = [folded.errors(k, path, folded.whole.design.pool) for k, path in enumerate(paths[1:])]
     result = PathCV(paths[0].alphas, np.stack(errors, axis=1), paths[0], paths[1:],
                     np.full(paths[0].n_samples, np.nan), rule)
     folded.predict_out_of_fold(result)
     return result
+
+
+def warn_fold_by_fold(warn, paths):
+    """Call ``warn(path, whose)`` for the path on all rows and those of the folds."""
+    for k, path in enumerate(paths):
+        warn(path, f"fold {k - 1}: " if k else "")
 
 
 def grid_of(problem, alphas, eps):

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from . import validation
-from .held_out import grid_of, options_of, problems_of, whole_and_folds
+from .held_out import fitted, grid_of, options_of, warn_fold_by_fold, whole_and_folds
 from .parallel import Pool
 from .path import Limits, Walk, threads, warn_uncertified
 from .problem import Options, Problem
@@ -205,6 +205,7 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
         problem = Problem(X, y, options, pool)
         path = relaxed(problem, grid_of(problem, alphas, eps), limits, callback)
     path.lasso.seconds = time.perf_counter() - started
+    warn_uncertified(path.lasso)
     path.lasso.remember(X, y, options.as_dict())
     return path
 
@@ -246,11 +247,12 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
     with Pool(threads(n_threads)) as pool:
         whole, folded = whole_and_folds(X, y, options, limits, cv, random_state, pool)
         grid = grid_of(whole, alphas, eps)
-        path, *fold_paths = [relaxed(problem, grid, limits) for problem in problems_of(folded)]
-        errors = [parabolas(folded, k, fold, phis) for k, fold in enumerate(fold_paths)]
+        (path, *fold_paths), errors = fitted(folded, lambda problem: relaxed(problem, grid, limits),
+                                             lambda k, fold, own: parabolas(folded, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
                            np.full(path.lasso.n_samples, np.nan), rule)
         folded.predict_out_of_fold(Blend(result))
+    warn_fold_by_fold(warn_uncertified, [part.lasso for part in (path, *fold_paths)])
     path.lasso.remember(X, y, options.as_dict())
     return result
 
@@ -263,9 +265,8 @@ class Blend:
         self.fold_paths = [fold.blended(result.phi) for fold in result.fold_paths]
 
 
-def parabolas(folded, k, path, phis):
+def parabolas(folded, k, path, phis, pool):
     """Held-out errors of fold k, shape (n_alphas, n_phis), through those at phi = 0, 1/2 and 1."""
-    pool = folded.whole.design.pool
     start, middle, end = (folded.errors(k, path.blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
     return (1 - phis) * (1 - 2 * phis) * start + 4 * phis * (1 - phis) * middle + phis * (2 * phis - 1) * end
 
@@ -275,7 +276,6 @@ def relaxed(problem, grid, limits, callback=None):
     walk = Walk(problem, limits, callback=callback)
     walk.down(grid)
     lasso = walk.result(options_of(problem))
-    warn_uncertified(lasso)
     refits = Refits(problem, walk.solver)
     values, residuals, intercepts = np.empty(len(lasso.values)), np.zeros(len(lasso)), np.empty(len(lasso))
     for k, (start, stop) in enumerate(zip(lasso.indptr[:-1], lasso.indptr[1:], strict=True)):

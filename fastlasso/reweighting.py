@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
-from .held_out import cross_validated, grid_of, options_of, problems_of, recast, whole_and_folds
+from .held_out import cross_validated, fitted, grid_of, options_of, recast, warn_fold_by_fold, whole_and_folds
 from .parallel import Pool
 from .path import WARNING_CLASS, Limits, Walk, threads
 from .problem import Options, Problem
@@ -325,6 +325,7 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
         problem = Problem(X, y, options, pool)
         path = walked(problem, grid_of(problem, alphas, eps), concave, limits, max_steps, callback)
     path.seconds = time.perf_counter() - started
+    warn_unsettled(path)
     return path.remember(X, y, options.as_dict())
 
 
@@ -363,8 +364,9 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
     with Pool(threads(n_threads)) as pool:
         whole, folded = whole_and_folds(X, y, options, limits, cv, random_state, pool)
         grid = grid_of(whole, alphas, eps)
-        paths = [walked(problem, grid, concave, limits, max_steps) for problem in problems_of(folded)]
-        result = cross_validated(folded, paths, rule)
+        paths, errors = fitted(folded, lambda problem: walked(problem, grid, concave, limits, max_steps), folded.errors)
+        result = cross_validated(folded, paths, rule, errors)
+    warn_fold_by_fold(warn_unsettled, paths)
     paths[0].remember(X, y, options.as_dict())
     return result
 
@@ -373,11 +375,16 @@ def walked(problem, grid, penalty, limits, max_steps, callback=None):
     """The path of a concave penalty along a grid."""
     walk = ReweightedWalk(problem, penalty, limits, max_steps, callback)
     walk.down(grid)
-    path = walk.result(options_of(problem))
+    return walk.result(options_of(problem))
+
+
+def warn_unsettled(path, whose=""):
+    """Warn of the alphas at which the factors have not settled."""
     if not path.certified.all():
         worst = int(np.argmax(path.gaps))
-        warnings.warn(f"{np.count_nonzero(~path.certified)} of {len(path)} alphas: the factors have not settled within "
-                      f"{max_steps} steps; worst: at alpha={path.alphas[worst]:.6g} the gap of the next lasso is "
-                      f"{path.gaps[worst]:.3g}, the target tol * P(0) is {path.tol * path.null_objective:.3g}. Raise "
-                      "max_steps or tol.", WARNING_CLASS.get(), stacklevel=3)
-    return path
+        missed = np.count_nonzero(~path.certified)
+        warnings.warn(f"{whose}{missed} of {len(path)} alphas: the factors have not settled; "
+                      f"worst: at alpha={path.alphas[worst]:.6g} after {path.n_steps[worst]} steps the gap of the next "
+                      f"lasso is {path.gaps[worst]:.3g}, the target tol * P(0) {path.tol * path.null_objective:.3g}. "
+                      "Raise max_steps or tol, or end the path earlier (eps, dfmax, max_r2).", WARNING_CLASS.get(),
+                      stacklevel=3)
