@@ -173,7 +173,7 @@ class Halves:
 
     def path(self, grid):
         """Fit all of them, on as many threads as there are, and count."""
-        pool, counts = self.whole.design.pool, np.zeros((self.whole.design.n_features, len(grid)), np.int64)
+        pool, probabilities = self.whole.design.pool, np.zeros((self.whole.design.n_features, len(grid)))
         paths = [None] * len(self.halves)
 
         def work(k):
@@ -182,13 +182,14 @@ class Halves:
 
         pool.run(work, [(k,) for k in range(len(paths))])
         for cols, first, _, _ in paths:
-            np.add.at(counts, (cols, first), 1)
+            probabilities[cols, first] += 1
         uncertified = sum(not certified for _, _, certified, _ in paths)
         if uncertified:
             warnings.warn(f"{uncertified} of {len(paths)} subsamples have solutions that are not certified to tol. "
                           "Raise max_iter or tol, or end the paths earlier (eps, dfmax).", WARNING_CLASS.get(),
                           stacklevel=3)
-        probabilities = np.cumsum(counts, axis=1) / len(paths)
+        np.cumsum(probabilities, axis=1, out=probabilities)
+        probabilities /= len(paths)
         return StabilityPath(grid, probabilities, probabilities.sum(axis=0), len(paths) // 2,
                              max(passes for *_, passes in paths))
 

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastlasso import cross_validate_path, fit, fit_path, verify
+from fastlasso import (
+    Stage,
+    cross_validate_path,
+    cross_validate_relaxed,
+    cross_validate_reweighted,
+    fit,
+    fit_path,
+    fit_schedule,
+    stability_selection,
+    verify,
+)
 
 
 def peak_of(call):
@@ -79,6 +89,20 @@ def test_folds_copy_no_rows(order):
     X, y = dense(1_000, 5_000, order, np.float64)
     peak, _ = peak_of(lambda: cross_validate_path(X, y, cv=4, alphas=10, eps=0.3))
     assert peak <= 0.25 * X.nbytes + 8 * 40 * 6_000
+
+
+@pytest.mark.parametrize("order", ["F", "C"])
+@pytest.mark.parametrize("call", [
+    lambda X, y: cross_validate_relaxed(X, y, cv=4, alphas=10, eps=0.3),
+    lambda X, y: cross_validate_reweighted(X, y, cv=4, alphas=5, eps=0.4),
+    lambda X, y: fit_schedule(X, y, [Stage("1se", alphas=5, eps=0.4), Stage("min", factor="adaptive", alphas=5)], cv=4),
+    lambda X, y: stability_selection(X, y, n_pairs=3, alphas=10, eps=0.3),
+], ids=["relaxed", "reweighted", "schedule", "stability"])
+def test_no_method_copies_rows(call, order):
+    """Beside some vectors for every fold."""
+    X, y = dense(1_000, 5_000, order, np.float64)
+    peak, _ = peak_of(lambda: call(X, y))
+    assert peak <= 0.25 * X.nbytes + 5 * 8 * 40 * 6_000
 
 
 def test_a_memory_map_is_not_read_into_memory(tmp_path):
