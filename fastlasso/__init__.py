@@ -2,16 +2,10 @@
 
 from importlib import import_module
 
-from .adaptive import AdaptivePath, adaptive_path, cross_validate_adaptive
 from .certificate import Certificate, support_proof, verify
 from .cross_validation import PathCV, cross_validate_path
 from .path import ConvergenceWarning, alpha_max, fit, fit_path
-from .prior import laplace_prior, laplace_scale
-from .relaxation import RelaxedCV, RelaxedPath, cross_validate_relaxed, relaxed_path
 from .results import LassoFit, LassoPath
-from .reweighting import ReweightedPath, cross_validate_reweighted, reweighted_path
-from .schedule import ScheduleFit, Stage, adaptive_factors, fit_schedule
-from .stability import StabilityPath, stability_selection
 
 __version__ = "0.1.0"
 __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV", "RelaxedCV",
@@ -20,8 +14,14 @@ __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "Las
            "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "laplace_prior", "laplace_scale",
            "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
 
-# what needs scikit-learn is imported on first use (PEP 562); the names are not in __all__, which must work without it
-ESTIMATORS = {
+# Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
+ON_FIRST_USE = {
+    "adaptive": ("AdaptivePath", "adaptive_path", "cross_validate_adaptive"),
+    "prior": ("laplace_prior", "laplace_scale"),
+    "relaxation": ("RelaxedCV", "RelaxedPath", "cross_validate_relaxed", "relaxed_path"),
+    "reweighting": ("ReweightedPath", "cross_validate_reweighted", "reweighted_path"),
+    "schedule": ("ScheduleFit", "Stage", "adaptive_factors", "fit_schedule"),
+    "stability": ("StabilityPath", "stability_selection"),
     "estimators": ("ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "enet_path", "lasso_path"),
     "refinement_estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
                               "ReweightedLassoCV", "StabilitySelection", "TwoStageLasso"),
@@ -29,11 +29,11 @@ ESTIMATORS = {
 
 
 def __getattr__(name):
-    for module, names in ESTIMATORS.items():
+    for module, names in ON_FIRST_USE.items():
         if name in names:
             return getattr(import_module(f".{module}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *(name for names in ESTIMATORS.values() for name in names)])
+    return sorted({*globals(), *(name for names in ON_FIRST_USE.values() for name in names)})

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, target
 
-import fastlasso
 from fastlasso import (
     ConvergenceWarning,
     Stage,
@@ -19,7 +18,8 @@ from fastlasso import (
     reweighted_path,
     verify,
 )
-from fastlasso.reweighting import PENALTIES, ReweightedWalk
+from fastlasso.reweighting import PENALTIES, Mcp, ReweightedWalk
+from fastlasso.schedule import combined
 
 SHAPES = {"tall": (80, 12), "wide": (50, 120)}
 OPTIONS = {
@@ -88,7 +88,7 @@ def test_every_stage_is_the_one_problem_with_its_factors(data, name, options):
         scale = A.std(axis=0)
     coef = None
     for stage, solution, factor in zip(stages, run.fits, run.penalty_factors, strict=True):
-        expected = given if coef is None else fastlasso.schedule.combined(given, factors_of(stage, coef, scale))
+        expected = given if coef is None else combined(given, factors_of(stage, coef, scale))
         np.testing.assert_allclose(factor, expected)
         judged(A, y, solution, penalty_factor=factor, l1_ratio=stage.l1_ratio, **options)
         coef = solution.coef
@@ -174,7 +174,7 @@ def test_the_adaptive_path_is_a_path_with_the_pilots_factors(data, pilot, option
         first = fit(A, y, 0.1, l1_ratio=float(pilot == "lasso"), penalty_factor=given, **options)
         np.testing.assert_allclose(path.pilot, first.coef, atol=1e-8)
     scale = A.std(axis=0) if options.get("standardize") else 1.0
-    factor = fastlasso.schedule.combined(given, adaptive_factors(path.pilot * scale, 0.7))
+    factor = combined(given, adaptive_factors(path.pilot * scale, 0.7))
     np.testing.assert_allclose(path.penalty_factor, factor)
     for k in range(len(path)):
         judged(A, y, path.fit_at(k), penalty_factor=factor, **options)
@@ -305,7 +305,7 @@ def test_no_step_raises_the_objective_by_more_than_its_gap(data, name, monkeypat
 
 
 def test_an_objective_that_rises_is_an_error(data, monkeypatch):
-    monkeypatch.setattr(fastlasso.reweighting.Mcp, "slope", lambda self, t, a: a * (1 + t))     # not the slope of p
+    monkeypatch.setattr(Mcp, "slope", lambda self, t, a: a * (1 + t))     # not the slope of p
     with pytest.raises(ArithmeticError, match="objective rose"):
         reweighted_path(*data, alphas=10, eps=0.05)
 
