@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
+from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .adaptive import PILOTS, adaptive_path, cross_validate_adaptive
@@ -79,8 +80,9 @@ class Refined(Shared, LinearModel):
         return self._keep([self._solve(X, y, self._options(sample_weight))], X.dtype, one_target=True)
 
     def _splits(self, X, y):
-        """The folds of an inner choice."""
-        return LinearModelCV._splits(self, X, y, {})
+        """The folds of an inner choice, as the functions below take them."""
+        cv = 5 if self.cv is None else self.cv
+        return cv if isinstance(cv, Integral) else list(check_cv(cv).split(X, y))
 
 
 class RefinedCV(Shared, LinearModelCV):
