@@ -77,7 +77,8 @@ class Run:
         """Start every rival once: versions, import and first-fit times; drop those that cannot be imported."""
         for name in list(self.pythons):
             try:
-                self.startup[name] = self.worker(name, self.options.threads).ask(300, do="hello")
+                self.startup[name] = self.worker(name, self.options.threads).ask(
+                    300, do="hello", repeat=self.options.repeat)
             except (WorkerFailed, OSError) as failure:
                 self.absent[name] = str(failure)
                 del self.pythons[name]

@@ -22,7 +22,6 @@ QUICK = 0.02  # seconds; a call below this is repeated and its median taken
 QUICK_TOTAL = 0.06
 QUICK_CALLS = 200
 MANY_TICKS = 0.1  # seconds; the machine counts its work in ticks of a hundredth
-IMPORTS = 3  # fresh processes that time an import; the fastest counts
 FLOOR = "numpy, scipy.sparse"  # what every solver here imports anyway
 
 
@@ -69,11 +68,11 @@ def _version(rival):
         return "not packaged"
 
 
-def _import_seconds(names):
-    """Return the seconds that importing some modules takes in a fresh process."""
+def _import_seconds(names, runs):
+    """Return the seconds that importing some modules takes in a fresh process, the fastest of some."""
     code = f"import time; start = time.perf_counter(); import {names}; print(time.perf_counter() - start)"
-    runs = [subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True) for _ in range(IMPORTS)]
-    return min(float(run.stdout.split()[-1]) for run in runs)
+    done = [subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True) for _ in range(runs)]
+    return min(float(one.stdout.split()[-1]) for one in done)
 
 
 def _machine_busy():
@@ -93,7 +92,7 @@ class Worker:
         self.rival = importlib.import_module("bench.rivals").get(name)
         self.package = importlib.import_module(self.rival.PACKAGE)
 
-    def hello(self):
+    def hello(self, repeat):
         """Say versions, the time of the import alone and beside its floor, and of a first fit of 100 x 10."""
         import numpy
 
@@ -102,8 +101,8 @@ class Worker:
         first = time.perf_counter() - start
         return {
             "version": _version(self.rival), "numpy": numpy.__version__, "python": sys.version.split()[0],
-            "import_seconds": _import_seconds(self.rival.PACKAGE),
-            "floor_seconds": _import_seconds(FLOOR), "first_fit_seconds": first,
+            "import_seconds": _import_seconds(self.rival.PACKAGE, repeat),
+            "floor_seconds": _import_seconds(FLOOR, repeat), "first_fit_seconds": first,
         }
 
     def where(self):
