@@ -340,7 +340,6 @@ class Solver:
             looks = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
             for r, norm2, look in zip(R, self.design.norms2(R), looks, strict=True):
                 yield r, norm2, *look
-            R = looks = r = None        # not two blocks of residuals at once
         yield end.residual, end.norm2, *self._look_at(None, end.z, alphas[-1])
 
     def _full_looks(self, alphas, R):
