@@ -231,12 +231,19 @@ class Solver:
 
     def _residuals(self, alphas, B):
         """True residuals of the solutions B, after refitting what carries no penalty (B changes)."""
-        active = np.flatnonzero(B.any(axis=0))
-        R = self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
+        R = self._plain_residuals(B)
         if 0 in alphas or self.has_free:
+            worse = ~(self.design.norms2(R) <= 2 * NO_WORSE * self.problem.null_objective)
+            B[worse], R[worse] = 0.0, self.problem.y        # than nothing: descent was blown up by rounding
             for k, alpha in enumerate(alphas):
                 self._refit(alpha, B[k], R[k:k + 1])
+                if self.free_columns is not None and self.free_columns[1].basis is not None:
+                    R[k] = self._plain_residuals(B[k:k + 1])[0]     # large coefficients took digits off the steps
         return R
+
+    def _plain_residuals(self, B):
+        active = np.flatnonzero(B.any(axis=0))
+        return self.design.residuals(self.problem.y, self.slots[active], np.ascontiguousarray(B[:, active]))
 
     def _refit(self, alpha, b, R):
         """Exact least squares on what carries no penalty: the dual point must be orthogonal to it to rounding."""

@@ -17,6 +17,12 @@ def test_random_problems_are_solved_as_promised(start):
     assert not violations
 
 
+@pytest.mark.parametrize("seed", [2008350])
+def test_problems_that_were_once_violations(seed):
+    """2008350: least squares on columns of scales 1e-6 to 1e6, where descent left coefficients of 1e96."""
+    assert fuzz.outcome(seed)[0] == []
+
+
 def test_problems_are_functions_of_their_seed_and_reach_everything():
     cases = [fuzz.random_case(seed) for seed in range(300)]
     again = fuzz.random_case(7)
