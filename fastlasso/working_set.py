@@ -114,9 +114,8 @@ class GramSet:
         self._descend(alphas[start], b, 1e-3 * target_gap, max_iter)
         B[start] = b
         if Q is not None:
-            Q[start] = self.gram.q[:len(b)]
+            Q[start] = self.look(b)[0]      # the last Newton step moved b after q was formed
         return start + 1
-
 
     def _descend(self, alpha, b, target, max_iter):
         """Coordinate descent, with a Newton step on the coordinates inside their bounds after each few epochs."""

@@ -17,9 +17,11 @@ def test_random_problems_are_solved_as_promised(start):
     assert not violations
 
 
-@pytest.mark.parametrize("seed", [2008350])
+@pytest.mark.parametrize("seed", [2008350, 3006971, 3006972])
 def test_problems_that_were_once_violations(seed):
-    """2008350: least squares on columns of scales 1e-6 to 1e6, where descent left coefficients of 1e96."""
+    """2008350: least squares on columns of scales 1e-6 to 1e6, where descent left coefficients of 1e96. The others:
+    descent that ran out of epochs claimed the gap from before its last Newton step.
+    """
     assert fuzz.outcome(seed)[0] == []
 
 
