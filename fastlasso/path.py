@@ -203,7 +203,7 @@ def small_problem(X, y, options):
 def small_fit(X, y, alpha, options, limits):
     """`fit` of a small problem, or None where it is not one."""
     small = small_problem(X, y, options) if alpha > 0 else None
-    solved = None if small is None else small.solve(np.array([alpha]))
+    solved = None if small is None else small.solve(np.array([alpha]), limits.tol * small.null_objective)
     if solved is None:
         return None
     B, (intercept,), (gap,), (rr,) = solved
@@ -219,7 +219,7 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
         return None
     if grid is None:
         grid = geometric(small.alpha_max, eps, n_alphas)
-    solved = small.solve(grid)
+    solved = small.solve(grid, limits.tol * small.null_objective)
     if solved is None:
         return None
     B, intercepts, gaps, rr = solved

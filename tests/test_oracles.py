@@ -63,6 +63,21 @@ def test_gaps_hold_in_60_digits(start):
         assert suboptimality * (1 - 1e-12) <= exact <= judged.gap * (1 + 1e-12) + 1e-12 * null, seed
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("spread", [1e-2, 1e-3, 3e-4, 1e-4, 3e-5])
+def test_claims_cover_the_rounding_where_columns_nearly_depend(spread, weighted):
+    """Coefficients of 1e2 to 1e4 cancel at a tiny alpha: c - G b has few digits left, and the claim says so."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, y = rng.standard_normal((20, 1)) + spread * rng.standard_normal((20, 8)), rng.standard_normal(20)
+        options = {"sample_weight": np.arange(1.0, 21)} if weighted else {}
+        alpha = 1e-7 * alpha_max(X, y, **options)
+        found = fit(X, y, alpha, **options)
+        exact = exact_gap(X, y, found.coef, found.intercept, alpha, options)
+        assert exact <= found.gap, seed
+        assert found.gap <= 1e-5 * found.null_objective, seed
+
+
 def value_in_digits(X, y, alpha, options, found):
     """The objective at a solution."""
     raw = exact_problem(X, y, alpha, {**options, "fit_intercept": False})

@@ -52,6 +52,7 @@ cdef enum:
     MAX_FACE_STEPS = 25     # primal-dual active set steps for one alpha; 3-5 are usual
 
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
+cdef double GRAM_ROUNDING = 8.9e-16     # of |x_j| (|y| + sum_k |x_k b_k|): what c - G b is off by
 cdef double PARKED_TOLERANCE = 1e-8     # relative violation put down to rounding in a column that depends on the face
 cdef double SMALLEST_STEP = 1 - 1e-7    # of alpha, when the face does not settle
 cdef double SMALLEST_SQUARE = 1e-292    # sums of squares below it have lost digits to underflow

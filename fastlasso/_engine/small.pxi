@@ -15,8 +15,11 @@ cdef class SmallProblem:
     cdef double[::1] mean
     cdef readonly double y_mean, null_objective, alpha_max
 
-    def solve(self, const double[::1] alphas):
-        """Return (B, intercepts, gaps, r.r) for descending alphas, or None where the face steps do not settle."""
+    def solve(self, const double[::1] alphas, double target):
+        """Return (B, intercepts, gaps, r.r) for descending alphas.
+
+        None where the face steps do not settle, or where rounding may hide more than a hundredth of the gap `target`.
+        """
         cdef ptrdiff_t k, j, count = alphas.shape[0]
         cdef double[:, ::1] B = np.empty((count, self.p)), Q = np.empty((count, self.p))
         cdef double[:, ::1] out = np.empty((3, count))
@@ -29,8 +32,22 @@ cdef class SmallProblem:
                 out[2, k] -= B[k, j] * (self.gram.c_[j] + Q[k, j])
             out[2, k] = max(out[2, k], 0.0)
             memcpy(&self.gram.q_[0], &Q[k, 0], self.p * sizeof(double))
-            out[1, k] = self.gram._gap(alphas[k], &B[k, 0])
+            out[1, k] = self._rounding(alphas[k], &B[k, 0], out[2, k])
+            if out[1, k] > 0.01 * target:
+                return None
+            out[1, k] += self.gram._gap(alphas[k], &B[k, 0])
         return B.base, *out.base
+
+    cdef double _rounding(self, double alpha, const double* b, double rr) noexcept nogil:
+        """As `Solver._gram_rounding`, for one alpha and one penalty on all columns."""
+        cdef ptrdiff_t j
+        cdef double size = sqrt(self.gram.yy), total = 0.0, delta = 0.0, l1 = self.gram.l1_[0]
+        for j in range(self.p):
+            size += sqrt(self.gram.g[j, j]) * fabs(b[j])
+            total += fabs(b[j])
+        if self.gram.l2_[0] == 0:
+            delta = GRAM_ROUNDING * size * self.gram.largest / (alpha * l1)
+        return GRAM_ROUNDING * size * size + delta * alpha * l1 * total + 0.5 * delta * delta * rr
 
 
 def small_problem(const real[:, :] X, const double[::1] y, bint fit_intercept, double l1_ratio):
