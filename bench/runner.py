@@ -235,6 +235,8 @@ class CaseRun:
         """Time a setting once more; while other processes disturb it, wait and try again while patience lasts."""
         for _ in range(1 + self.run.options.patience):
             try:
+                if row["seconds"][0] < BRIEF:
+                    self._ask_loaded(row)       # untimed: the turn before leaves threads spinning and cold caches
                 said = self._ask_loaded(row)
             except WorkerFailed as failure:
                 row["lost"] = str(failure)
