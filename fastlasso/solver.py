@@ -396,7 +396,7 @@ class Solver:
                          self.design.norm2[cols], alphas, rr, gaps)
         gaps += [self._free_gain(alpha, b, q) + self._free_rounding(alpha, b)
                  for alpha, b, q in zip(alphas, B, Q, strict=True)]
-        rounding = self._gram_rounding(alphas, B, rr)
+        rounding = self._gram_rounding(alphas, B, Q, rr)
         if (rounding > TRUSTED * self.target_gap).any():
             read = self._reread(alphas, B)
             read.gaps += rounding / 64
@@ -406,19 +406,21 @@ class Solver:
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, cols, B, gaps + rounding, rr, [])
 
-    def _gram_rounding(self, alphas, B, rr):
+    def _gram_rounding(self, alphas, B, Q, rr):
         """What rounding of G, and of q = c - G b, may hide in each gap.
 
         With S = |y| + sum_k |x_k b_k|, q_j is known to +-e_j, e_j = ROUNDING |x_j| S. That moves sum_j b_j q_j, and a
-        dual point that is feasible all the same is shorter by delta = max_j e_j / (alpha l1_j). Where the residual is
-        read from X, a 64th of it allows for what 60 digits showed (a 180th at most).
+        dual point that is feasible all the same is shorter by delta = max_j e_j / (alpha l1_j), over the columns that
+        e_j takes beyond alpha l1_j where no bound holds them. Where the residual is read from X, a 64th of it allows
+        for what 60 digits showed (a 180th at most).
         """
         problem, cols, sizes = self.problem, self.slots, np.abs(B)
         l1, norms = problem.l1[cols], np.sqrt(self.design.norm2[cols])
-        hard = (l1 > 0) & (problem.l2[cols] == 0)
-        reach = np.max(norms[hard] / l1[hard], initial=0.0)
         S = np.sqrt(2 * problem.null_objective) + sizes @ norms
-        delta = np.divide(ROUNDING * S * reach, alphas, out=np.zeros(len(B)), where=alphas > 0)
+        error, limit = ROUNDING * np.outer(S, norms), np.outer(alphas, l1)
+        up, down = np.isinf(problem.upper[cols]), np.isinf(problem.lower[cols])
+        hard = ((Q + error > limit) & up | (Q - error < -limit) & down) & (limit > 0) & (problem.l2[cols] == 0)
+        delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=0.0)
         return ROUNDING * S * S + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
 
     def _is_ill(self, alpha, b):
