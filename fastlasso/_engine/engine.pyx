@@ -6,7 +6,7 @@ long releases the GIL.
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, NAN, fabs, hypot, isfinite, isnan, sqrt
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memmove, memset
 
 import os
@@ -41,6 +41,9 @@ ctypedef fused index:
     int32_t
     int64_t
 
+ctypedef double* vector
+ctypedef int64_t* mark_vector
+
 cdef enum:
     ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
     LANES = 8               # residuals per sweep over sparse rows
@@ -66,14 +69,6 @@ if KERNELS == NULL:
 def simd_level():
     """Name of the instruction level in use: "baseline", "avx2" or "avx512"."""
     return KERNELS.name.decode()
-
-
-cdef resized(old, ptrdiff_t size, ptrdiff_t used, dtype):
-    """A new array of `size` with the first `used` values of the old one."""
-    new = np.zeros(size, dtype)
-    if used:
-        new[:used] = np.asarray(old)[:used]
-    return new
 
 
 include "penalty.pxi"

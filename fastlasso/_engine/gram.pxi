@@ -23,20 +23,21 @@ cdef inline void mirror(const double* source, ptrdiff_t stride, ptrdiff_t n, dou
 cdef class GramProblem:
     """Coordinates of a working set with their Gram matrix, solved for one alpha after another.
 
-    Attributes used from Python: `size`, `G`, `c`, `b`, `q` (= c - G b), `sign`, `n_steps`.
+    Attributes used from Python: `size`, `G`, `c`, `q` (= c - G b), `l1`, `l2`, `lower`, `upper`, `n_steps`.
     """
     cdef readonly ptrdiff_t size, n_face, n_steps
     cdef ptrdiff_t capacity, ldl, work_done
-    cdef readonly object G, c, b, q, sign, l1, l2, lower, upper
-    cdef object vectors              # the eight, one array
+    cdef readonly object G
+    # one array each, with a row of length capacity for what the pointers below name: a view of its own for
+    # every row would cost a small fit more than its arithmetic
+    cdef object vectors, marks
     cdef double[:, ::1] g
-    cdef double[::1] c_, b_, q_, sign_, l1_, l2_, lower_, upper_
-    cdef int32_t[::1] place          # position in the face, or -1
-    cdef uint8_t[::1] parked         # refused as dependent at this alpha
+    cdef vector c_, b_, q_, sign_, l1_, l2_, lower_, upper_, zc, zs, kept, work
+    cdef mark_vector place           # position in the face, or -1
+    cdef mark_vector parked          # refused as dependent at this alpha
+    cdef mark_vector order, gone, changed
     cdef double[::1, :] L
-    cdef double[::1] zc, zs, work, kept
     cdef double[:, ::1] block        # right-hand sides of an append; update vectors of a delete
-    cdef int64_t[::1] order, changed, gone
     cdef ptrdiff_t n_gone
     cdef double factor_alpha
     cdef double noise, largest       # rounding of q_j is noise * |x_j|; the largest |x_j|
@@ -50,28 +51,48 @@ cdef class GramProblem:
         self.yy = 0.0
         self.noise = self.largest = 0.0
         self.has_ridge = 0
-        self.G = np.empty((0, 0))
-        self.vectors = np.empty((8, 0))
         self._grow(capacity)
         self._grow_factor(min(capacity, 64))
 
     cdef _grow(self, ptrdiff_t capacity):
         cdef ptrdiff_t m = self.size
-        G = np.empty((capacity, capacity))
-        G[:m, :m] = self.G[:m, :m]
-        self.G = G
-        self.g = G
-        vectors = np.zeros((8, capacity))
-        vectors[:, :m] = self.vectors[:, :m]
-        self.vectors = vectors
-        self.c, self.b, self.q, self.sign, self.l1, self.l2, self.lower, self.upper = vectors
-        self.c_, self.b_, self.q_, self.sign_ = self.c, self.b, self.q, self.sign
-        self.l1_, self.l2_, self.lower_, self.upper_ = self.l1, self.l2, self.lower, self.upper
-        self.place = resized(self.place if m else None, capacity, m, np.int32)
-        self.parked = resized(self.parked if m else None, capacity, m, np.uint8)
-        self.changed, self.gone = np.empty(2 * capacity, np.int64), np.empty(capacity, np.int64)
-        self.work, self.kept = np.empty(2 * capacity), np.empty(capacity)
-        self.capacity = capacity
+        G, vectors, marks = np.empty((capacity, capacity)), np.zeros((13, capacity)), np.zeros((6, capacity), np.int64)
+        if m:
+            G[:m, :m] = self.G[:m, :m]
+            vectors[:, :m] = self.vectors[:, :m]
+            marks[:, :m] = self.marks[:, :m]
+        self.G, self.g, self.vectors, self.marks, self.capacity = G, G, vectors, marks, capacity
+        cdef double[:, ::1] v = vectors
+        cdef int64_t[:, ::1] at = marks
+        self.c_, self.b_, self.q_, self.sign_ = &v[0, 0], &v[1, 0], &v[2, 0], &v[3, 0]
+        self.l1_, self.l2_, self.lower_, self.upper_ = &v[4, 0], &v[5, 0], &v[6, 0], &v[7, 0]
+        self.zc, self.zs, self.kept, self.work = &v[8, 0], &v[9, 0], &v[10, 0], &v[11, 0]      # work: two rows
+        self.place, self.parked, self.order, self.gone = &at[0, 0], &at[1, 0], &at[2, 0], &at[3, 0]
+        self.changed = &at[4, 0]    # two rows
+
+    @property
+    def c(self):
+        return self.vectors[0]
+
+    @property
+    def q(self):
+        return self.vectors[2]
+
+    @property
+    def l1(self):
+        return self.vectors[4]
+
+    @property
+    def l2(self):
+        return self.vectors[5]
+
+    @property
+    def lower(self):
+        return self.vectors[6]
+
+    @property
+    def upper(self):
+        return self.vectors[7]
 
     cdef _grow_factor(self, ptrdiff_t rows):
         cdef ptrdiff_t k = self.n_face
@@ -79,9 +100,6 @@ cdef class GramProblem:
         if k:
             L[:k, :k] = np.asarray(self.L)[:k, :k]
         self.L = L
-        self.zc = resized(self.zc if k else None, rows, k, np.float64)
-        self.zs = resized(self.zs if k else None, rows, k, np.float64)
-        self.order = resized(self.order if k else None, rows, k, np.int64)
         self.ldl = rows
 
     def extend(self, rows, c, l1, l2, lower, upper):
@@ -90,11 +108,10 @@ cdef class GramProblem:
         if m > self.capacity:
             self._grow(m + max(16, m // 4))
         self._store(np.ascontiguousarray(rows), old)
-        for name, value in (("c", c), ("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper),
-                            ("b", 0.0), ("q", 0.0), ("sign", 0.0)):
-            getattr(self, name)[old:m] = value
-        np.asarray(self.place)[old:m] = -1
-        np.asarray(self.parked)[old:m] = 0
+        self.vectors[:, old:m] = 0.0
+        for row, value in zip((self.c, self.l1, self.l2, self.lower, self.upper), (c, l1, l2, lower, upper)):
+            row[old:m] = value
+        self.marks[0, old:m], self.marks[1, old:m] = -1, 0
         self.size = m
         self._note(old)
 
@@ -105,8 +122,8 @@ cdef class GramProblem:
         """
         cdef ptrdiff_t f, slot, m = self.size
         cdef int had_ridge = self.has_ridge
-        for name, value in (("l1", l1), ("l2", l2), ("lower", lower), ("upper", upper)):
-            getattr(self, name)[:m] = value
+        for row, value in zip((self.l1, self.l2, self.lower, self.upper), (l1, l2, lower, upper)):
+            row[:m] = value
         self.has_ridge = np.any(l2)
         if self.has_ridge or had_ridge:
             self.factor_alpha = NAN
@@ -387,7 +404,7 @@ cdef class GramProblem:
         """Primal-dual active set: correct all wrong signs at once until none is left."""
         cdef ptrdiff_t n_in, n_done, best = self.size + 1, swaps = 0
         cdef int n_out, stall = 0, step = 0
-        memset(&self.parked[0], 0, self.size)
+        memset(self.parked, 0, self.size * sizeof(int64_t))
         while step < MAX_FACE_STEPS:
             self.n_steps += 1
             self._coefficients(alpha)
@@ -404,7 +421,7 @@ cdef class GramProblem:
             n_done = 0
             if n_out:
                 self._delete(n_out)
-                memset(&self.parked[0], 0, self.size)
+                memset(self.parked, 0, self.size * sizeof(int64_t))
             if n_in:
                 n_done = self._append_in_pieces(n_in, alpha)
             if n_out + n_done == 0:      # all that violates depends on the face
@@ -445,7 +462,7 @@ cdef class GramProblem:
             return 0
         self.sign_[leaver] = NAN
         self._delete(1)
-        memset(&self.parked[0], 0, self.size)
+        memset(self.parked, 0, self.size * sizeof(int64_t))
         self.sign_[j] = side
         self.changed[self.capacity] = j
         return 1 if self._append_in_pieces(1, alpha) == 1 else 0
@@ -568,7 +585,7 @@ cdef class GramProblem:
         """Make the face the support of b, with its signs."""
         cdef ptrdiff_t j, n_out = 0, n_in = 0
         cdef double s
-        memset(&self.parked[0], 0, self.size)
+        memset(self.parked, 0, self.size * sizeof(int64_t))
         for j in range(self.size):
             s = 0.0 if b[j] == 0 or self.l1_[j] == 0 else (1.0 if b[j] > 0 else -1.0)
             if self.place[j] >= 0 and (b[j] == 0 or s != self.sign_[j]):
