@@ -22,6 +22,7 @@ PASS_RESIDUALS = 4          # residuals at a time: a whole pass over rows keeps 
 FILTER_RESIDUALS = 16       # but up to so many where they take less than a sixteenth of X's bytes
 TRUSTED = 0.01              # of the gap asked for: what rounding of a Gram matrix may hide before X is read again
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
+LEAST_ROOM = 80             # columns that may join at once; half as many, and one pass in four more was needed
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 
 
@@ -156,7 +157,7 @@ class Solver:
 
     def _room(self):
         """How many columns may join at once: enough to lead, not so many that they are carried in vain."""
-        return max(40, self.n_used // 2)
+        return max(LEAST_ROOM, self.n_used)
 
     def longest_batch(self):
         """How many alphas to solve ahead: as many as cost about one pass over X, since a failure costs them again."""
