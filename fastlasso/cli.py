@@ -448,7 +448,7 @@ def column_sd(X):
     """Return the population standard deviation of each column."""
     import numpy as np
 
-    from .design import as_matrix
+    from .matrices import as_matrix
     from .parallel import Pool
 
     n = X.shape[0]

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import validation
-from .design import as_matrix, compressible
+from .design import compressible
+from .matrices import as_matrix
 from .parallel import Pool
 from .path import Limits, Walk, automatic_grid, given_grid, threads, warn_uncertified
 from .problem import Options, Problem

@@ -34,7 +34,7 @@ from joblib import effective_n_jobs
 
 from . import path as engine_path
 from .cross_validation import cross_validate_path
-from .design import as_matrix
+from .matrices import as_matrix
 from .parameters import GRAM, SHARES, InvalidParameterError, check_parameters, is_array_like
 from .path import fit, fit_path
 from .validation import FREE, compressed, nothing_masked, sound_sparse

@@ -9,7 +9,7 @@ from dataclasses import fields
 import numpy as np
 
 from .cross_validation import Folded, PathCV, folds, groups_to_sum
-from .design import as_matrix
+from .matrices import as_matrix
 from .path import Walk, automatic_grid, given_grid, warn_gap, warn_uncertified
 from .problem import Options, Problem
 

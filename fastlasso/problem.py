@@ -14,7 +14,8 @@ import numpy as np
 
 from . import validation
 from ._engine import engine
-from .design import Dense, Design, Summed, as_matrix, compressible
+from .design import Design, Summed, compressible
+from .matrices import Dense, as_matrix
 from .parallel import Pool
 
 LARGE = 1 << 18     # stored values from which one pass is worth saving

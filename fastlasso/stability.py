@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import validation
-from .design import as_matrix
+from .matrices import as_matrix
 from .parallel import Pool
 from .path import WARNING_CLASS, Limits, Walk, automatic_grid, given_grid, threads
 from .problem import Options, Problem

@@ -6,7 +6,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its spin
 
 import pytest
 
-from fastlasso import LassoPath, design, verify
+from fastlasso import LassoPath, matrices, verify
 
 ROUNDING = 1e-9         # of P(0): how far a claimed gap may be from the true one
 
@@ -48,6 +48,6 @@ def no_kernel(monkeypatch):
     def reached(*_, **__):
         pytest.fail("a kernel was reached")
 
-    for kind in (design.DenseColumns, design.DenseRows, design.SparseColumns, design.SparseRows):
+    for kind in (matrices.DenseColumns, matrices.DenseRows, matrices.SparseColumns, matrices.SparseRows):
         for verb in ("moments", "dots", "dots_at", "combine", "gram", "gather", "group_sums"):
             monkeypatch.setattr(kind, verb, reached)

@@ -129,7 +129,7 @@ SPARSE = {f"{form}_{container}-{width}-{entries}": as_sparse(form, container, wi
 
 LAYOUTS = DENSE | SPARSE
 CASES = [(layout, dtype) for layout in LAYOUTS for dtype in DTYPES]
-PLAIN = ("F", "C", "csc_array-int32-sorted", "csr_array-int32-sorted")     # one for each class of design.py
+PLAIN = ("F", "C", "csc_array-int32-sorted", "csr_array-int32-sorted")     # one for each class of matrices.py
 
 
 def build(layout, A, directory=None, dtype="f8"):

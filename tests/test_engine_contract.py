@@ -8,7 +8,8 @@ from layouts import CASES, LAYOUTS, PLAIN, build, content, exact_matrix, target
 from scipy import sparse
 
 from fastlasso import cross_validate_path, fit, fit_path
-from fastlasso.design import Design, as_matrix
+from fastlasso.design import Design
+from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool
 
 # the first two are compressed to their Gram matrix, the third is screened, the fourth has unpenalised columns

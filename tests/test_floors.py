@@ -13,6 +13,7 @@ PACKAGE = Path(fastlasso.__file__).parent
 FLOORS = [
     {"_engine", "parallel", "validation", "reference", "parameters", "prior"},     # stand alone
     {"certificate"},
+    {"matrices"},
     {"design"},
     {"problem"},
     {"screening", "working_set"},
@@ -115,10 +116,10 @@ def test_of_scikit_learn_only_public_names_are_used(module):
     assert not {name for name in names if name.startswith("_")}
 
 
-def test_only_design_and_the_columns_file_know_dense_from_sparse():
-    """Kernels named after a layout are called by design.py, and by working_set.py on the columns that it gathered."""
+def test_only_the_matrices_and_the_working_set_know_dense_from_sparse():
+    """Kernels named after a layout are called by matrices.py, and by working_set.py on the columns that it gathered."""
     layouts = ("csc_", "csr_", "dense_", "rows_", "gather_")
-    for module in set(modules()) - {"design", "working_set"}:
+    for module in set(modules()) - {"matrices", "working_set"}:
         tree = ast.parse((PACKAGE / f"{module}.py").read_text())
         called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
                   and isinstance(node.value, ast.Name) and node.value.id == "engine"}
