@@ -1,6 +1,6 @@
 """Change the code in one place at a time, and see whether the tests notice.
 
-    python tests/mutate.py certificate screening validation --sample 100 --seed 0
+    python tests/mutate.py certificate judged screening --sample 100 --seed 0
 
 Each mutant differs from the module in one operator, constant or comparison, in a copy of the checkout; the
 tests named in `TESTS` run on it until the first failure. The score is the share of mutants that failed.
@@ -19,6 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TESTS = {       # cheapest first
     "certificate": ["tests/test_certificate.py"],
+    "judged": ["tests/test_certificate.py"],
     "screening": ["tests/test_invariances.py", "tests/test_problem_vectors.py", "tests/test_hard_cases.py"],
     "validation": ["tests/test_validation.py", "tests/test_engine_contract.py", "tests/test_fault_matrix.py"],
 }

@@ -12,6 +12,7 @@ from oracles import conic_solution, exact_objective, exact_optimum, exact_proble
 from scipy import sparse
 
 import fastlasso.certificate as certificate_module
+from fastlasso import judged
 from fastlasso.certificate import support_proof, verify
 from fastlasso.reference import coordinate_descent, objective, soft_threshold
 
@@ -280,8 +281,8 @@ def whole_numbers():
 @pytest.mark.parametrize("form", forms(whole_numbers()[0]))
 @pytest.mark.parametrize("block", [1, 30, 10**6])
 def test_every_form_of_x_gives_the_same_certificate(form, block, monkeypatch):
-    monkeypatch.setattr(certificate_module, "_BLOCK", block)
-    monkeypatch.setattr(certificate_module, "_STORED", block)
+    monkeypatch.setattr(judged, "BLOCK", block)
+    monkeypatch.setattr(judged, "STORED", block)
     X, y = whole_numbers()
     other = forms(X)[form]
     coef = np.random.default_rng(8).standard_normal(12) * (np.arange(12) % 2 == 1)

@@ -12,6 +12,7 @@ import fastlasso
 PACKAGE = Path(fastlasso.__file__).parent
 FLOORS = [
     {"_engine", "parallel", "validation", "reference", "parameters", "prior"},     # stand alone
+    {"judged"},
     {"certificate"},
     {"matrices"},
     {"design"},
@@ -39,8 +40,8 @@ UPWARDS = {("problem", "solver"), ("results", "path"), ("results", "plotting"), 
 # modules that are imported on first use only
 NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}, "refinement_estimators": {"sklearn"}}
 EXTRAS = ("sklearn", "matplotlib", "pandas", "polars", "tqdm", "clarabel", "pytest")
-SHARED = {"certificate": {"validation"}}     # the check of a sparse X; the judge shares no other code with the engine
-ALONE = {"certificate", "reference", "validation", "parallel"}
+SHARED = {"judged": {"validation"}, "certificate": {"judged"}}  # all that the judge shares: the check of a sparse X
+ALONE = {"certificate", "judged", "reference", "validation", "parallel"}
 
 
 def modules():
