@@ -13,6 +13,19 @@ cdef enum:
     BOUND = 2           # a bound other than zero binds
 
 
+cdef square(flat, ptrdiff_t old, ptrdiff_t used, ptrdiff_t new):
+    """Give `flat`, a square of side `old`, the side `new` and keep its leading `used` rows and columns.
+
+    Where the memory can grow in place, old and new never stand beside each other.
+    """
+    cdef ptrdiff_t i
+    flat.resize(new * new, refcheck=False)
+    cdef double[::1] values = flat
+    for i in range(used - 1, 0, -1):
+        memmove(&values[i * new], &values[i * old], used * sizeof(double))
+    return flat.reshape(new, new)
+
+
 cdef inline void mirror(const double* source, ptrdiff_t stride, ptrdiff_t n, double* to) noexcept nogil:
     cdef ptrdiff_t i
     for i in range(n):
@@ -31,6 +44,7 @@ cdef class GramProblem:
     # one array each, with a row of length capacity for what the pointers below name: a view of its own for
     # every row would cost a small fit more than its arithmetic
     cdef object vectors, marks
+    cdef object gram_memory, factor_memory
     cdef double[:, ::1] g
     cdef vector c_, b_, q_, sign_, l1_, l2_, lower_, upper_, zc, zs, kept, work
     cdef mark_vector place           # position in the face, or -1
@@ -51,17 +65,19 @@ cdef class GramProblem:
         self.yy = 0.0
         self.noise = self.largest = 0.0
         self.has_ridge = 0
+        self.gram_memory, self.factor_memory = np.empty(0), np.empty(0)
         self._grow(capacity)
         self._grow_factor(min(capacity, 64))
 
     cdef _grow(self, ptrdiff_t capacity):
         cdef ptrdiff_t m = self.size
-        G, vectors, marks = np.empty((capacity, capacity)), np.zeros((13, capacity)), np.zeros((6, capacity), np.int64)
+        vectors, marks = np.zeros((13, capacity)), np.zeros((6, capacity), np.int64)
         if m:
-            G[:m, :m] = self.G[:m, :m]
             vectors[:, :m] = self.vectors[:, :m]
             marks[:, :m] = self.marks[:, :m]
-        self.G, self.g, self.vectors, self.marks, self.capacity = G, G, vectors, marks, capacity
+        self.g = self.G = None      # no view of the old place is left
+        self.g = self.G = square(self.gram_memory, self.capacity, m, capacity)
+        self.vectors, self.marks, self.capacity = vectors, marks, capacity
         cdef double[:, ::1] v = vectors
         cdef int64_t[:, ::1] at = marks
         self.c_, self.b_, self.q_, self.sign_ = &v[0, 0], &v[1, 0], &v[2, 0], &v[3, 0]
@@ -95,11 +111,8 @@ cdef class GramProblem:
         return self.vectors[7]
 
     cdef _grow_factor(self, ptrdiff_t rows):
-        cdef ptrdiff_t k = self.n_face
-        L = np.empty((rows, rows), order="F")
-        if k:
-            L[:k, :k] = np.asarray(self.L)[:k, :k]
-        self.L = L
+        self.L = None
+        self.L = square(self.factor_memory, self.ldl, self.n_face, rows).T
         self.ldl = rows
 
     def extend(self, rows, c, l1, l2, lower, upper):
