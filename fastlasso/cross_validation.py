@@ -243,7 +243,7 @@ class Folded:
             counts[test] = 0.0
         options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
         matrix, sums = self.whole.design.matrix, self.whole.group_sums
-        return Problem(matrix if sums is None else matrix.without(sums[k]), self.y, options, pool)
+        return Problem(matrix.source if sums is None else matrix.without(sums[k]), self.y, options, pool)
 
     def _fold(self, k, grid, pool):
         """Fit one fold; return its path and its held-out error at each alpha."""
@@ -286,12 +286,13 @@ class Folded:
             errors = self._quadratic_errors(self.whole.group_sums[k], path)
             if errors is not None:
                 return errors if self.scoring == "mse" else self._share(errors, self.splits[k][1])
-        test, matrix = self.splits[k][1], self.whole.design.matrix
+        test, matrix = self.splits[k][1], self.whole.design.matrix.source
         y, errors = (self.y - self.shift)[test], []
-        for start in range(0, len(path), ALPHAS_AT_ONCE):
-            stop = min(start + ALPHAS_AT_ONCE, len(path))
+        step = int(np.clip(matrix.nbytes // (32 * len(self.y)), 1, ALPHAS_AT_ONCE))     # a quarter of X's bytes
+        for start in range(0, len(path), step):
+            stop = min(start + step, len(path))
             cols, B = rows_of(path, range(start, stop))
-            fitted = matrix.combine(cols, B, pool)[:, test] + path.intercepts[start:stop, None]
+            fitted = matrix.combine_rows(test, cols, B, pool) + path.intercepts[start:stop, None]
             errors.extend(self._error(test, y - row) for row in fitted)
         return np.array(errors)
 

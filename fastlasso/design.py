@@ -39,6 +39,10 @@ class Summed(Matrix):
         self.check_finite, self.dense, self.column_sizes = matrix.check_finite, matrix.dense, matrix.column_sizes
         self.lost = np.flatnonzero(S.diagonal() < CANCELLED * total.diagonal())
 
+    @property
+    def source(self):
+        return self.matrix
+
     def without(self, S):
         """These rows less those of the sums S."""
         return Summed(self.matrix, self.S - S, self.total, self.centre)

@@ -101,6 +101,11 @@ class Matrix:
     dense = False
     nbytes = 0
 
+    @property
+    def source(self):
+        """The matrix that reads X itself."""
+        return self
+
     def moments(self, w, u, pool):
         """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d with d = X[:, j] - first[j]."""
         raise NotImplementedError
@@ -116,6 +121,10 @@ class Matrix:
     def combine(self, cols, B, pool):
         """Return B X[:, cols]' of shape (k, n) for B of shape (k, len(cols))."""
         raise NotImplementedError
+
+    def combine_rows(self, rows, cols, B, pool):
+        """Return B X[rows][:, cols]' of shape (k, len(rows))."""
+        return self.combine(cols, B, pool)[:, rows]
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         """Return sum_i w_i (x_is - m_s)(x_it - m_t) of shape (n_new, len(cols)) for the last n_new of cols.
@@ -172,6 +181,12 @@ class Dense(Matrix):
 
     def column_sizes(self, cols):
         return np.full(len(cols), self.shape[0])
+
+    def combine_rows(self, rows, cols, B, pool):
+        first, last = rows[0], rows[0] + len(rows)
+        if not np.array_equal(rows, np.arange(first, last)):
+            return super().combine_rows(rows, cols, B, pool)
+        return type(self)(self.X[first:last]).combine(cols, B, pool)
 
     def gather(self, cols, mean, weights):
         """Return (x - mean) sqrt(w) of shape (len(cols), n)."""

@@ -66,7 +66,7 @@ class Problem:
     null_objective : float
         P(0) = 1/2 y.y, the objective at b = 0 with the best intercept.
     group_sums : ndarray of shape (n_groups, n_features + 2, n_features + 2), or None
-        Where X was summed up in one pass (`Matrix.group_sums`), the sums of each group of rows, y centred.
+        The sums over each of the `groups` of rows that were asked for (`Matrix.group_sums`), y centred.
     """
 
     def __init__(self, X, y, options, pool, groups=None):
@@ -79,8 +79,10 @@ class Problem:
         self.lower, self.upper = validation.bounds(options.lower, options.upper, p)
         self._set_target(validation.target(y, n), options.offset)
         self.group_sums = None
-        if groups is not None or (isinstance(matrix, Dense) and compressible(matrix.shape) and matrix.nnz > LARGE):
-            matrix = self._summed(matrix, [np.arange(n)] if groups is None else groups, pool)
+        if groups is not None:
+            matrix, self.group_sums = self._summed(matrix, groups, pool)
+        elif isinstance(matrix, Dense) and compressible(matrix.shape) and matrix.nnz > LARGE:
+            matrix, _ = self._summed(matrix, [np.arange(n)], pool)
         self.design = Design(matrix, self.weights, self.fit_intercept, pool)
         self.correlation = self.design.measure(self.y)
         self._set_penalty(factors)
@@ -112,12 +114,12 @@ class Problem:
         return other
 
     def _summed(self, matrix, groups, pool):
-        """One pass for what would take two: moments and Gram matrix."""
+        """(the matrix known by its sums, those of each group): one pass for what would take two, moments and Gram."""
         centre = matrix.typical()
         with np.errstate(invalid="ignore", over="ignore"):
-            self.group_sums = matrix.group_sums(groups, centre, self.y, self.weights, pool)
-            total = self.group_sums.sum(axis=0) if len(groups) > 1 else self.group_sums[0]
-        return Summed(matrix, total, total, centre)
+            sums = matrix.group_sums(groups, centre, self.y, self.weights, pool)
+            total = sums.sum(axis=0) if len(groups) > 1 else sums[0]
+        return Summed(matrix, total, total, centre), sums
 
     def _set_target(self, y, offset):
         if offset is not None:

@@ -197,10 +197,8 @@ class Halves:
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
         weights = np.zeros(len(self.weights))
         weights[self.halves[k]] = self.weights[self.halves[k]]
-        matrix = self.whole.design.matrix
-        matrix = getattr(matrix, "matrix", matrix)      # sums over all rows are of no use to a half
         options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
-        walk = Walk(Problem(matrix, self.y, options, pool), self.limits)
+        walk = Walk(Problem(self.whole.design.matrix.source, self.y, options, pool), self.limits)
         walk.down(grid)
         path = walk.result(options)
         at = np.repeat(np.arange(len(path)), path.df)

@@ -115,7 +115,9 @@ def bootstrap(n, k):
                                 RepeatedKFold(n_splits=3, n_repeats=2, random_state=0), bootstrap(60, 3),
                                 [(np.arange(60), np.arange(20)), (np.arange(40), np.arange(60))]],
                          ids=["time", "shuffle", "repeated", "bootstrap", "overlapping"])
-def test_splits_that_are_no_partition(cv):
+@pytest.mark.parametrize("large", [1 << 18, 1], ids=["", "summed"])
+def test_splits_that_are_no_partition(cv, large, monkeypatch):
+    monkeypatch.setattr("fastlasso.problem.LARGE", large)
     A = exact_matrix(60, 12, seed=9)
     y = target(A, seed=9)
     ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
@@ -138,6 +140,18 @@ def test_scorings(data, scoring, weighted):
         expected = [judge(y[test], column, sample_weight=None if w is None else w[test]) for column in predicted.T]
         np.testing.assert_allclose(ours.errors[:, f], expected, rtol=1e-8)
     assert ours.best_index == np.argmin(ours.mean_error)
+
+
+@pytest.mark.parametrize("cv", [KFold(3), KFold(3, shuffle=True, random_state=0)], ids=["contiguous", "shuffled"])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_absolute_errors_of_summed_data(layout, cv, monkeypatch):
+    monkeypatch.setattr("fastlasso.problem.LARGE", 1)
+    A = exact_matrix(60, 12, seed=9)
+    y = target(A, seed=9)
+    ours = cross_validate_path(build(layout, A), y, cv=cv, alphas=5, scoring="mae")
+    for fold, ((_, test), path) in enumerate(zip(cv.split(A), ours.fold_paths, strict=True)):
+        expected = np.abs(y[test, None] - path.predict(A[test])).mean(axis=0)
+        np.testing.assert_allclose(ours.errors[:, fold], expected, rtol=1e-10)
 
 
 def test_an_error_that_is_no_number_is_refused(data):
