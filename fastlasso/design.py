@@ -158,6 +158,7 @@ class Design:
         self.passes += len(cols) / self.n_features
         if self.fit_intercept:
             R -= self.means(R)[:, None]
+            R -= self.means(R)[:, None]     # what rounding left of large means, which means of X would multiply
         return R
 
     def images(self, cols, B):

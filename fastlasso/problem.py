@@ -197,39 +197,42 @@ class Problem:
 
 
 class LeastSquares:
-    """Exact steps and gains on unpenalised columns from their Gram matrix V diag(s^2) V', dependent ones included.
+    """Exact steps and gains on unpenalised columns from their Gram matrix, dependent ones included.
 
-    The Gram matrix tells s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns
-    have by rounding, shows only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of
-    V, rounded to eps times the norms of the columns before they are centred, at most `size`. Without them small
+    With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': whatever their units, columns count alike. The Gram matrix tells
+    s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns have by rounding, shows
+    only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
+    the norms of the columns before they are centred, at most `size` of what they are after. Without them small
     eigenvalues count as zero.
     """
 
-    def __init__(self, gram, images=None, size=0.0):
-        values, self.vectors = np.linalg.eigh(gram)
+    def __init__(self, gram, images=None, size=1.0):
+        norm = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
+        self.unit = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
+        values, self.vectors = np.linalg.eigh(gram * self.unit * self.unit[:, None])
         eps, largest = np.finfo(float).eps, max(values[-1], 0.0)
         cutoff = len(values) * eps * largest
         small = values < NEARLY_DEPENDENT * values[-1]
-        self.basis = None       # (X v)' / s of the last directions v
+        self.basis = None       # (X D^-1 v)' / s of the last directions v
         if images is not None and small.any():
-            Z = images(np.ascontiguousarray(self.vectors[:, small].T))
+            Z = images(np.ascontiguousarray(self.vectors[:, small].T * self.unit))
             turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
             self.vectors = np.hstack([self.vectors[:, ~small], self.vectors[:, small] @ turn])
             values = np.concatenate([values[~small], singular**2])
-            cutoff = (max(Z.shape[1], len(values)) * eps) ** 2 * max(largest, size * size)
+            cutoff = (max(Z.shape[1], len(values)) * eps * size) ** 2 * largest
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 
     def _coordinates(self, z, rooted):
-        """The part of r in the span, in its orthonormal basis X v / s: v'z / s, or from the root-weighted r itself."""
-        part = self.scale * (self.vectors.T @ z)
+        """The part of r in the span, in its orthonormal basis X D^-1 v / s: v'D^-1 z / s, or from root-weighted r."""
+        part = self.scale * (self.vectors.T @ (self.unit * z))
         if self.basis is not None:
             part[-len(self.basis):] = np.where(self.scale[-len(self.basis):] > 0, self.basis @ rooted, 0.0)
         return part
 
     def step(self, z, rooted=None):
         """The change of the coefficients that brings X'r = z to zero."""
-        return self.vectors @ (self.scale * self._coordinates(z, rooted))
+        return self.unit * (self.vectors @ (self.scale * self._coordinates(z, rooted)))
 
     def gain(self, z, rooted=None):
         """How much that step lowers the objective: z'G^+z / 2."""
@@ -237,7 +240,7 @@ class LeastSquares:
 
     def worst_gain(self, error):
         """The largest gain that correlations within +-error of zero can stand for."""
-        return 0.5 * float(np.sum((self.scale * (np.abs(self.vectors).T @ error)) ** 2))
+        return 0.5 * float(np.sum((self.scale * (np.abs(self.vectors).T @ (self.unit * error))) ** 2))
 
 
 def negligible(target, null_objective):

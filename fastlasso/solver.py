@@ -23,6 +23,8 @@ FILTER_RESIDUALS = 16       # but up to so many where they take less than a sixt
 TRUSTED = 0.01              # of the gap asked for: what rounding of a Gram matrix may hide before X is read again
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 LEAST_ROOM = 80             # columns that may join at once; half as many, and one pass in four more was needed
+SIGN_ROUNDS = 12            # of projecting out unpenalised columns that pull away from their only bound
+NOTHING = np.empty(0, np.int64), np.empty(0)
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
 
 
@@ -75,30 +77,24 @@ class Solver:
             self._add(self._outside(np.flatnonzero(np.isfinite(problem.l1))))
 
     def gap(self):
-        """Certified duality gap of the last solution, under a penalty that may have changed since it was found.
-
-        Where unpenalised columns are not fitted any more, that of the dual point 0: the objective itself.
-        """
-        alpha, b, problem = self.alpha, self.b, self.problem
+        """Certified duality gap of the last solution, under a penalty that may have changed since it was found."""
         residual, norm2, z, *extra = self._present()
-        free = np.flatnonzero(problem.free(alpha, self.slots, b))
-        if len(free) and not self._is_rounding(z[free], self.slots[free], residual):
-            l1, l2 = problem.l1[self.slots], problem.l2[self.slots]
-            return 0.5 * norm2 + alpha * engine.dot(np.abs(b), l1 + 0.5 * l2 * np.abs(b))
-        missed = self._free_rounding(alpha, b) if residual is None else 0.0
-        return self._gap(alpha, b, residual, norm2, z, *extra) + missed
+        return self._gap(self.alpha, self.b, residual, norm2, z, *extra)
 
     def _present(self):
         """(r or None, |r|^2, z of the slots, violators outside, their z) at the last solution."""
-        nothing = np.empty(0, np.int64), np.empty(0)
         if not self.complete:
             end = self.references[-1]
             return end.residual, end.norm2, *self._look_at(None, end.z, self.alpha)
         if not self._is_ill(self.alpha, self.b):
             z, norm2 = self.set.look(self.b)
-            return None, norm2, z, *nothing
-        R = self.design.residuals(self.problem.y, self.slots, self.b[None])
-        return R[0], self.design.norms2(R)[0], self.design.correlations_at(R, self.slots)[0], *nothing
+            return None, norm2, z, *NOTHING
+        return *self._read(self.b), *NOTHING
+
+    def _read(self, b):
+        """(r, |r|^2, z of the slots) from X."""
+        R = self.design.residuals(self.problem.y, self.slots, b[None])
+        return R[0], self.design.norms2(R)[0], self.design.correlations_at(R, self.slots)[0]
 
     def solve_inside(self, alpha):
         """Solve at one alpha on the working set alone: X is not read, and nothing is proven of the other columns."""
@@ -273,22 +269,11 @@ class Solver:
         """Least squares on unpenalised columns, kept while these stay the same."""
         if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
             design = self.design
-            size = float(np.sqrt(np.max(design.norm2[cols] + design.mean[cols] ** 2)))
-            gram = self.set.gram_of(np.flatnonzero(np.isin(self.slots, cols)))
+            size = float(np.sqrt(np.max(1 + design.mean[cols] ** 2 / design.norm2[cols], initial=1.0)))
+            known = np.flatnonzero(np.isin(self.slots, cols))
+            gram = self.set.gram_of(known) if len(known) == len(cols) else design.gram(cols, len(cols))
             self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), size)
         return self.free_columns[1]
-
-    def _free_gain(self, alpha, b, z, residual=None):
-        """What the gap of the free coordinates, taken one by one, misses of their joint gain."""
-        if alpha > 0 and not self.has_free:
-            return 0.0
-        free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
-        if not 0 < len(free) <= MOST_REFITTED:
-            return 0.0
-        cols, z = self.slots[free], z[free]
-        one_by_one = float(np.sum(z * z / np.maximum(2 * self.design.norm2[cols], 1e-300)))
-        rooted = None if residual is None else self.design.rooted(residual)
-        return max(0.0, self._free_columns(cols).gain(z, rooted) - one_by_one)
 
     def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
@@ -306,11 +291,66 @@ class Solver:
 
     def _gap(self, alpha, b, residual, norm2, z, extra, z_extra):
         """Certified gap of one solution: z are exact correlations of the slots, z_extra those of violators outside."""
-        cols, missed = self.slots, self._free_gain(alpha, b, z, residual)
+        cols = self.slots
         if len(extra):
             cols, z = np.concatenate([cols, extra]), np.concatenate([z, z_extra])
             b = np.concatenate([b, np.zeros(len(extra))])
-        return self._separate_gap(alpha, b, norm2, z, cols) + missed
+        if alpha > 0 and not self.has_free:
+            return self._separate_gap(alpha, b, norm2, z, cols)
+        return self._joint_gap(alpha, b, residual, norm2, z, cols)
+
+    def _joint_gap(self, alpha, b, residual, norm2, z, cols):
+        """As _separate_gap, with the dual point orthogonal to the columns U that nothing penalises or holds.
+
+        With d = G_UU^+ z_U and r = X_U d + r', r' takes the place of r, and |X_U d|^2 / 2 comes on top. Columns that r'
+        pulls away from their only bound join U. Where that does not end, and where it is less, the gap of the dual
+        point 0 counts: the objective itself.
+        """
+        problem = self.problem
+        l1, l2 = alpha * problem.l1[cols], alpha * problem.l2[cols]
+        above, below = np.isinf(problem.upper[cols]), np.isinf(problem.lower[cols])
+        objective = 0.5 * norm2 + engine.dot(np.abs(b), l1 + 0.5 * l2 * np.abs(b))
+        projected = problem.free(alpha, cols, b)
+        if np.count_nonzero(projected) > MOST_REFITTED:
+            return self._separate_gap(alpha, b, norm2, z, cols)
+        for _ in range(SIGN_ROUNDS):
+            if residual is None and self._depend(cols[projected]):
+                residual, norm2, z = self._read(b)
+            rest, gain, leak = self._without(np.flatnonzero(projected), cols, b, z, residual, norm2)
+            wrong = (l1 == 0) & (l2 == 0) & (above & (rest > 0) | below & (rest < 0))
+            if not wrong.any():
+                left, leaks = max(norm2 - 2 * gain, 0.0), np.where(projected, 0.0, leak)
+                gap = gain + self._separate_gap(alpha, b, left, rest, cols)
+                return min(objective, gap + self._leaked(alpha, b, left, rest, cols, leaks, gain))
+            projected |= wrong
+        return objective
+
+    def _without(self, at, cols, b, z, residual, norm2):
+        """Correlations with r' = r - X_U d, |X_U d|^2 / 2, and what rounding may leave of X_U d in r', U = cols[at]."""
+        if not len(at):
+            return z, 0.0, 0.0
+        design, free = self.design, self._free_columns(cols[at])
+        rooted = None if residual is None else design.rooted(residual)
+        step, rest = free.step(z[at], rooted), z.copy()
+        if residual is None:
+            rest -= step @ self.set.gram.G[at, :self.set.size]
+            error = self.set.rounding(at, b)
+        else:
+            fitted = design.residuals(np.zeros(len(residual)), cols[at], step[None])
+            rest += design.correlations_at(fitted, cols)[0]
+            error = ROUNDING * np.sqrt(norm2 * (design.norm2[cols[at]] + design.mean[cols[at]] ** 2))
+        rest[at] = 0.0
+        return rest, free.gain(z[at], rooted), np.sqrt(2 * free.worst_gain(error))
+
+    def _leaked(self, alpha, b, norm2, z, cols, leaks, gain):
+        """What r' has left in the span of U may hide, of length leaks[j] to cols[j], and X_U d in unread columns."""
+        design, l1, delta = self.design, self.problem.l1, 0.0
+        if alpha > 0 and not self.complete:
+            outside = ~self.inside & (l1 > 0)
+            farthest = np.max(np.sqrt(design.norm2[outside]) / l1[outside], initial=0.0)
+            delta = float((np.max(leaks, initial=0.0) + np.sqrt(2 * gain)) * farthest / alpha)
+        error = leaks * np.sqrt(design.norm2[cols])
+        return self._hidden(np.array([alpha]), b[None], z[None], np.array([norm2]), cols, error[None], delta)[0]
 
     def _separate_gap(self, alpha, b, norm2, z, cols):
         """As _gap, but for what unpenalised columns would gain jointly."""
@@ -393,10 +433,12 @@ class Solver:
         self._refit_compressed(alphas, B, Q)
         rr = np.maximum(2 * problem.null_objective - ((problem.correlation[cols] + Q) * B).sum(axis=1), 0.0)
         gaps = np.empty(done)
-        engine.dual_gaps(B, Q, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
-                         self.design.norm2[cols], alphas, rr, gaps)
-        gaps += [self._free_gain(alpha, b, q) + self._free_rounding(alpha, b)
-                 for alpha, b, q in zip(alphas, B, Q, strict=True)]
+        if self.has_free or 0 in alphas:
+            gaps[:] = [self._gap(alpha, b, None, norm2, q, *NOTHING)
+                       for alpha, b, q, norm2 in zip(alphas, B, Q, rr, strict=True)]
+        else:
+            engine.dual_gaps(B, Q, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
+                             self.design.norm2[cols], alphas, rr, gaps)
         rounding = self._gram_rounding(alphas, B, Q, rr)
         if (rounding > TRUSTED * self.target_gap).any():
             read = self._reread(alphas, B)
@@ -410,47 +452,47 @@ class Solver:
     def _gram_rounding(self, alphas, B, Q, rr):
         """What rounding of G, and of q = c - G b, may hide in each gap.
 
-        With S = |y| + sum_k |x_k b_k|, q_j is known to +-e_j, e_j = ROUNDING |x_j| S. That moves sum_j b_j q_j, and a
-        dual point that is feasible all the same is shorter by delta = max_j e_j / (alpha l1_j), over the columns that
-        e_j takes beyond alpha l1_j where no bound holds them. Where the residual is read from X, a 64th of it allows
-        for what 60 digits showed (a 180th at most).
+        With S = |y| + sum_k |x_k b_k|, q_j is known to +-ROUNDING |x_j| S. Where the residual is read from X, a 64th
+        of it allows for what 60 digits showed (a 180th at most).
         """
-        problem, cols, sizes = self.problem, self.slots, np.abs(B)
-        l1, norms = problem.l1[cols], np.sqrt(self.design.norm2[cols])
-        S = np.sqrt(2 * problem.null_objective) + sizes @ norms
-        error, limit = ROUNDING * np.outer(S, norms), np.outer(alphas, l1)
+        norms, size = np.sqrt(self.design.norm2[self.slots]), np.sqrt(2 * self.problem.null_objective)
+        S = size + np.abs(B) @ norms
+        return ROUNDING * S * size + self._hidden(alphas, B, Q, rr, self.slots, ROUNDING * np.outer(S, norms))
+
+    def _hidden(self, alphas, B, Q, rr, cols, error, delta=0.0):
+        """What errors e_j of the correlations q_j of the dual point may hide in each gap.
+
+        They move sum_j b_j q_j, and a dual point that is feasible all the same is shorter by
+        delta = max_j e_j / (alpha l1_j), over the columns that e_j takes beyond alpha l1_j where no bound holds them.
+        """
+        problem, sizes = self.problem, np.abs(B)
+        l1, limit = problem.l1[cols], np.outer(alphas, problem.l1[cols])
         up, down = np.isinf(problem.upper[cols]), np.isinf(problem.lower[cols])
         hard = ((Q + error > limit) & up | (Q - error < -limit) & down) & (limit > 0) & (problem.l2[cols] == 0)
-        delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=0.0)
-        return ROUNDING * S * S + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
+        delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=delta)
+        return (sizes * error).sum(axis=1) + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
 
     def _is_ill(self, alpha, b):
         """Whether unpenalised columns depend on each other more than c - G b can tell."""
         if alpha > 0 and not self.has_free:
             return False
-        free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
-        return 0 < len(free) <= MOST_REFITTED and self._free_columns(self.slots[free]).basis is not None
+        return self._depend(self.slots[self.problem.free(alpha, self.slots, b)])
+
+    def _depend(self, cols):
+        """Whether unpenalised columns depend on each other so nearly that only X can tell."""
+        return 0 < len(cols) <= MOST_REFITTED and self._free_columns(cols).basis is not None
 
     def _reread(self, alphas, B):
         """Refit and certify from X itself, the Gram matrix left aside."""
-        gaps, norms, nothing = np.empty(len(B)), np.empty(len(B)), (np.empty(0, np.int64), np.empty(0))
+        gaps, norms = np.empty(len(B)), np.empty(len(B))
         for start in range(0, len(B), PASS_RESIDUALS):
             part = slice(start, min(start + PASS_RESIDUALS, len(B)))
             R = self._residuals(alphas[part], B[part])
             norms[part], Z = self.design.norms2(R), self.design.correlations_at(R, self.slots)
-            gaps[part] = [self._gap(alpha, b, r, norm2, z, *nothing)
+            gaps[part] = [self._gap(alpha, b, r, norm2, z, *NOTHING)
                           for alpha, b, r, norm2, z in zip(alphas[part], B[part], R, norms[part], Z, strict=True)]
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, self.slots, B, gaps, norms, [])
-
-    def _free_rounding(self, alpha, b):
-        """What rounding of q = c - G b may hide: much where large coefficients of nearly dependent columns cancel."""
-        if alpha > 0 and not self.has_free:
-            return 0.0
-        free = np.flatnonzero(self.problem.free(alpha, self.slots, b))
-        if not len(free):
-            return 0.0
-        return self._free_columns(self.slots[free]).worst_gain(self.set.rounding(free, b))
 
     def _refit_compressed(self, alphas, B, Q):
         """As _refit, from the Gram matrix; Q stays c - B G."""
