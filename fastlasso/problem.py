@@ -202,11 +202,11 @@ class LeastSquares:
     With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': whatever their units, columns count alike. The Gram matrix tells
     s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns have by rounding, shows
     only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
-    the norms of the columns before they are centred, at most `size` of what they are after. Without them small
+    the norms of the columns before they are centred, which are `sizes` of what they are after. Without images small
     eigenvalues count as zero.
     """
 
-    def __init__(self, gram, images=None, size=1.0):
+    def __init__(self, gram, images=None, sizes=None):
         norm = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
         self.unit = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
         values, self.vectors = np.linalg.eigh(gram * self.unit * self.unit[:, None])
@@ -219,7 +219,8 @@ class LeastSquares:
             turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
             self.vectors = np.hstack([self.vectors[:, ~small], self.vectors[:, small] @ turn])
             values = np.concatenate([values[~small], singular**2])
-            cutoff = (max(Z.shape[1], len(values)) * eps * size) ** 2 * largest
+            rounding = np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))
+            cutoff = (max(Z.shape[1], len(values)) * eps * rounding) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 

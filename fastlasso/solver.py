@@ -269,10 +269,10 @@ class Solver:
         """Least squares on unpenalised columns, kept while these stay the same."""
         if self.free_columns is None or not np.array_equal(self.free_columns[0], cols):
             design = self.design
-            size = float(np.sqrt(np.max(1 + design.mean[cols] ** 2 / design.norm2[cols], initial=1.0)))
+            sizes = np.sqrt(1 + design.mean[cols] ** 2 / design.norm2[cols])
             known = np.flatnonzero(np.isin(self.slots, cols))
             gram = self.set.gram_of(known) if len(known) == len(cols) else design.gram(cols, len(cols))
-            self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), size)
+            self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), sizes)
         return self.free_columns[1]
 
     def _admit(self, alphas, B, end):

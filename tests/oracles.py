@@ -55,11 +55,22 @@ def exact_optimum(X, y, alpha, options, coef):
     Solves the linear system of the face and asserts its KKT conditions, so a wrong face cannot pass.
     """
     A, r, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
-    p = len(coef)
+    p, sign = len(coef), [mp.sign(v) for v in coef]
     fixed = [mp.mpf(coef[j]) if coef[j] in (0, lower[j], upper[j]) else None for j in range(p)]
-    inside = [j for j in range(p) if fixed[j] is None]
-    sign = [mp.sign(coef[j]) for j in range(p)]
-    rest = [r[i] - mp.fsum(A[j][i] * fixed[j] for j in range(p) if fixed[j]) for i in range(len(r))]
+    b = face_minimum(A, r, l1, l2, sign, fixed)
+    residual = without_columns(r, A, b)
+    for j in range(p):
+        pull = mp.fdot(A[j], residual) - l2[j] * b[j]
+        assert b[j] == fixed[j] or (l1[j] * (mp.sign(b[j]) - sign[j]) == 0 and lower[j] <= b[j] <= upper[j])
+        assert pull >= (l1[j] if b[j] > 0 else -l1[j]) - mp.mpf(10) ** -30 or b[j] <= lower[j]
+        assert pull <= (-l1[j] if b[j] < 0 else l1[j]) + mp.mpf(10) ** -30 or b[j] >= upper[j]
+    return mp.fdot(residual, residual) / 2 + mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(p))
+
+
+def face_minimum(A, r, l1, l2, sign, fixed):
+    """Coefficients of the least objective with those of `fixed` kept, and l1 |b_j| = l1 sign_j b_j for the others."""
+    inside = [j for j in range(len(A)) if fixed[j] is None]
+    rest = without_columns(r, A, [value or 0 for value in fixed])
     b = list(fixed)
     if inside:
         gram = mp.matrix(len(inside), len(inside))
@@ -70,13 +81,13 @@ def exact_optimum(X, y, alpha, options, coef):
                 gram[k, other] = mp.fdot(A[j], A[i]) + (l2[j] if i == j else 0)
         for j, value in zip(inside, mp.lu_solve(gram, right), strict=True):
             b[j] = value
-    residual = [r[i] - mp.fsum(A[j][i] * b[j] for j in range(p) if b[j]) for i in range(len(r))]
-    for j in range(p):
-        pull = mp.fdot(A[j], residual) - l2[j] * b[j]
-        assert b[j] == fixed[j] or (l1[j] * (mp.sign(b[j]) - sign[j]) == 0 and lower[j] <= b[j] <= upper[j])
-        assert pull >= (l1[j] if b[j] > 0 else -l1[j]) - mp.mpf(10) ** -30 or b[j] <= lower[j]
-        assert pull <= (-l1[j] if b[j] < 0 else l1[j]) + mp.mpf(10) ** -30 or b[j] >= upper[j]
-    return mp.fdot(residual, residual) / 2 + mp.fsum(l1[j] * abs(b[j]) + l2[j] * b[j] ** 2 / 2 for j in range(p))
+    return b
+
+
+def without_columns(vector, A, b):
+    """vector - A b."""
+    used = [j for j in range(len(b)) if b[j]]
+    return [vector[i] - mp.fsum(A[j][i] * b[j] for j in used) for i in range(len(vector))]
 
 
 def exact_problem(X, y, alpha, options):
@@ -116,27 +127,45 @@ def exact_objective(raw, ones, coef, intercept):
 def exact_gap(X, y, coef, intercept, alpha, options):
     """The duality gap of a solution in 60 digits, as a float; inf outside the bounds.
 
-    The dual point is the best multiple t of the residual's part orthogonal to 1 and to the columns without any penalty
-    or bound; a column with one bound and no penalty is projected out where its sign would be infeasible.
+    The dual point is the best multiple t of a residual's part orthogonal to 1 and to the columns without any penalty
+    or bound; a column with one bound and no penalty is projected out where its sign would be infeasible. The residual
+    is the solution's own or, where that proves less, the one of the best coefficients of the same face.
     """
     with mp.workdps(DIGITS):
         A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
         b = [mp.mpf(float(v)) for v in coef]
         if any(not lower[j] <= b[j] <= upper[j] or (b[j] and not mp.isfinite(l1[j] + l2[j])) for j in range(len(b))):
             return math.inf
-        rho = [z[i] - mp.fsum(A[j][i] * b[j] for j in range(len(b)) if b[j]) for i in range(len(z))]
-        drift = exact_drift(X, y, b, intercept, options)
-        rest, basis = rho, []
-        while True:
-            c = [mp.fdot(column, rest) for column in A]
-            wrong = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and abs(c[j]) > 0
-                     and (upper[j] == math.inf if c[j] > 0 else lower[j] == -math.inf) and extend(basis, A[j])]
-            if not wrong:
-                break
-            rest = without(rho, basis)
-        c = [mp.mpf(0) if outside(A[j], basis) is None else c[j] for j in range(len(b))]
-        parts = [(b[j], c[j], l1[j], l2[j], lower[j], upper[j]) for j in range(len(b)) if mp.isfinite(l1[j] + l2[j])]
-        return float(best_over_scales(rho, rest, drift, parts))
+        rho, drift = without_columns(z, A, b), exact_drift(X, y, b, intercept, options)
+        penalty = l1, l2, lower, upper
+        starts = rho, face_residual(A, z, b, penalty)
+        return float(min(gap_from(start, rho, drift, A, b, penalty) for start in starts))
+
+
+def face_residual(A, z, b, penalty):
+    """Residual of the best coefficients that are zero, at a bound or of one sign where b is; of b where none are."""
+    l1, l2, lower, upper = penalty
+    fixed = [b[j] if b[j] in (0, lower[j], upper[j]) else None for j in range(len(b))]
+    try:
+        return without_columns(z, A, face_minimum(A, z, l1, l2, [mp.sign(v) for v in b], fixed))
+    except ZeroDivisionError:       # columns of the face that depend on each other
+        return without_columns(z, A, b)
+
+
+def gap_from(start, rho, drift, A, b, penalty):
+    """The duality gap of b, whose residual is rho, at the best multiple of the feasible part of `start`."""
+    l1, l2, lower, upper = penalty
+    rest, basis = start, []
+    while True:
+        c = [mp.fdot(column, rest) for column in A]
+        wrong = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and abs(c[j]) > 0
+                 and (upper[j] == math.inf if c[j] > 0 else lower[j] == -math.inf) and extend(basis, A[j])]
+        if not wrong:
+            break
+        rest = without(start, basis)
+    c = [mp.mpf(0) if outside(A[j], basis) is None else c[j] for j in range(len(b))]
+    parts = [(b[j], c[j], l1[j], l2[j], lower[j], upper[j]) for j in range(len(b)) if mp.isfinite(l1[j] + l2[j])]
+    return best_over_scales(rho, rest, drift, parts)
 
 
 def exact_drift(X, y, b, intercept, options):
