@@ -587,7 +587,7 @@ cdef class GramProblem:
                 if there == alpha:
                     return SOLVED
                 memcpy(&self.kept[0], &self.b_[0], self.size * sizeof(double))
-                there, here = max(alpha, there * (there / here)), there
+                there, here = max(alpha, there * (there / here) ** 2), there
             elif status == FAILED and isfinite(here) and there < SMALLEST_STEP * here:
                 self._put_face(&self.kept[0], here)
                 there = sqrt(here * max(there, 1e-3 * here))
