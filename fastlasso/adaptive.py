@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
-from .held_out import recast, whole_and_folds
+from .cross_validation import RULES
+from .held_out import in_folds, recast
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
@@ -81,10 +82,12 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else None
-        course = adaptive_course(X, y, options, stages, pilot, cv, random_state, limits, pool)
-        problem = course.next_problems(stages[-1])[0]
-        path = course.paths(stages[-1], [problem])[0]
-        return adaptive_result(path, problem, course.coefs[0], X, y, options)
+        course = Course(in_folds(X, y, options, limits, cv, random_state, pool))
+        run_pilot(course, pilot, stages[:-1])
+        course.leave_folds()
+        problems = course.next_problems(stages[-1])
+        path, = course.paths(stages[-1], problems)
+    return adaptive_result(path, problems[0].penalty_factor, course.coefs[0], X, y, options)
 
 
 def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, rule="min", random_state=None,
@@ -118,16 +121,17 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
     >>> np.flatnonzero(cross_validate_adaptive(X, y, rule="1se").coef)
     array([0, 1])
     """
-    validation.one_of(rule, "rule", ("min", "1se"))
+    validation.one_of(rule, "rule", RULES)
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
     with Pool(threads(n_threads)) as pool:
-        course = adaptive_course(X, y, options, stages, pilot, cv, random_state, limits, pool)
-        first, problem = course.coefs[0], course.next_problems(stages[-1])[0]
+        course = Course(in_folds(X, y, options, limits, cv, random_state, pool))
+        run_pilot(course, pilot, stages[:-1])
+        pilot_coef = course.coefs[0]
         course.run(stages[-1])
-        result = course.result.cvs[-1]
-        result.path = adaptive_result(result.path, problem, first, X, y, options)
+    result = course.result.cvs[-1]
+    result.path = adaptive_result(result.path, course.result.penalty_factors[-1], pilot_coef, X, y, options)
     return result
 
 
@@ -140,18 +144,15 @@ def adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio, rule="min"
     return [last] if pilot == "marginal" else [Stage(pilot_alpha, 1.0 if pilot == "lasso" else 0.0), last]
 
 
-def adaptive_course(X, y, options, stages, pilot, cv, random_state, limits, pool):
-    """Return a `Course` that has the pilot behind it."""
-    course = Course(whole_and_folds(X, y, options, limits, cv, random_state, pool)[1], limits)
-    if isinstance(pilot, str) and pilot == "marginal":
+def run_pilot(course, pilot, stages):
+    """Put the pilot behind a `Course`: that of its stages, or the one that needs no fit."""
+    if not isinstance(pilot, str):
+        pilot = validation.finite_vector(pilot, course.problems[0].design.n_features, "pilot")
+        course.coefs = [validation.no_nan_or_inf(pilot, "pilot")] * len(course.problems)
+    elif pilot == "marginal":
         course.coefs = [marginal(problem) for problem in course.problems]
-    elif not isinstance(pilot, str):
-        size = course.problems[0].design.n_features
-        course.coefs = [validation.no_nan_or_inf(validation.finite_vector(pilot, size, "pilot"), "pilot")] * len(
-            course.problems)
-    for stage in stages[:-1]:
+    for stage in stages:
         course.run(stage)
-    return course
 
 
 def marginal(problem):
@@ -160,7 +161,7 @@ def marginal(problem):
     return np.divide(problem.correlation, design.norm2, out=np.zeros(design.n_features), where=~design.constant)
 
 
-def adaptive_result(path, problem, pilot, X, y, options):
-    path = recast(path, AdaptivePath, penalty_factor=problem.penalty_factor, pilot=pilot)
-    return path.remember(X, y, options.as_dict() | {"penalty_factor": problem.penalty_factor,
-                                                    "l1_ratio": problem.l1_ratio})
+def adaptive_result(path, penalty_factor, pilot, X, y, options):
+    path = recast(path, AdaptivePath, penalty_factor=penalty_factor, pilot=pilot)
+    return path.remember(X, y, options.as_dict() | {"penalty_factor": penalty_factor,
+                                                    "l1_ratio": path.params["l1_ratio"]})

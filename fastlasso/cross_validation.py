@@ -22,6 +22,7 @@ from .problem import Options, Problem
 from .results import LassoPath, predictions
 from .validation import FREE
 
+RULES = ("min", "1se")
 ALPHAS_AT_ONCE = 16     # out-of-fold predictions are formed for this many alphas at a time
 SQUARES_LEFT = 1e-8     # a held-out error below this share of the squares it is the difference of is summed up anew
 SUMS_SHARE = 4          # the sums of all folds may take a quarter of X's bytes, or 64 MB
@@ -167,8 +168,7 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
     >>> result.errors.shape
     (20, 3)
     """
-    if rule not in ("min", "1se"):
-        raise ValueError(f'rule must be "min" or "1se", got {rule!r}')
+    validation.one_of(rule, "rule", RULES)
     if not callable(scoring) and scoring not in ("mse", "mae", "r2"):
         raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
@@ -177,17 +177,20 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
         splits = folds(cv, X, y, groups, matrix.shape[0], random_state)
-        whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits))
+        folded = Folded(matrix, y, options, limits, splits, pool, scoring)
         if grid is None:
-            grid = automatic_grid(whole, alphas, eps)
-        folded = Folded(whole, y, options, limits, splits, scoring)
-        path, parts = folded.fit(grid, callback)
-        for what, part in [("", path), *((f"fold {k}: ", fold) for k, (fold, _) in enumerate(parts))]:
-            warn_uncertified(part, what)
-        result = PathCV(path.alphas, np.stack([errors for _, errors in parts], axis=1), path.remember(
-            X, y, options.as_dict()), [fold for fold, _ in parts], np.full(len(whole.y), np.nan), rule, scoring)
-        folded.predict_out_of_fold(result)
-    return result
+            grid = automatic_grid(folded.whole, alphas, eps)
+        paths, errors = folded.fit(grid, callback)
+        for path, whose in named(paths):
+            warn_uncertified(path, whose)
+        paths[0].remember(X, y, options.as_dict())
+        return folded.result(paths, errors, rule)
+
+
+def named(paths):
+    """Yield (path, whose it is, for a warning) of the path on all rows and those of the folds."""
+    for k, path in enumerate(paths):
+        yield path, f"fold {k - 1}: " if k else ""
 
 
 class Folded:
@@ -198,12 +201,13 @@ class Folded:
     whole : Problem
         On all rows.
     splits : list of (train, test)
-        Row indices; train is None where it is all rows but test.
+        Row indices; train is None where it is all rows but test. May be empty.
     """
 
-    def __init__(self, whole, y, options, limits, splits, scoring):
-        n = whole.design.n_samples
-        self.whole, self.options, self.limits, self.splits, self.scoring = whole, options, limits, splits, scoring
+    def __init__(self, matrix, y, options, limits, splits, pool, scoring="mse"):
+        n = matrix.shape[0]
+        self.whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
+        self.options, self.limits, self.splits, self.scoring = options, limits, splits, scoring
         self.y = validation.target(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
             options.sample_weight, n, "sample_weight")
@@ -212,28 +216,37 @@ class Folded:
             if self.weights is not None and not self.weights[test].any():
                 raise ValueError("a fold of cv holds out only rows of weight zero")
 
+    def each(self, work, first=-1):
+        """Return [work(k, problem k) for each fold k], -1 standing for all rows, on as many threads as there are."""
+        pool = self.whole.design.pool
+
+        def on_share(k, own):
+            problem = self.problem(k, own) if k >= 0 else self.whole
+            problem.design.pool = own
+            return work(k, problem)
+
+        results = pool.each(on_share, range(first, len(self.splits)))
+        self.whole.design.pool = pool
+        return results
+
     def fit(self, grid, callback):
-        """Return (full-data path, [(path, held-out errors) of each fold])."""
-        pool, jobs = self.whole.design.pool, range(-1, len(self.splits))
-        done = dict.fromkeys(jobs)
-        if callback is not None:
-            done[-1] = self._full_path(grid, callback, pool)
-            grid, jobs = done[-1].alphas, jobs[1:]
+        """Return (paths, errors): the path on all rows and those of the folds, the held-out errors of each fold."""
+        if callback is None:
+            done = self.each(lambda k, problem: self._path(k, problem, grid))
+        else:
+            done = [self._path(-1, self.whole, grid, callback)]
+            grid = done[0][0].alphas
+            done += self.each(lambda k, problem: self._path(k, problem, grid), first=0)
+        return [path for path, _ in done], [errors for _, errors in done[1:]]
 
-        def work(job):
-            with pool.share(len(jobs)) as own:
-                done[job] = self._full_path(grid, None, own) if job < 0 else self._fold(job, grid, own)
-
-        pool.run(work, [(job,) for job in jobs])
-        return done[-1], [done[k] for k in range(len(self.splits))]
+    def result(self, paths, errors, rule):
+        """The `PathCV` of the path on all rows (the first) and those of the folds, at the same alphas."""
+        result = PathCV(paths[0].alphas, np.stack(errors, axis=1), paths[0], paths[1:],
+                        np.full(len(self.y), np.nan), rule, self.scoring)
+        self.predict_out_of_fold(result)
+        return result
 
     # ------------------------------------------------------------ one path
-
-    def _full_path(self, grid, callback, pool):
-        self.whole.design.pool = pool
-        walk = Walk(self.whole, self.limits, callback=callback)
-        walk.down(grid)
-        return walk.result(self.options)
 
     def problem(self, k, pool):
         """The problem on the training rows of fold k."""
@@ -245,13 +258,17 @@ class Folded:
         matrix, sums = self.whole.design.matrix, self.whole.group_sums
         return Problem(matrix.source if sums is None else matrix.without(sums[k]), self.y, options, pool)
 
-    def _fold(self, k, grid, pool):
-        """Fit one fold; return its path and its held-out error at each alpha."""
-        test = self.splits[k][1]
-        walk = Walk(self.problem(k, pool), self.limits, watch=lambda residual: self._error(test, residual[test]))
+    def _path(self, k, problem, grid, callback=None):
+        """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""
+        test = None if k < 0 else self.splits[k][1]
+        watch = None if k < 0 else lambda residual: self._error(test, residual[test])
+        walk = Walk(problem, self.limits, callback=callback, watch=watch)
         walk.down(grid)
         path = walk.result(self.options)
-        return path, self._finite(k, path, np.array(walk.seen)) if walk.seen else self.errors(k, path, pool)
+        if k < 0:
+            return path, None
+        seen = np.array(walk.seen)
+        return path, self._finite(k, path, seen) if len(seen) else self.errors(k, path, problem.design.pool)
 
     # ------------------------------------------------------------ held-out errors
 

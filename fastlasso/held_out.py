@@ -8,24 +8,17 @@ from dataclasses import fields
 
 import numpy as np
 
-from .cross_validation import Folded, PathCV, folds, groups_to_sum
+from .cross_validation import Folded, folds
 from .matrices import as_matrix
 from .path import Walk, automatic_grid, given_grid, warn_gap, warn_uncertified
-from .problem import Options, Problem
+from .problem import Options
 
 
-def whole_and_folds(X, y, options, limits, cv, random_state, pool):
-    """Return (the problem on all rows, the `Folded` of it); without `cv` there are no folds."""
+def in_folds(X, y, options, limits, cv, random_state, pool):
+    """Return the `Folded` of a problem; without `cv` there are no folds."""
     matrix = as_matrix(X)
     splits = [] if cv is None else folds(cv, X, y, None, matrix.shape[0], random_state)
-    whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
-    return whole, Folded(whole, y, options, limits, splits, "mse")
-
-
-def problems_of(folded):
-    """The problem on all rows, and that of each fold."""
-    pool = folded.whole.design.pool
-    return [folded.whole, *(folded.problem(k, pool) for k in range(len(folded.splits)))]
+    return Folded(matrix, y, options, limits, splits, pool)
 
 
 def fitted(folded, fit, errors_of):
@@ -34,36 +27,12 @@ def fitted(folded, fit, errors_of):
     ``fit(problem)`` makes a path; ``errors_of(k, path, pool)`` are the held-out errors of the path of fold k. Returns
     (paths, errors): the path on all rows first.
     """
-    whole, pool = folded.whole, folded.whole.design.pool
-    paths, errors = [None] * (1 + len(folded.splits)), [None] * len(folded.splits)
+    def work(k, problem):
+        path = fit(problem)
+        return path, None if k < 0 else errors_of(k, path, problem.design.pool)
 
-    def work(k):
-        with pool.share(len(paths)) as own:
-            problem = folded.problem(k - 1, own) if k else whole
-            problem.design.pool = own
-            paths[k] = fit(problem)
-            if k:
-                errors[k - 1] = errors_of(k - 1, paths[k], own)
-
-    pool.run(work, [(k,) for k in range(len(paths))])
-    whole.design.pool = pool
-    return paths, errors
-
-
-def cross_validated(folded, paths, rule, errors=None):
-    """Return the `PathCV` of the path on all rows (the first of `paths`) and those of the folds, at the same alphas."""
-    if errors is None:
-        errors = [folded.errors(k, path, folded.whole.design.pool) for k, path in enumerate(paths[1:])]
-    result = PathCV(paths[0].alphas, np.stack(errors, axis=1), paths[0], paths[1:],
-                    np.full(paths[0].n_samples, np.nan), rule)
-    folded.predict_out_of_fold(result)
-    return result
-
-
-def warn_fold_by_fold(warn, paths):
-    """Call ``warn(path, whose)`` for the path on all rows and those of the folds."""
-    for k, path in enumerate(paths):
-        warn(path, f"fold {k - 1}: " if k else "")
+    done = folded.each(work)
+    return [path for path, _ in done], [errors for _, errors in done[1:]]
 
 
 def grid_of(problem, alphas, eps):

@@ -75,6 +75,17 @@ class Pool:
             wait(futures)
             raise
 
+    def each(self, function, jobs):
+        """Return [function(job, share of this pool) for each job]; as many at once as there are threads."""
+        results = [None] * len(jobs)
+
+        def work(k):
+            with self.share(len(jobs)) as own:
+                results[k] = function(jobs[k], own)
+
+        self.run(work, [(k,) for k in range(len(jobs))])
+        return results
+
     def split(self, n_items, work_per_item, align=1):
         """Cut range(n_items) into (start, stop) pieces worth a thread each, with edges at multiples of `align`."""
         work = n_items * max(work_per_item, 1)

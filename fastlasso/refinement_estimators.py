@@ -14,18 +14,19 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .adaptive import PILOTS, adaptive_path, cross_validate_adaptive
+from .cross_validation import RULES
 from .estimators import LinearModel, LinearModelCV, all_or_nothing, threads
 from .parameters import COUNT, FLAG, NON_NEGATIVE, POSITIVE, SHARE, Rule, check_parameters, is_array_like, one_of
 from .relaxation import PHIS, cross_validate_relaxed, relaxed_path
 from .reweighting import PENALTIES, cross_validate_reweighted, reweighted_path
-from .schedule import CRITERIA, CROSS_VALIDATED, FACTORS, Stage, fit_schedule
+from .schedule import CRITERIA, FACTORS, Stage, fit_schedule
 from .stability import stability_selection
 from .validation import FREE
 
 __all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV",
            "StabilitySelection", "TwoStageLasso"]
 
-RULE = one_of(*CROSS_VALIDATED, *CRITERIA)
+RULE = one_of(*RULES, *CRITERIA)
 CHOICE = Rule(f"{NON_NEGATIVE.words} or {RULE.words}", lambda value: NON_NEGATIVE.holds(value) or RULE.holds(value))
 PILOT_NAME, FACTOR_NAME = one_of(*PILOTS), one_of(*FACTORS)
 NUMBER_OR_NONE = Rule(f"{POSITIVE.words} or None", lambda value: value is None or POSITIVE.holds(value))

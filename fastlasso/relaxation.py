@@ -14,10 +14,10 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 
 from . import validation
-from .held_out import fitted, grid_of, options_of, warn_fold_by_fold, whole_and_folds
+from .cross_validation import RULES, named
+from .held_out import fitted, grid_of, in_folds, options_of
 from .parallel import Pool
 from .path import Limits, Walk, threads, warn_uncertified
 from .problem import Options, Problem
@@ -62,8 +62,7 @@ class RelaxedPath:
 
     def coefs(self, phi=0.0):
         """phi b + (1 - phi) c for every alpha, as a csc_array of shape (n_features, n_alphas)."""
-        lasso = self.blended(phi)
-        return sparse.csc_array((lasso.values, lasso.indices, lasso.indptr), shape=(lasso.n_features, len(lasso)))
+        return self.blended(phi).coefs
 
     def coef_at(self, index, phi=0.0):
         """phi b + (1 - phi) c at one alpha, shape (n_features,)."""
@@ -75,7 +74,7 @@ class RelaxedPath:
 
     def predict(self, X, phi=0.0, offset=None):
         """Predictions of shape (n_samples, n_alphas)."""
-        return predictions(X, self.coefs(phi), self.blended(phi).intercepts, offset)
+        return self.blended(phi).predict(X, offset=offset)
 
     def blended(self, phi):
         """The coefficients and intercepts at `phi` in place of those of the lasso; its gaps and r2 are not theirs."""
@@ -240,19 +239,20 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
     >>> np.flatnonzero(cv.coef), cv.phi
     (array([0, 1]), 0.0)
     """
-    validation.one_of(rule, "rule", ("min", "1se"))
+    validation.one_of(rule, "rule", RULES)
     phis = np.array([validation.number(float(phi), "phis", 0.0, 1.0) for phi in np.ravel(phis)])
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
-        whole, folded = whole_and_folds(X, y, options, limits, cv, random_state, pool)
-        grid = grid_of(whole, alphas, eps)
+        folded = in_folds(X, y, options, limits, cv, random_state, pool)
+        grid = grid_of(folded.whole, alphas, eps)
         (path, *fold_paths), errors = fitted(folded, lambda problem: relaxed(problem, grid, limits),
                                              lambda k, fold, own: parabolas(folded, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
                            np.full(path.lasso.n_samples, np.nan), rule)
         folded.predict_out_of_fold(Blend(result))
-    warn_fold_by_fold(warn_uncertified, [part.lasso for part in (path, *fold_paths)])
+    for lasso, whose in named([part.lasso for part in (path, *fold_paths)]):
+        warn_uncertified(lasso, whose)
     path.lasso.remember(X, y, options.as_dict())
     return result
 

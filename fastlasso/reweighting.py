@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
-from .held_out import cross_validated, fitted, grid_of, options_of, recast, warn_fold_by_fold, whole_and_folds
+from .cross_validation import RULES, named
+from .held_out import fitted, grid_of, in_folds, options_of, recast
 from .parallel import Pool
 from .path import WARNING_CLASS, Limits, Walk, threads
 from .problem import Options, Problem
@@ -357,16 +358,17 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
     >>> np.flatnonzero(cross_validate_reweighted(X, y, eps=0.05, rule="1se").coef)
     array([0, 1])
     """
-    validation.one_of(rule, "rule", ("min", "1se"))
+    validation.one_of(rule, "rule", RULES)
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits, concave = Limits.checked(tol, max_iter), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
-        whole, folded = whole_and_folds(X, y, options, limits, cv, random_state, pool)
-        grid = grid_of(whole, alphas, eps)
+        folded = in_folds(X, y, options, limits, cv, random_state, pool)
+        grid = grid_of(folded.whole, alphas, eps)
         paths, errors = fitted(folded, lambda problem: walked(problem, grid, concave, limits, max_steps), folded.errors)
-        result = cross_validated(folded, paths, rule, errors)
-    warn_fold_by_fold(warn_unsettled, paths)
+        result = folded.result(paths, errors, rule)
+    for path, whose in named(paths):
+        warn_unsettled(path, whose)
     paths[0].remember(X, y, options.as_dict())
     return result
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
-from .held_out import cross_validated, fit_of, grid_of, path_of, problems_of, whole_and_folds
+from .cross_validation import RULES
+from .held_out import fit_of, grid_of, in_folds, path_of
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
 from .results import predictions
 from .validation import FREE
 
-CROSS_VALIDATED = ("min", "1se")
 CRITERIA = ("aic", "bic", "ebic")
 FACTORS = ("all", "support", "adaptive")
 
@@ -62,8 +62,8 @@ class Stage:
 
     def __post_init__(self):
         if isinstance(self.alpha, str):
-            if self.alpha not in CROSS_VALIDATED + CRITERIA:
-                raise ValueError(f"alpha must be a number or one of {CROSS_VALIDATED + CRITERIA}, got {self.alpha!r}")
+            if self.alpha not in RULES + CRITERIA:
+                raise ValueError(f"alpha must be a number or one of {RULES + CRITERIA}, got {self.alpha!r}")
         else:
             validation.number(self.alpha, "alpha", 0.0)
         if not callable(self.factor) and self.factor not in FACTORS:
@@ -74,7 +74,7 @@ class Stage:
     @property
     def cross_validated(self):
         """Whether alpha is chosen by cross-validation."""
-        return self.alpha in CROSS_VALIDATED
+        return self.alpha in RULES
 
     def penalty_factor(self, problem, coef):
         """The factors v of this stage after one that ended in `coef`, shape (n_features,)."""
@@ -171,8 +171,9 @@ class Course:
     `coefs` are the coefficients of the stage before; None before the first.
     """
 
-    def __init__(self, folded, limits):
-        self.folded, self.limits, self.problems = folded, limits, problems_of(folded)
+    def __init__(self, folded):
+        self.folded, self.limits, self.pool = folded, folded.limits, folded.whole.design.pool
+        self.problems = [folded.whole, *(folded.problem(k, self.pool) for k in range(len(folded.splits)))]
         self.coefs = [None] * len(self.problems)
         self.result = ScheduleFit([], [], [], [])
 
@@ -187,7 +188,8 @@ class Course:
             paths = self.paths(stage, problems if stage.cross_validated else problems[:1])
             path = paths[0]
         if stage.cross_validated:
-            cv = cross_validated(self.folded, paths, stage.alpha)
+            errors = [self.folded.errors(k, fold, self.pool) for k, fold in enumerate(paths[1:])]
+            cv = self.folded.result(paths, errors, stage.alpha)
             fits = [part.fit_at(cv.index) for part in paths]
         elif path is not None:
             chosen = path.fit_at(path.select(stage.alpha))
@@ -248,7 +250,7 @@ def fit_schedule(X, y, stages, *, cv=5, random_state=None, fit_intercept=True, s
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages) else None
-        course = Course(whole_and_folds(X, y, options, limits, cv, random_state, pool)[1], limits)
+        course = Course(in_folds(X, y, options, limits, cv, random_state, pool))
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
                 course.leave_folds()

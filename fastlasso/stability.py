@@ -21,11 +21,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import validation
-from .matrices import as_matrix
 from .parallel import Pool
 from .path import WARNING_CLASS, Limits, Walk, automatic_grid, given_grid, threads
 from .problem import Options, Problem
 from .validation import FREE
+
+NEITHER = 2     # of the two halves, 0 and 1
 
 
 @dataclass
@@ -151,14 +152,14 @@ def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, al
     weakness = validation.number(weakness, "weakness", 0.0, 1.0, low_open=True)
     grid = given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
-        whole = Problem(as_matrix(X), y, options, pool)
+        whole = Problem(X, y, options, pool)
         grid = automatic_grid(whole, alphas, eps) if grid is None else grid
         halves = Halves(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs)
         return halves.path(grid)
 
 
 class Halves:
-    """The random halves of the rows of one problem."""
+    """The random halves of the rows of one problem: `half_of[pair, row]` is 0, 1 or NEITHER."""
 
     def __init__(self, whole, y, options, limits, weakness, rng, n_pairs):
         self.whole, self.y, self.options, self.limits, self.weakness = whole, y, options, limits, weakness
@@ -167,20 +168,18 @@ class Halves:
         rows = np.flatnonzero(self.weights)
         if len(rows) < 4:
             raise ValueError(f"stability selection needs at least 4 rows of weight > 0, got n_samples={len(rows)}")
-        orders = [rng.permutation(rows) for _ in range(n_pairs)]
-        self.halves = [order[part * (len(rows) // 2):][:len(rows) // 2] for order in orders for part in (0, 1)]
-        self.generators = rng.spawn(len(self.halves))
+        half = len(rows) // 2
+        self.half_of = np.full((n_pairs, n), NEITHER, np.int8)
+        for half_of in self.half_of:
+            order = rng.permutation(rows)
+            half_of[order[:half]], half_of[order[half:2 * half]] = 0, 1
+        self.generators = rng.spawn(2 * n_pairs)
 
     def path(self, grid):
         """Fit all of them, on as many threads as there are, and count."""
-        pool, probabilities = self.whole.design.pool, np.zeros((self.whole.design.n_features, len(grid)))
-        paths = [None] * len(self.halves)
-
-        def work(k):
-            with pool.share(len(paths)) as own:
-                paths[k] = self._first_selected(k, grid, own)
-
-        pool.run(work, [(k,) for k in range(len(paths))])
+        probabilities = np.zeros((self.whole.design.n_features, len(grid)))
+        paths = self.whole.design.pool.each(lambda k, own: self._first_selected(k, grid, own),
+                                            range(2 * len(self.half_of)))
         for cols, first, _, _ in paths:
             probabilities[cols, first] += 1
         uncertified = sum(not certified for _, _, certified, _ in paths)
@@ -195,8 +194,7 @@ class Halves:
 
     def _first_selected(self, k, grid, pool):
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
-        weights = np.zeros(len(self.weights))
-        weights[self.halves[k]] = self.weights[self.halves[k]]
+        weights = np.where(self.half_of[k // 2] == k % 2, self.weights, 0.0)
         options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
         walk = Walk(Problem(self.whole.design.matrix.source, self.y, options, pool), self.limits)
         walk.down(grid)
