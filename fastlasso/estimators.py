@@ -1,15 +1,17 @@
 """scikit-learn's face: `Lasso`, `ElasticNet`, `LassoCV`, `ElasticNetCV`, `lasso_path`, `enet_path`.
 
 Names, arguments, defaults, attributes and errors are those of `sklearn.linear_model`; the solutions are certified.
-docs/scikit-learn.md lists what differs. A new estimator derives from `LinearModel` (or `LinearModelCV`), decorates
-its `fit` with `all_or_nothing`, and in it goes `_check_parameters` (the rules are in parameters.py), `_validated`,
-then the functions of the floors below, then `_keep`.
+docs/scikit-learn.md lists what differs. A new estimator derives from `LinearModel` (or `LinearModelCV`), keeps its
+arguments by `keep_arguments`, decorates its `fit` with `all_or_nothing`, and in it goes `_check_parameters` (the rules
+are in parameters.py), `_validated`, then the functions of the floors below with `_options`, then `_keep`. `described`
+puts what other classes say of shared arguments and attributes into its docstring.
 """
 
 import sys
 import warnings
 from contextlib import contextmanager
 from functools import wraps
+from inspect import cleandoc
 from math import ceil
 from numbers import Integral
 from typing import ClassVar, NamedTuple
@@ -35,7 +37,15 @@ from joblib import effective_n_jobs
 from . import path as engine_path
 from .cross_validation import cross_validate_path
 from .matrices import as_matrix
-from .parameters import GRAM, SHARES, InvalidParameterError, check_parameters, is_array_like
+from .parameters import (
+    GRAM,
+    SHARES,
+    InvalidParameterError,
+    check_parameters,
+    described,
+    is_array_like,
+    keep_arguments,
+)
 from .path import fit, fit_path
 from .validation import FREE, compressed, nothing_masked, sound_sparse
 
@@ -71,11 +81,6 @@ def asked_grid(alphas, n_alphas):
     return 100 if alphas is None else alphas
 
 
-def threads(n_jobs):
-    """None is every core this process may use, as everywhere in fastlasso; numbers are read as joblib reads them."""
-    return None if n_jobs is None else effective_n_jobs(n_jobs)
-
-
 def progress(verbose):
     """A callback that writes a line per alpha to standard error, or None."""
     if not verbose:
@@ -96,6 +101,25 @@ def warnings_of_both():
         engine_path.WARNING_CLASS.reset(token)
 
 
+OUTCOME = """
+
+Returns
+-------
+self
+
+Raises
+------
+ValueError, TypeError
+    For bad input; the estimator is then not fitted.
+
+Warns
+-----
+ConvergenceWarning
+    A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
+    `sklearn.exceptions.ConvergenceWarning`.
+"""
+
+
 def all_or_nothing(method):
     """Decorate `fit`: forget the last fit first, leave nothing of one that fails, warn in scikit-learn's class too."""
 
@@ -109,11 +133,12 @@ def all_or_nothing(method):
             self._forget()
             raise
 
+    whole.__doc__ = cleandoc(method.__doc__ or "") + OUTCOME
     return whole
 
 
-class LinearModel(RegressorMixin, BaseEstimator):
-    """What all linear models share: parameters checked, data validated, attributes kept, predictions.
+class Estimator(BaseEstimator):
+    """What all estimators share: parameters checked, data validated.
 
     `_rules` holds the rules of parameters that differ from those of the same name in `parameters.RULES`.
     """
@@ -149,6 +174,37 @@ class LinearModel(RegressorMixin, BaseEstimator):
                              f"outputs fit one {type(self).__name__} per target")
         return column_or_1d(y, warn=True)
 
+    def _options(self, sample_weight):
+        """The arguments that every function of the floors below takes."""
+        return {"fit_intercept": self.fit_intercept, "standardize": self.standardize, "sample_weight": sample_weight,
+                "penalty_factor": self.penalty_factor, "lower": 0.0 if self.positive else FREE[0], "tol": self.tol,
+                "max_iter": self.max_iter, "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@described
+class LinearModel(RegressorMixin, Estimator):
+    """What all linear models share: attributes kept, predictions.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        In X's dtype.
+    sparse_coef_ : sparse matrix of shape (1, n_features)
+    intercept_ : float
+    dual_gap_ : float
+        In units of the objective, of the solution before it is rounded to X's dtype.
+    n_iter_ : int
+        Passes over X, rounded up, at least 1.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X had column names that are strings.
+    """
+
     def _keep(self, solutions, dtype, one_target):
         """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
         coefs = np.array([solution.coef for solution in solutions], dtype)
@@ -182,11 +238,6 @@ class LinearModel(RegressorMixin, BaseEstimator):
         X = sound_sparse(X) if sparse.issparse(X) else nothing_masked(X, "X")
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
         return X @ self.coef_.T + self.intercept_
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 # ---------------------------------------------------------------- paths
@@ -314,6 +365,7 @@ def solved_path(X, y, arguments):
 # ---------------------------------------------------------------- one alpha
 
 
+@described
 class ElasticNet(MultiOutputMixin, LinearModel):
     """Linear regression with L1 and L2 penalty.
 
@@ -352,9 +404,8 @@ class ElasticNet(MultiOutputMixin, LinearModel):
         In units of the objective, of the solution before it is rounded to X's dtype.
     n_iter_ : int or list of int
         Passes over X, rounded up, at least 1.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Where X had column names that are strings.
+    n_features_in_, feature_names_in_
+        As in `LinearModel`.
 
     Examples
     --------
@@ -373,20 +424,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
     def __init__(self, alpha=1.0, *, l1_ratio=0.5, fit_intercept=True, precompute=False, max_iter=1000, copy_X=True,
                  tol=1e-4, warm_start=False, positive=False, random_state=None, selection="cyclic",
                  standardize=False, penalty_factor=None, n_jobs=None):
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.copy_X = copy_X
-        self.tol = tol
-        self.warm_start = warm_start
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None, check_input=True):
@@ -401,41 +439,34 @@ class ElasticNet(MultiOutputMixin, LinearModel):
             Weights >= 0; only ratios matter.
         check_input : bool, default=True
             Makes no difference: the input is always checked.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            For bad input; the estimator is then not fitted.
-
-        Warns
-        -----
-        ConvergenceWarning
-            A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
-            `sklearn.exceptions.ConvergenceWarning`.
         """
         self._check_parameters()
         X, y = self._validated(X, y)
         check_gram(self.precompute, X.shape[1])
         targets = [y] if y.ndim < 2 else np.ascontiguousarray(y.T)
-        return self._keep([self._solve(X, target, sample_weight) for target in targets], X.dtype, y.ndim < 2)
-
-    def _solve(self, X, y, sample_weight):
-        return fit(X, y, self.alpha, l1_ratio=self.l1_ratio, fit_intercept=self.fit_intercept,
-                   standardize=self.standardize, sample_weight=sample_weight, penalty_factor=self.penalty_factor,
-                   lower=0.0 if self.positive else FREE[0], tol=self.tol, max_iter=self.max_iter,
-                   n_threads=threads(self.n_jobs))
+        options = self._options(sample_weight)
+        solutions = [fit(X, target, self.alpha, l1_ratio=self.l1_ratio, **options) for target in targets]
+        return self._keep(solutions, X.dtype, y.ndim < 2)
 
 
+@described
 class Lasso(ElasticNet):
     """Linear regression with L1 penalty.
 
         1/(2 W) sum_i w_i (y_i - b0 - x_i . b)^2 + alpha |b|_1,  W = sum_i w_i
 
-    In place of `sklearn.linear_model.Lasso`. Parameters and attributes are those of `ElasticNet`, with l1_ratio = 1.
+    In place of `sklearn.linear_model.Lasso`.
+
+    Parameters
+    ----------
+    alpha, fit_intercept, max_iter, tol, positive, precompute, copy_X, warm_start, random_state, selection, \
+standardize, penalty_factor, n_jobs
+        As in `ElasticNet`.
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `ElasticNet`.
 
     Examples
     --------
@@ -448,10 +479,8 @@ class Lasso(ElasticNet):
     def __init__(self, alpha=1.0, *, fit_intercept=True, precompute=False, copy_X=True, max_iter=1000, tol=1e-4,
                  warm_start=False, positive=False, random_state=None, selection="cyclic", standardize=False,
                  penalty_factor=None, n_jobs=None):
-        super().__init__(alpha=alpha, l1_ratio=1.0, fit_intercept=fit_intercept, precompute=precompute,
-                         max_iter=max_iter, copy_X=copy_X, tol=tol, warm_start=warm_start, positive=positive,
-                         random_state=random_state, selection=selection, standardize=standardize,
-                         penalty_factor=penalty_factor, n_jobs=n_jobs)
+        keep_arguments(locals())
+        self.l1_ratio = 1.0
 
 
 # ---------------------------------------------------------------- cross-validation
@@ -489,10 +518,26 @@ def held_out_measure(scoring):
     return Score(check_scoring(Foretold(), scoring))
 
 
+@described
 class LinearModelCV(LinearModel):
     """What all cross-validated models share: splits with routed metadata, the choice, and what is kept of it.
 
     A subclass of another kind overrides `_cross_validate`.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The choice. The coefficients and what belongs to them are those of the fit on all rows at it.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Held-out error: the mean squared one, unless a `scoring` asks for another.
+    alphas_ : ndarray of shape (n_alphas,)
+        Descending.
+    cv_result_ : PathCV
+        `mean_error`, `standard_error`, `fold_paths`, `oof_predictions`, `plot()`.
+    path_ : LassoPath
+        The fit on all rows at every alpha.
     """
 
     l1_ratio = 1.0
@@ -501,24 +546,7 @@ class LinearModelCV(LinearModel):
                  copy_X=True, cv=None, verbose=False, n_jobs=None, positive=False, random_state=None,
                  selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
                  n_alphas="deprecated"):
-        self.eps = eps
-        self.alphas = alphas
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.tol = tol
-        self.copy_X = copy_X
-        self.cv = cv
-        self.verbose = verbose
-        self.n_jobs = n_jobs
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.standardize = standardize
-        self.penalty_factor = penalty_factor
-        self.scoring = scoring
-        self.rule = rule
-        self.n_alphas = n_alphas
+        keep_arguments(locals())
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None, **params):
@@ -532,25 +560,9 @@ class LinearModelCV(LinearModel):
             Weights >= 0 in every fit and in the error of every fold; folds count equally. Only ratios matter.
         **params
             For ``cv.split``: `groups`; with ``sklearn.set_config(enable_metadata_routing=True)`` whatever is requested.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            For bad input; the estimator is then not fitted.
-
-        Warns
-        -----
-        ConvergenceWarning
-            A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
-            `sklearn.exceptions.ConvergenceWarning`.
         """
         self._check_parameters()
         X, y = self._validated(X, y)
-        check_gram(self.precompute, X.shape[1])
         y = self._one_target(y)
         splits = self._splits(X, y, sample_weight, params)
         return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
@@ -580,13 +592,11 @@ class LinearModelCV(LinearModel):
 
     def _cross_validate(self, X, y, splits, sample_weight):
         """One `PathCV` per value of l1_ratio."""
-        alphas = asked_grid(self.alphas, self.n_alphas)
-        return [cross_validate_path(
-            X, y, cv=splits, scoring=held_out_measure(self.scoring), rule=self.rule, alphas=alphas, eps=self.eps,
-            l1_ratio=float(l1_ratio), fit_intercept=self.fit_intercept, standardize=self.standardize,
-            sample_weight=sample_weight, penalty_factor=self.penalty_factor,
-            lower=0.0 if self.positive else FREE[0], tol=self.tol, max_iter=self.max_iter,
-            n_threads=threads(self.n_jobs), callback=progress(self.verbose)) for l1_ratio in np.ravel(self.l1_ratio)]
+        check_gram(self.precompute, X.shape[1])
+        choice = {"cv": splits, "scoring": held_out_measure(self.scoring), "rule": self.rule, "eps": self.eps,
+                  "alphas": asked_grid(self.alphas, self.n_alphas), "callback": progress(self.verbose)}
+        return [cross_validate_path(X, y, l1_ratio=float(l1_ratio), **choice, **self._options(sample_weight))
+                for l1_ratio in np.ravel(self.l1_ratio)]
 
     def _choose(self, results, dtype):
         """Keep the best of some `PathCV`s and what led to it."""
@@ -600,6 +610,7 @@ class LinearModelCV(LinearModel):
         return self
 
 
+@described
 class ElasticNetCV(LinearModelCV):
     """Elastic net whose alpha and l1_ratio are chosen by cross-validation.
 
@@ -622,7 +633,7 @@ class ElasticNetCV(LinearModelCV):
     precompute, copy_X, random_state, selection
         Checked; they change neither result nor cost.
     standardize : bool, default=False
-        As in `ElasticNet`, inside each fold, with the standard deviations of its training rows.
+        Penalise as if every column had standard deviation one: in each fold that of its training rows.
     scoring : str, callable or None, default=None
         None is "mse"; or "mae", "r2", the name of any score of scikit-learn ("neg_median_absolute_error", ...), or a
         scorer(estimator, X, y). A scorer is given the predictions as X, and an estimator that predicts them.
@@ -634,17 +645,15 @@ class ElasticNetCV(LinearModelCV):
     Attributes
     ----------
     alpha_, l1_ratio_ : float
-        The choice.
-    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
-        Of the fit on all rows at the choice, as in `ElasticNet`.
+        The choice. The coefficients and what belongs to them are those of the fit on all rows at it.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, path_
+        As in `LinearModelCV`.
     mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratio, n_alphas, n_folds)
         Mean squared error on the held-out rows; with `scoring` the mean absolute error, 1 - R2, or minus the score.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratio, n_alphas)
         Descending.
     cv_result_ : PathCV
         For the chosen l1_ratio: `mean_error`, `standard_error`, `fold_paths`, `oof_predictions`, `plot()`.
-    path_ : LassoPath
-        The fit on all rows at every alpha.
 
     Examples
     --------
@@ -666,11 +675,7 @@ class ElasticNetCV(LinearModelCV):
                  tol=1e-4, cv=None, copy_X=True, verbose=0, n_jobs=None, positive=False, random_state=None,
                  selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
                  n_alphas="deprecated"):
-        super().__init__(eps=eps, alphas=alphas, fit_intercept=fit_intercept, precompute=precompute,
-                         max_iter=max_iter, tol=tol, copy_X=copy_X, cv=cv, verbose=verbose, n_jobs=n_jobs,
-                         positive=positive, random_state=random_state, selection=selection, standardize=standardize,
-                         penalty_factor=penalty_factor, scoring=scoring, rule=rule, n_alphas=n_alphas)
-        self.l1_ratio = l1_ratio
+        keep_arguments(locals())
 
     def _choose(self, results, dtype):
         super()._choose(results, dtype)
@@ -678,11 +683,23 @@ class ElasticNetCV(LinearModelCV):
         return self
 
 
+@described
 class LassoCV(LinearModelCV):
     """Lasso whose alpha is chosen by cross-validation.
 
-    In place of `sklearn.linear_model.LassoCV`. Parameters and attributes are those of `ElasticNetCV`, without
-    `l1_ratio` and `l1_ratio_`.
+    In place of `sklearn.linear_model.LassoCV`.
+
+    Parameters
+    ----------
+    eps, alphas, cv, verbose, fit_intercept, max_iter, tol, positive, penalty_factor, n_jobs, precompute, copy_X, \
+random_state, selection, standardize, scoring, rule, n_alphas
+        As in `ElasticNetCV`.
+
+    Attributes
+    ----------
+    alpha_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, mse_path_, \
+alphas_, cv_result_, path_
+        As in `LinearModelCV`.
 
     Examples
     --------

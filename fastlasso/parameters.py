@@ -1,5 +1,8 @@
-"""What the constructor arguments of estimators must be, as a table of rules, with errors in scikit-learn's words."""
+"""Constructor arguments of estimators: kept, checked by a table of rules in scikit-learn's words, described once."""
 
+import re
+from inspect import cleandoc
+from itertools import groupby
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -22,7 +25,7 @@ def real_in(low, high, words):
     return Rule(words, lambda value: isinstance(value, Real) and low <= value <= high)
 
 
-def one_of(*names):
+def word_in(*names):
     """A rule for words."""
     words = ", ".join(map(repr, names))
     return Rule(f"a str among {{{words}}}", lambda value: isinstance(value, str) and value in names)
@@ -42,7 +45,7 @@ SHARE = real_in(0.0, 1.0, "a float in the range [0.0, 1.0]")
 SHARES = Rule(f"{SHARE.words} or an array-like", lambda value: SHARE.holds(value) or is_array_like(value))
 COUNT = Rule("an int in the range [1, inf)", lambda value: isinstance(value, Integral) and value >= 1)
 ARRAY_OR_NONE = Rule("an array-like or None", lambda value: value is None or is_array_like(value))
-AUTO, DEPRECATED = one_of("auto"), one_of("deprecated")
+AUTO, DEPRECATED = word_in("auto"), word_in("deprecated")
 GRAM = Rule(f"{IS_BOOL} or an array-like", lambda value: FLAG.holds(value) or is_array_like(value))
 
 RULES = {
@@ -72,10 +75,10 @@ RULES = {
         lambda value: value is None or isinstance(value, np.random.RandomState)
         or (isinstance(value, Integral) and 0 <= value < 2**32)),
     "return_n_iter": FLAG,
-    "rule": one_of("min", "1se"),
+    "rule": word_in("min", "1se"),
     "scoring": Rule("a str, a callable or None",
                     lambda value: value is None or isinstance(value, str) or callable(value)),
-    "selection": one_of("cyclic", "random"),
+    "selection": word_in("cyclic", "random"),
     "standardize": FLAG,
     "tol": NON_NEGATIVE,
     "verbose": Rule(f"an int in the range [0, inf), {IS_BOOL}",
@@ -83,6 +86,13 @@ RULES = {
     "warm_start": FLAG,
     "Xy": ARRAY_OR_NONE,
 }
+
+
+def keep_arguments(arguments):
+    """Set the arguments of an `__init__`, its `locals()`, as attributes: all that scikit-learn wants it to do."""
+    self = arguments.pop("self")
+    for name, value in arguments.items():
+        setattr(self, name, value)
 
 
 def check_parameters(owner, values, special):
@@ -95,3 +105,22 @@ def check_parameters(owner, values, special):
         if rule is not None and not rule.holds(value):
             raise InvalidParameterError(
                 f"The {name!r} parameter of {owner} must be {rule.words}. Got {value!r} instead.")
+
+
+# names, what is said of them, and perhaps the class that says it
+ENTRY = re.compile(r"^(\w+(?:, \w+)*)(\n    As in `(\w+)`\.\n|(?: : .*)?\n(?:    .*\n)*)", re.M)
+DESCRIBED = {}      # class -> {name: what its docstring says of it}
+
+
+def described(cls):
+    """Decorate a class: where its docstring has names "As in `Other`.", put in what the one of `Other` says of them."""
+    own = DESCRIBED[cls.__name__] = {}
+
+    def filled(entry):
+        names, text, other = entry[1].split(", "), entry[2], entry[3]
+        own.update({name: DESCRIBED[other][name] if other else text for name in names})
+        return "".join(", ".join(alike) + said for said, alike in groupby(names, own.get))
+
+    if cls.__doc__ is not None:     # as it is under python -OO
+        cls.__doc__ = ENTRY.sub(filled, cleandoc(cls.__doc__) + "\n")
+    return cls

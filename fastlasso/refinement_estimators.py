@@ -3,51 +3,50 @@
 Each class is a function of the floors below with scikit-learn's manners, on the bases of `estimators.py`.
 """
 
-from dataclasses import replace
 from math import ceil
 from numbers import Integral
 from typing import ClassVar
 
-from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .adaptive import PILOTS, adaptive_path, cross_validate_adaptive
 from .cross_validation import RULES
-from .estimators import LinearModel, LinearModelCV, all_or_nothing, threads
-from .parameters import COUNT, FLAG, NON_NEGATIVE, POSITIVE, SHARE, Rule, check_parameters, is_array_like, one_of
+from .estimators import Estimator, LinearModel, LinearModelCV, all_or_nothing
+from .parameters import (
+    COUNT,
+    FLAG,
+    NON_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Rule,
+    described,
+    is_array_like,
+    keep_arguments,
+    word_in,
+)
 from .relaxation import PHIS, cross_validate_relaxed, relaxed_path
 from .reweighting import PENALTIES, cross_validate_reweighted, reweighted_path
 from .schedule import CRITERIA, FACTORS, Stage, fit_schedule
 from .stability import stability_selection
-from .validation import FREE
 
 __all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV",
            "StabilitySelection", "TwoStageLasso"]
 
-RULE = one_of(*RULES, *CRITERIA)
+RULE = word_in(*RULES, *CRITERIA)
 CHOICE = Rule(f"{NON_NEGATIVE.words} or {RULE.words}", lambda value: NON_NEGATIVE.holds(value) or RULE.holds(value))
-PILOT_NAME, FACTOR_NAME = one_of(*PILOTS), one_of(*FACTORS)
+PILOT_NAME, FACTOR_NAME = word_in(*PILOTS), word_in(*FACTORS)
 NUMBER_OR_NONE = Rule(f"{POSITIVE.words} or None", lambda value: value is None or POSITIVE.holds(value))
 COUNT_OR_NONE = Rule(f"{COUNT.words} or None", lambda value: value is None or COUNT.holds(value))
 PART = Rule("a float in the range (0.0, 1.0]", lambda value: POSITIVE.holds(value) and value <= 1)
 PILOT = {"pilot": Rule(f"{PILOT_NAME.words} or an array-like",
                        lambda value: PILOT_NAME.holds(value) or is_array_like(value)),
          "pilot_alpha": CHOICE, "gamma": NON_NEGATIVE}
-CONCAVE = {"penalty": one_of(*PENALTIES), "gamma": NUMBER_OR_NONE, "q": NUMBER_OR_NONE, "max_steps": COUNT}
+CONCAVE = {"penalty": word_in(*PENALTIES), "gamma": NUMBER_OR_NONE, "q": NUMBER_OR_NONE, "max_steps": COUNT}
 
 
-class Shared:
-    """The arguments that every function below takes, from the parameters of an estimator."""
-
-    def _options(self, sample_weight):
-        return {"fit_intercept": self.fit_intercept, "standardize": self.standardize, "sample_weight": sample_weight,
-                "penalty_factor": self.penalty_factor, "lower": 0.0 if self.positive else FREE[0], "tol": self.tol,
-                "max_iter": self.max_iter, "n_threads": threads(self.n_jobs)}
-
-
-class Refined(Shared, LinearModel):
+class Refined(LinearModel):
     """A linear model of one target that is not cross-validated; a subclass has `_solve`, which returns a `LassoFit`."""
 
     @all_or_nothing
@@ -60,20 +59,6 @@ class Refined(Shared, LinearModel):
         y : array of shape (n_samples,)
         sample_weight : float or array of shape (n_samples,), optional
             Weights >= 0; only ratios matter.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            For bad input; the estimator is then not fitted.
-
-        Warns
-        -----
-        ConvergenceWarning
-            A solution is not certified to `tol`.
         """
         self._check_parameters()
         X, y = self._validated(X, y)
@@ -86,16 +71,15 @@ class Refined(Shared, LinearModel):
         return cv if isinstance(cv, Integral) else list(check_cv(cv).split(X, y))
 
 
-class RefinedCV(Shared, LinearModelCV):
+class RefinedCV(LinearModelCV):
     """A cross-validated one; a subclass has `_validate`, which returns a `PathCV`."""
-
-    precompute = "auto"     # LinearModelCV looks at it
 
     def _cross_validate(self, X, y, splits, sample_weight):
         choice = {"cv": splits, "rule": self.rule, "alphas": self.alphas, "eps": self.eps}
         return [self._validate(X, y, choice | self._options(sample_weight))]
 
 
+@described
 class AdaptiveLasso(Refined):
     """Lasso with penalty factors 1 / |pilot_j|^gamma from a pilot fit (`adaptive_path`).
 
@@ -112,14 +96,16 @@ class AdaptiveLasso(Refined):
     fit_intercept, standardize, positive, penalty_factor, n_jobs
         As in `ElasticNet`.
     max_iter : int, default=10000
+        Largest number of coordinate descent epochs, where descent is used at all.
     tol : float, default=1e-6
         Promised duality gap as a fraction of P(0), the objective of the empty model.
 
     Attributes
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
-        As in `ElasticNet`.
+        As in `LinearModel`.
     pilot_coef_, penalty_factor_ : ndarray of shape (n_features,)
+        The pilot's coefficients, and the factors made of them.
 
     Examples
     --------
@@ -136,18 +122,7 @@ class AdaptiveLasso(Refined):
 
     def __init__(self, alpha=1.0, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=None, fit_intercept=True,
                  standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
-        self.alpha = alpha
-        self.pilot = pilot
-        self.pilot_alpha = pilot_alpha
-        self.gamma = gamma
-        self.cv = cv
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _solve(self, X, y, options):
         path = adaptive_path(X, y, pilot=self.pilot, pilot_alpha=self.pilot_alpha, gamma=self.gamma,
@@ -156,6 +131,7 @@ class AdaptiveLasso(Refined):
         return path.fit_at(0)
 
 
+@described
 class AdaptiveLassoCV(RefinedCV):
     """`AdaptiveLasso` whose alpha is chosen by cross-validation, the pilot fitted again inside each fold.
 
@@ -170,9 +146,11 @@ class AdaptiveLassoCV(RefinedCV):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, cv_result_, path_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, \
+    alpha_, alphas_, mse_path_, cv_result_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, \
 n_features_in_, feature_names_in_
-        As in `LassoCV`; `path_` is an `AdaptivePath` with the factors and the pilot.
+        As in `LassoCV`.
+    path_ : AdaptivePath
+        The fit on all rows at every alpha, with the factors and the pilot.
 
     Examples
     --------
@@ -190,26 +168,14 @@ n_features_in_, feature_names_in_
     def __init__(self, *, pilot="lasso", pilot_alpha="min", gamma=1.0, eps=1e-3, alphas=100, cv=None, rule="min",
                  fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
                  tol=1e-6, n_jobs=None):
-        self.pilot = pilot
-        self.pilot_alpha = pilot_alpha
-        self.gamma = gamma
-        self.eps = eps
-        self.alphas = alphas
-        self.cv = cv
-        self.rule = rule
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
         return cross_validate_adaptive(X, y, pilot=self.pilot, pilot_alpha=self.pilot_alpha, gamma=self.gamma,
                                        **arguments)
 
 
+@described
 class ReweightedLasso(Refined):
     """Linear regression with a concave penalty (MCP, SCAD, log, lq) by reweighted lassos (`reweighted_path`).
 
@@ -227,8 +193,10 @@ class ReweightedLasso(Refined):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
-        As in `ElasticNet`; the gap is that of the lasso with the factors `penalty_factor_`.
+    coef_, sparse_coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    dual_gap_ : float
+        That of the lasso with the factors `penalty_factor_`.
     penalty_factor_ : ndarray of shape (n_features,)
         The slope of the penalty at the solution, divided by alpha.
     n_steps_ : int
@@ -246,18 +214,7 @@ class ReweightedLasso(Refined):
 
     def __init__(self, alpha=1.0, *, penalty="mcp", gamma=None, q=None, max_steps=100, fit_intercept=True,
                  standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
-        self.alpha = alpha
-        self.penalty = penalty
-        self.gamma = gamma
-        self.q = q
-        self.max_steps = max_steps
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _solve(self, X, y, options):
         path = reweighted_path(X, y, penalty=self.penalty, gamma=self.gamma, q=self.q, max_steps=self.max_steps,
@@ -266,6 +223,7 @@ class ReweightedLasso(Refined):
         return path.fit_at(0)
 
 
+@described
 class ReweightedLassoCV(RefinedCV):
     """`ReweightedLasso` whose alpha is chosen by cross-validation.
 
@@ -280,9 +238,11 @@ class ReweightedLassoCV(RefinedCV):
 
     Attributes
     ----------
-    alpha_, alphas_, mse_path_, cv_result_, path_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, \
+    alpha_, alphas_, mse_path_, cv_result_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, \
 n_features_in_, feature_names_in_
-        As in `LassoCV`; `path_` is a `ReweightedPath`.
+        As in `LassoCV`.
+    path_ : ReweightedPath
+        The fit on all rows at every alpha.
 
     Examples
     --------
@@ -300,27 +260,14 @@ n_features_in_, feature_names_in_
     def __init__(self, *, penalty="mcp", gamma=None, q=None, max_steps=100, eps=1e-3, alphas=100, cv=None, rule="min",
                  fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
                  tol=1e-6, n_jobs=None):
-        self.penalty = penalty
-        self.gamma = gamma
-        self.q = q
-        self.max_steps = max_steps
-        self.eps = eps
-        self.alphas = alphas
-        self.cv = cv
-        self.rule = rule
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
         return cross_validate_reweighted(X, y, penalty=self.penalty, gamma=self.gamma, q=self.q,
                                          max_steps=self.max_steps, **arguments)
 
 
+@described
 class RelaxedLasso(Refined):
     """The lasso's columns, and coefficients between the lasso's and least squares on them (`relaxed_path`).
 
@@ -334,8 +281,10 @@ class RelaxedLasso(Refined):
 
     Attributes
     ----------
-    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
-        As in `ElasticNet`; the gap is that of the lasso.
+    coef_, sparse_coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    dual_gap_ : float
+        That of the lasso.
     refit_residual_ : float
         How well the normal equations of the refit hold (`RelaxedPath.refit_residuals`).
 
@@ -354,41 +303,32 @@ class RelaxedLasso(Refined):
 
     def __init__(self, alpha=1.0, *, phi=0.0, fit_intercept=True, standardize=False, positive=False,
                  penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
-        self.alpha = alpha
-        self.phi = phi
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _solve(self, X, y, options):
         path = relaxed_path(X, y, alphas=[self.alpha], **options)
         self.refit_residual_ = float(path.refit_residuals[0])
-        return blended_fit(path, 0, float(self.phi))
+        return path.blended(self.phi).fit_at(0)
 
 
-def blended_fit(path, index, phi):
-    """The lasso's `LassoFit` with the coefficients and intercept at phi."""
-    return replace(path.lasso.fit_at(index), coef=path.coef_at(index, phi), intercept=path.intercept_at(index, phi))
-
-
+@described
 class RelaxedLassoCV(RefinedCV):
     """`RelaxedLasso` whose alpha and phi are chosen by cross-validation.
 
     Parameters
     ----------
     phis : array of floats in [0, 1], default=(0, 0.25, 0.5, 0.75, 1)
-    eps, alphas, cv, rule
-        As in `LassoCV`; see `RelaxedCV.index` for the rules.
+    eps, alphas, cv
+        As in `LassoCV`.
+    rule : {"min", "1se"}, default="min"
+        See `RelaxedCV.index`.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
 
     Attributes
     ----------
     alpha_, phi_ : float
+        The choice.
     mse_path_ : ndarray of shape (n_alphas, n_phis, n_folds)
     cv_result_ : RelaxedCV
     path_ : RelaxedPath
@@ -411,34 +351,25 @@ class RelaxedLassoCV(RefinedCV):
 
     def __init__(self, *, phis=PHIS, eps=1e-3, alphas=100, cv=None, rule="min", fit_intercept=True, standardize=False,
                  positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
-        self.phis = phis
-        self.eps = eps
-        self.alphas = alphas
-        self.cv = cv
-        self.rule = rule
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
         return cross_validate_relaxed(X, y, phis=self.phis, **arguments)
 
     def _choose(self, results, dtype):
         result, = results
-        self._keep([blended_fit(result.path, result.index[0], result.phi)], dtype, one_target=True)
+        self._keep([result.path.blended(result.phi).fit_at(result.index[0])], dtype, one_target=True)
         self.alpha_, self.phi_, self.cv_result_, self.path_ = result.alpha, result.phi, result, result.path
         self.alphas_, self.mse_path_ = result.alphas, result.errors
         return self
 
 
+@described
 class TwoStageLasso(Refined):
     """Prune hard, then refine gently: a lasso chooses the columns, a second fit on them takes over (`fit_schedule`).
 
-    Where the second stage is cross-validated, the first is fitted again inside each fold.
+    Where the second stage is cross-validated, the first is fitted again inside each fold. Coefficients and what belongs
+    to them are those of the last stage.
 
     Parameters
     ----------
@@ -460,7 +391,7 @@ class TwoStageLasso(Refined):
     Attributes
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
-        As in `ElasticNet`, of the last stage.
+        As in `LinearModel`.
     alphas_ : list of float
         The alpha of each stage.
     schedule_ : ScheduleFit
@@ -485,19 +416,7 @@ class TwoStageLasso(Refined):
     def __init__(self, prune="1se", refine="min", *, l1_ratio=1.0, factor="support", stages=None, cv=None,
                  fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
                  tol=1e-6, n_jobs=None):
-        self.prune = prune
-        self.refine = refine
-        self.l1_ratio = l1_ratio
-        self.factor = factor
-        self.stages = stages
-        self.cv = cv
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     def _solve(self, X, y, options):
         stages = self.stages
@@ -508,7 +427,8 @@ class TwoStageLasso(Refined):
         return self.schedule_.fits[-1]
 
 
-class StabilitySelection(SelectorMixin, BaseEstimator):
+@described
+class StabilitySelection(SelectorMixin, Estimator):
     """Select the columns that the lasso keeps choosing on random halves of the rows (`stability_selection`).
 
     Parameters
@@ -520,8 +440,19 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         is followed as far as it holds. By default it is followed to its end.
     unimodal : bool, default=False
         Use the sharper bound under an assumption (`StabilityPath.error_bound`).
-    n_pairs, weakness, alphas, eps, dfmax, l1_ratio, random_state
-        As in `stability_selection`.
+    n_pairs : int, default=50
+        Complementary pairs of subsamples: two paths are fitted for each.
+    weakness : float in (0, 1], default=1.0
+        Below 1, each penalty factor is divided, in each subsample anew, by a random number from [weakness, 1].
+    alphas : int or array of floats, default=50
+        How many alphas, or which.
+    eps : float, default=0.05
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    dfmax : int, optional
+        End each subsample's path before its first model with more columns.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the lasso, 0 ridge regression.
+    random_state : int or RandomState, optional
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
 
@@ -533,8 +464,8 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         The probabilities that were compared with `threshold`.
     n_iter_ : int
         Passes over X for one subsample, at most; at least 1.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    n_features_in_, feature_names_in_
+        As in `LinearModel`.
 
     Examples
     --------
@@ -554,23 +485,7 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
     def __init__(self, threshold=0.75, *, max_false=None, unimodal=False, n_pairs=50, weakness=1.0, alphas=50,
                  eps=0.05, dfmax=None, l1_ratio=1.0, random_state=None, fit_intercept=True, standardize=False,
                  positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
-        self.threshold = threshold
-        self.max_false = max_false
-        self.unimodal = unimodal
-        self.n_pairs = n_pairs
-        self.weakness = weakness
-        self.alphas = alphas
-        self.eps = eps
-        self.dfmax = dfmax
-        self.l1_ratio = l1_ratio
-        self.random_state = random_state
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.positive = positive
-        self.penalty_factor = penalty_factor
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
+        keep_arguments(locals())
 
     @all_or_nothing
     def fit(self, X, y):
@@ -583,24 +498,18 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
         ----------
         X : array or sparse matrix of shape (n_samples, n_features)
         y : array of shape (n_samples,)
-
-        Returns
-        -------
-        self
         """
-        check_parameters(type(self).__name__, vars(self), self._rules)
+        self._check_parameters()
         X, y = self._validated(X, y)
         seed = self.random_state
         seed = seed if seed is None or isinstance(seed, Integral) else seed.randint(2**31)
         path = stability_selection(X, self._one_target(y), n_pairs=self.n_pairs, weakness=self.weakness,
                                    random_state=seed, alphas=self.alphas, eps=self.eps, dfmax=self.dfmax,
-                                   l1_ratio=self.l1_ratio, **Shared._options(self, None))
+                                   l1_ratio=self.l1_ratio, **self._options(None))
         at = -1 if self.max_false is None else path.index_for(self.max_false, self.threshold, self.unimodal)
         self.stability_path_, self.scores_ = path, path.probabilities[:, at]
         self.n_iter_ = max(1, ceil(path.n_passes))
         return self
-
-    _forget, _validated, _one_target = LinearModel._forget, LinearModel._validated, LinearModel._one_target
 
     def _get_support_mask(self):
         check_is_fitted(self)
@@ -608,5 +517,5 @@ class StabilitySelection(SelectorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = tags.target_tags.required = True
+        tags.target_tags.required = True
         return tags

@@ -1,6 +1,7 @@
 """The estimators that prune and refine: scikit-learn's own checks, and the functions they stand for as the peer."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -179,6 +180,21 @@ def test_splitters_and_groups(data, estimator):
         by_groups = clone(estimator).set_params(cv=GroupKFold(3)).fit(A, y, groups=groups)
         by_list = clone(estimator).set_params(cv=list(GroupKFold(3).split(A, y, groups))).fit(A, y)
         np.testing.assert_array_equal(by_groups.mse_path_, by_list.mse_path_)
+
+
+# ---------------------------------------------------------------- help
+
+
+@pytest.mark.parametrize("name", [*PAIRS, "RelaxedLasso", "StabilitySelection", "Lasso", "ElasticNet", "LassoCV",
+                                  "ElasticNetCV"])
+def test_help_says_something_of_every_parameter_and_attribute(data, name):
+    model = getattr(fastlasso, name)()
+    model.fit(*data)
+    described = set(re.findall(r"\w+", " ".join(re.findall(r"^(\w+(?:, \w+)*)(?: : .*)?\n", model.__doc__, re.M))))
+    fitted = {attribute for attribute in vars(model) if attribute.endswith("_")}
+    assert set(model.get_params()) | fitted <= described
+    assert "As in" not in model.__doc__
+    assert "not fitted" in model.fit.__doc__
 
 
 # ---------------------------------------------------------------- errors
