@@ -1,12 +1,15 @@
 """What all tests of the engine share: the judge, which knows only the certificate and not the engine."""
 
 import os
+import signal
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its spinning threads slow small tests tenfold
 
 import pytest
 
 from fastlasso import LassoPath, matrices, verify
+
+signal.signal(signal.SIGINT, signal.default_int_handler)        # a shell's background jobs start with Ctrl-C ignored
 
 ROUNDING = 1e-9         # of P(0): how far a claimed gap may be from the true one
 
