@@ -203,4 +203,4 @@ class Design:
     def gather(self, cols):
         """Columns for residual-form descent."""
         self.passes += self.matrix.share(len(cols))
-        return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights)
+        return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights, self.pool)

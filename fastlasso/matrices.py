@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ._engine import engine
+from .parallel import PIECE
 from .validation import (
     BAD_INDEX,
     BAD_POINTERS,
@@ -55,7 +56,7 @@ def as_matrix(X):
     if X.dtype.kind == "O":
         X = as_numbers(X, "X")
     if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
-        X = X.astype(np.float64)
+        X = converted(X, np.float64)
     item = X.itemsize
     if X.strides[1] == item and X.strides[0] >= item * X.shape[1] and X.strides[0] % item == 0:
         if X.strides[0] == item and X.shape[1] == 1:
@@ -63,7 +64,7 @@ def as_matrix(X):
         return DenseRows(X)
     if X.strides[0] == item and X.strides[1] >= item * X.shape[0] and X.strides[1] % item == 0:
         return DenseColumns(X)
-    return DenseColumns(np.asfortranarray(X))
+    return DenseColumns(converted(X, X.dtype, "F"))
 
 
 def check_shape(X):
@@ -83,7 +84,7 @@ def as_sparse(X):
     X = compressed(X)
     data, indices, indptr = sparse_parts(X)
     if data.dtype not in (np.float64, np.float32) or not data.dtype.isnative:
-        data = data.astype(np.float64)
+        data = converted(data, np.float64)
     kind = indices.dtype if indices.dtype in (np.int32, np.int64) and indices.dtype.isnative else np.dtype(np.int64)
     parts = (np.ascontiguousarray(data), np.ascontiguousarray(indices, kind), np.ascontiguousarray(indptr, kind))
     n_minor = X.shape[X.format == "csr"]
@@ -137,7 +138,7 @@ class Matrix:
         """Stored values of each of cols."""
         raise NotImplementedError
 
-    def gather(self, cols, mean, weights):
+    def gather(self, cols, mean, weights, pool):
         """Return the columns `cols` for residual-form descent: dense rows or CSC parts, see `descent.pxi`."""
         raise NotImplementedError
 
@@ -188,7 +189,7 @@ class Dense(Matrix):
             return super().combine_rows(rows, cols, B, pool)
         return type(self)(self.X[first:last]).combine(cols, B, pool)
 
-    def gather(self, cols, mean, weights):
+    def gather(self, cols, mean, weights, pool):
         """Return (x - mean) sqrt(w) of shape (len(cols), n)."""
         n = self.shape[0]
         out = np.empty((len(cols), n))
@@ -511,30 +512,48 @@ class SparseColumns(Sparse):
 
     def combine(self, cols, B, pool):
         out = np.zeros((self.shape[0], len(B)))
-        engine.csc_combine(*self.parts, cols, B, out)
+        for a, b in self._runs(cols, PIECE // len(B)):
+            pool.check()
+            engine.csc_combine(*self.parts, cols[a:b], np.ascontiguousarray(B[:, a:b]), out)
         return np.ascontiguousarray(out.T)
+
+    def _runs(self, cols, size):
+        """Cut `cols` into (start, stop) runs of about `size` stored values."""
+        if self.nnz <= size:
+            return [(0, len(cols))]
+        return cuts_by_size(np.concatenate([[0], np.cumsum(self.column_sizes(cols))]), size)
 
     def products(self, cols, n_new, shift, w, pool):
         pieces = int(self.column_sizes(cols).sum()) // max(SMALL_PART, self.nnz // 8)
-        return sum(self._as_rows(cols, a, b).products(np.arange(len(cols)), n_new, shift, w[a:b], pool)
+        return sum(self._as_rows(cols, a, b, pool).products(np.arange(len(cols)), n_new, shift, w[a:b], pool)
                    for a, b in even_cuts(self.shape[0], pieces))
 
-    def _as_rows(self, cols, first, last):
+    def _as_rows(self, cols, first, last, pool):
         """Some rows of the columns `cols` as a CSR matrix of their own."""
         counts = np.zeros(last - first + 1, np.int64)
-        engine.row_counts(self.indices, self.indptr, cols, first, last, counts)
+        runs = self._runs(cols, PIECE)
+        for a, b in runs:
+            pool.check()
+            engine.row_counts(self.indices, self.indptr, cols[a:b], first, last, counts)
         indptr = np.cumsum(counts)
         fill, data, slots = indptr[:-1].copy(), np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
-        engine.gather_csc(*self.parts, cols, first, last, fill, data, slots)
+        for a, b in runs:
+            pool.check()
+            engine.gather_csc(*self.parts, cols[a:b], a, first, last, fill, data, slots)
         return SparseRows((data, slots, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
                           (last - first, len(cols)), self.canonical)
 
-    def gather(self, cols, mean, weights):
+    def gather(self, cols, mean, weights, pool):
         """Return (data, rows, indptr) of the columns, float64 and int32."""
         sizes = np.diff(self.indptr)[cols]
         indptr = np.concatenate([[0], np.cumsum(sizes)])
-        at = np.repeat(self.indptr[cols] - indptr[:-1], sizes) + np.arange(indptr[-1])
-        return self.data[at].astype(np.float64), self.indices[at].astype(np.int32), indptr
+        data, rows = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        for a, b in cuts_by_size(indptr, PIECE // 4):
+            pool.check()
+            here = slice(indptr[a], indptr[b])
+            at = np.repeat(self.indptr[cols[a:b]] - indptr[a:b], sizes[a:b]) + np.arange(indptr[a], indptr[b])
+            data[here], rows[here] = self.data[at], self.indices[at]
+        return data, rows, indptr
 
 
 class SparseRows(Sparse):
@@ -551,7 +570,8 @@ class SparseRows(Sparse):
 
     def _counts(self):
         counts = np.zeros(self.shape[1], np.int64)
-        engine.minor_counts(self.indices, counts)
+        for start in range(0, self.nnz, PIECE):
+            engine.minor_counts(self.indices[start:start + PIECE], counts)
         return counts
 
     def _count_slice(self, start, stop, counts):
@@ -567,9 +587,10 @@ class SparseRows(Sparse):
         data, indices, _ = self._slice(0, 1)
         return data[np.searchsorted(indices, cols)]
 
-    def _row_pieces(self, work=1):
-        step = max(1, (1 << 22) * self.shape[0] // max(self.nnz * work, 1))
-        return [(a, min(a + step, self.shape[0])) for a in range(0, self.shape[0], step)]
+    def _row_pieces(self, work=1, first=0, last=None):
+        last = self.shape[0] if last is None else last
+        step = max(1, PIECE * self.shape[0] // max(self.nnz * work, 1))
+        return [(a, min(a + step, last)) for a in range(first, last, step)]
 
     def dots(self, R, pool):
         if len(R) == 1 and self.nnz > SPLIT_PASS:
@@ -640,20 +661,26 @@ class SparseRows(Sparse):
         segments = row_segments(n, m * n_new)
         partial = np.zeros((len(segments), n_new, m))
 
-        def part(rows, out):
-            places = np.full(0 if self.canonical else m, -1, np.int32)
-            engine.csr_gram(*self.parts, slot, shift, w, m - n_new, *rows, *self._scratch(), places, out)
+        def part(first, last, out):
+            places, scratch = np.full(0 if self.canonical else m, -1, np.int32), self._scratch()
+            for start, stop in self._row_pieces(1 + min(m, self.nnz // n) // 8, first, last):
+                pool.check()
+                engine.csr_gram(*self.parts, slot, shift, w, m - n_new, start, stop, *scratch, places, out)
 
-        pool.run(part, list(zip(segments, partial, strict=True)))
+        pool.run(part, [(*rows, out) for rows, out in zip(segments, partial, strict=True)])
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
 
-    def gather(self, cols, mean, weights):
+    def gather(self, cols, mean, weights, pool):
         """Return (data, rows, indptr) of the columns, float64 and int32."""
         slot, counts = self.slots(cols), np.zeros(len(cols) + 1, np.int64)
-        engine.gather_counts(self.indices, slot, counts)
+        for start, stop in self._row_pieces():
+            pool.check()
+            engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], slot, counts)
         indptr = np.cumsum(counts)
-        data, rows = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
-        engine.gather_csr(*self.parts, slot, indptr[:-1].copy(), data, rows)
+        data, rows, fill = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
+        for start, stop in self._row_pieces():
+            pool.check()
+            engine.gather_csr(*self.parts, slot, start, stop, fill, data, rows)
         return data, rows, indptr
 
 
@@ -666,6 +693,23 @@ def even_cuts(n, count):
     """Cut range(n) into `count` even pieces, from 1 to 8 of them."""
     edges = np.linspace(0, n, int(np.clip(count, 1, 8)) + 1).astype(int).tolist()
     return list(pairwise(edges))
+
+
+def cuts_by_size(ends, size):
+    """Cut the slices ends[s]..ends[s + 1], which begin at 0, into (start, stop) runs of about `size` values."""
+    if ends[-1] <= size:
+        return [(0, len(ends) - 1)]
+    edges = np.unique(np.r_[0, np.searchsorted(ends, np.arange(0, ends[-1], size)), len(ends) - 1])
+    return list(pairwise(edges.tolist()))
+
+
+def converted(X, dtype, order="K"):
+    """As X.astype(dtype, order), some rows at a time: Ctrl-C is served between them."""
+    out = np.empty_like(X, dtype=dtype, order=order)
+    step = max(1, PIECE * len(X) // max(X.size, 1))
+    for start in range(0, len(X), step):
+        out[start:start + step] = X[start:start + step]
+    return out
 
 
 def add_triangle(block, rows, S, start=0, stop=None):

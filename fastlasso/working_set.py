@@ -7,9 +7,10 @@ chooses between them. Both speak the same verbs: `extend`, `repenalise`, `solve`
 """
 
 import numpy as np
-from scipy import sparse
 
 from ._engine import engine
+from .matrices import cuts_by_size
+from .parallel import PIECE
 from .problem import NO_WORSE, LeastSquares, negligible, within
 
 # sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
@@ -310,6 +311,7 @@ class DenseParts:
 
     def _parts(self):
         for k, (a, b) in enumerate(self.blocks):
+            self.design.pool.check()
             yield a, b, self.kept[k] if self.kept else self.design.gather(self.slots[a:b])
 
     def residual(self, y, b):
@@ -338,28 +340,47 @@ class SparseParts:
     """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
 
     def __init__(self, design, slots):
+        self.pool = design.pool
         self.data, self.rows, indptr = design.gather(slots)
         self.indptr = indptr.astype(np.int64, copy=False)
         self.stored = len(self.data)
         self.mean = np.ascontiguousarray(design.mean[slots])
         self.weights = design.weights
-        self.wx = design.weigh(self.data) if design.weights is None else self.data * design.weights[self.rows]
-        self.matrix = sparse.csc_array((self.data, self.rows, self.indptr), shape=(design.n_samples, len(slots)))
+        self.blocks, self.wx = cuts_by_size(self.indptr, PIECE), np.empty(self.stored)
+        for _, _, indptr in self._parts():
+            here = slice(indptr[0], indptr[-1])
+            x = self.data[here]
+            self.wx[here] = design.weigh(x) if design.weights is None else x * design.weights[self.rows[here]]
+
+    def _parts(self):
+        """Yield (start, stop, indptr): a few columns at a time."""
+        for start, stop in self.blocks:
+            self.pool.check()
+            yield start, stop, self.indptr[start:stop + 1]
 
     def residual(self, y, b):
         """y - X b, and the mean of it."""
-        return np.append(y - self.matrix @ b, -engine.dot(self.mean, b))
+        fitted = np.zeros(len(y))
+        for start, stop, indptr in self._parts():
+            engine.sparse_combine(self.data, self.rows, indptr, b[start:stop], fitted)
+        return np.append(y - fitted, -engine.dot(self.mean, b))
 
     def sweep(self, b, state, penalty):
         """One epoch; returns the largest move."""
-        moved, state[-1] = engine.sparse_sweeps(self.data, self.rows, self.indptr, self.wx, self.mean, state[:-1],
-                                                state[-1], b, *penalty, 1)
-        return moved
+        largest = 0.0
+        for start, stop, indptr in self._parts():
+            moved, state[-1] = engine.sparse_sweeps(self.data, self.rows, indptr, self.wx, self.mean[start:stop],
+                                                    state[:-1], state[-1], b[start:stop],
+                                                    *(part[start:stop] for part in penalty), 1)
+            largest = max(largest, moved)
+        return largest
 
     def correlations(self, state):
         """X'r for all slots."""
         z = np.empty(len(self.mean))
-        engine.sparse_correlations(self.rows, self.indptr, self.wx, self.mean, state[:-1], state[-1], z)
+        for start, stop, indptr in self._parts():
+            engine.sparse_correlations(self.rows, indptr, self.wx, self.mean[start:stop], state[:-1], state[-1],
+                                       z[start:stop])
         return z
 
     def norm2(self, state):

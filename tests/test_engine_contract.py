@@ -196,13 +196,13 @@ def check_gram(matrix, A, weighted, pool, far_mean=False):
             close(G, full[len(cols) - n_new:], atol=1e-11 * np.abs(A).max() ** 2)
 
 
-def check_gather(matrix, A, weighted):
+def check_gather(matrix, A, weighted, pool):
     """Columns for descent: dense ones centred and weighted, sparse ones as stored."""
     n, p = A.shape
     cols = np.random.default_rng(6).permutation(p)[:max(1, p // 2)]
     w = weights_of(n, weighted)
     mean = w @ A[:, cols]
-    got = matrix.gather(cols, mean, w if weighted else None)
+    got = matrix.gather(cols, mean, w if weighted else None, pool)
     if isinstance(got, tuple):
         data, rows, indptr = got
         dense = np.zeros((n, len(cols)))
@@ -223,7 +223,7 @@ def test_matrix_verbs(layout, dtype, shape, tmp_path):
         for weighted in (False, True):
             check_moments(matrix, A, weighted, pool)
             check_gram(matrix, A, weighted, pool, far_mean=weighted)
-            check_gather(matrix, A, weighted)
+            check_gather(matrix, A, weighted, pool)
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])

@@ -1,86 +1,133 @@
-"""Ctrl-C ends any call soon, and the next call works as if nothing had been."""
+"""Ctrl-C ends any call within a tenth of a second, and the next call works as if nothing had been."""
 
-import subprocess
+import functools
+import gc
+import os
+import signal
 import sys
+import threading
+import time
 
-import pytest
-
-LATENCY = 0.5       # seconds; DESIGN promises 0.1, the rest is slack for busy machines
-
-# fit something long; 0.2 s after it began a thread sends SIGINT; print how long KeyboardInterrupt took to arrive
-SCRIPT = """
-import gc, os, signal, threading, time, warnings
 import numpy as np
+import pytest
 from scipy import sparse
-from fastlasso import alpha_max, cross_validate_path, fit, fit_path, reweighted_path, stability_selection
 
-warnings.simplefilter("ignore")
-rng = np.random.default_rng(0)
+from fastlasso import (
+    Lasso,
+    LassoCV,
+    StabilitySelection,
+    alpha_max,
+    cross_validate_path,
+    fit,
+    fit_path,
+    reweighted_path,
+    stability_selection,
+)
 
-def data(n, p, density=1.0):
+LATENCY = 0.1       # seconds, in the best of three tries: machines are busy with other things too
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="SIGINT by os.kill is POSIX"),
+              pytest.mark.filterwarnings("ignore")]
+
+
+@functools.lru_cache(maxsize=1)
+def data(kind, n, p, density=1.0):
+    rng = np.random.default_rng(0)
     if density < 1:
-        X = sparse.random_array((n, p), density=density, format="csr", rng=rng)
+        X = sparse.random_array((n, p), density=density, format=kind, rng=rng)
     else:
-        X = np.asfortranarray(rng.standard_normal((n, p)))
+        X = np.asarray(rng.standard_normal((n, p)), order=kind)
     return X, X @ np.where(np.arange(p) % 3, 0.0, 1.0) + rng.standard_normal(n)
 
-{setup}
-sent = []
-
-def interrupt():
-    time.sleep(0.2)
-    sent.append(time.perf_counter())
-    os.kill(os.getpid(), signal.SIGINT)
-
-threading.Thread(target=interrupt, daemon=True).start()
-try:
-    while True:
-        {call}
-except KeyboardInterrupt:
-    print("latency", time.perf_counter() - sent[0])
-small = fit_path(np.eye(6) * 3, np.arange(6.0), alphas=5)
-deadline = time.perf_counter() + 2      # a signal while the pool shuts down leaves its threads to the collector
-while threading.active_count() > 2 and time.perf_counter() < deadline:
-    gc.collect()
-    time.sleep(0.02)
-print("after", bool(small.certified.all()), threading.active_count())
-"""
 
 CALLS = {
-    "wide_path": ("X, y = data(500, 4000)", "fit_path(X, y, alphas=100, eps=1e-4)"),
-    "wide_path_one_thread": ("X, y = data(500, 4000)", "fit_path(X, y, alphas=100, eps=1e-4, n_threads=1)"),
-    "large_face": ("X, y = data(1200, 1500)", "fit(X, y, alpha_max(X, y) / 1e5, tol=1e-12)"),
-    "compressed": ("X, y = data(30_000, 300)", "fit_path(X, y, alphas=100)"),
-    "rows": ("X, y = data(4000, 2000)\nX = np.ascontiguousarray(X)", "fit_path(X, y, alphas=100, eps=1e-4)"),
-    "sparse_rows": ("X, y = data(20_000, 20_000, 2e-3)", "fit_path(X, y, alphas=100, eps=1e-4)"),
-    "sparse_columns": ("X, y = data(20_000, 20_000, 2e-3)\nX = X.tocsc()", "fit_path(X, y, alphas=100, eps=1e-4)"),
-    "bounded": ("X, y = data(1000, 3000)", "fit_path(X, y, alphas=50, lower=-0.05, upper=0.05, tol=1e-12)"),
-    "cross_validation": ("X, y = data(300, 3000)", "cross_validate_path(X, y, cv=5)"),
-    "stability": ("X, y = data(300, 3000)", "stability_selection(X, y)"),
-    "reweighted": ("X, y = data(300, 3000)", "reweighted_path(X, y)"),
-    "one_alpha": ("X, y = data(1000, 3000)", "fit(X, y, alpha_max(X, y) / 1e4)"),
+    "one_alpha": (("F", 1000, 3000), lambda X, y, n: fit(X, y, 1e-3, n_threads=n)),
+    "bounded": (("F", 1000, 3000), lambda X, y, n: fit_path(X, y, lower=-0.05, upper=0.05, tol=1e-12, n_threads=n)),
+    "estimator": (("F", 1000, 3000), lambda X, y, n: Lasso(alpha=1e-3, n_jobs=n).fit(X, y)),
+    "wide_path": (("F", 500, 4000), lambda X, y, n: fit_path(X, y, eps=1e-4, n_threads=n)),
+    "large_face": (("F", 1200, 1500), lambda X, y, n: fit(X, y, alpha_max(X, y) / 1e5, tol=1e-12, n_threads=n)),
+    "compressed": (("F", 30_000, 300), lambda X, y, n: fit_path(X, y, n_threads=n)),
+    "rows": (("C", 4000, 2000), lambda X, y, n: fit_path(X, y, eps=1e-4, n_threads=n)),
+    "sparse_rows": (("csr", 20_000, 20_000, 2e-3), lambda X, y, n: fit_path(X, y, eps=1e-4, n_threads=n)),
+    "sparse_columns": (("csc", 20_000, 20_000, 2e-3), lambda X, y, n: fit_path(X, y, eps=1e-4, n_threads=n)),
+    "cross_validation": (("F", 300, 3000), lambda X, y, n: cross_validate_path(X, y, cv=5, n_threads=n)),
+    "stability": (("F", 300, 3000), lambda X, y, n: stability_selection(X, y, n_threads=n)),
+    "reweighted": (("F", 300, 3000), lambda X, y, n: reweighted_path(X, y, n_threads=n)),
+    "estimator_cv": (("F", 300, 3000), lambda X, y, n: LassoCV(n_jobs=n).fit(X, y)),
+    "estimator_stability": (("F", 300, 3000), lambda X, y, n: StabilitySelection(n_jobs=n).fit(X, y)),
+}
+LARGE = {
+    "columns": (("F", 6000, 8000), lambda X, y, n: fit(X, y, alpha_max(X, y) / 20, n_threads=n)),
+    "rows": (("C", 6000, 8000), lambda X, y, n: fit(X, y, alpha_max(X, y) / 20, n_threads=n)),
+    "compressed": (("F", 100_000, 600), lambda X, y, n: cross_validate_path(X, y, n_threads=n)),
+    "cross_validation": (("F", 2000, 10_000), lambda X, y, n: cross_validate_path(X, y, cv=3, n_threads=n)),
+    "stability": (("F", 2000, 10_000), lambda X, y, n: stability_selection(X, y, n_threads=n)),
+    "sparse_rows": (("csr", 200_000, 100_000, 1e-3), lambda X, y, n: fit(X, y, alpha_max(X, y) / 10, n_threads=n)),
+    "sparse_columns": (("csc", 200_000, 100_000, 1e-3), lambda X, y, n: fit(X, y, alpha_max(X, y) / 10, n_threads=n)),
+    "sparse_compressed": (("csr", 100_000, 500, 0.3), lambda X, y, n: cross_validate_path(X, y, n_threads=n)),
+    "sparse_stability": (("csc", 50_000, 50_000, 2e-3), lambda X, y, n: stability_selection(X, y, n_threads=n)),
 }
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT by os.kill is POSIX")
+def latency(call, delay):
+    """Seconds from a SIGINT, sent `delay` seconds after the call began, to the KeyboardInterrupt."""
+    sent = []
+
+    def interrupt():
+        time.sleep(delay)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=interrupt)
+    try:
+        sender.start()
+        while not sent or time.perf_counter() < sent[0] + 10:
+            call()
+    except KeyboardInterrupt:
+        return time.perf_counter() - sent[0]
+    finally:
+        sender.join()
+    pytest.fail("the interrupt got lost")
+
+
+def best_latency(call, delay):
+    """As `latency`, in the best of up to three tries."""
+    tries = []
+    while len(tries) < 3 and min(tries, default=np.inf) > LATENCY:
+        tries.append(latency(call, delay))
+    return min(tries)
+
+
+def check(case, n_threads, delays):
+    """Interrupt a call at some moments; then no thread is left, and a fit is what it was before."""
+    of, call = case
+    X, y = data(*of)
+    before = fit_path(np.eye(6) * 3, np.arange(6.0), alphas=5)
+    found = {delay: best_latency(lambda: call(X, y, n_threads), delay) for delay in delays}
+    assert max(found.values()) <= LATENCY, found
+    deadline = time.perf_counter() + 2      # a signal while the pool shuts down leaves its threads to the collector
+    while threading.active_count() > 1 and time.perf_counter() < deadline:
+        gc.collect()
+        time.sleep(0.02)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("fastlasso")] == []
+    after = fit_path(np.eye(6) * 3, np.arange(6.0), alphas=5)
+    np.testing.assert_array_equal(after.coefs.toarray(), before.coefs.toarray())
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("name", CALLS)
-def test_ctrl_c_ends_a_call_and_the_next_works(name):
-    setup, call = CALLS[name]
-    code = SCRIPT.replace("{setup}", setup).replace("{call}", call)
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert run.returncode == 0, run.stderr
-    first, second = run.stdout.splitlines()
-    assert float(first.split()[1]) < LATENCY
-    certified, threads = second.split()[1:]
-    assert certified == "True"
-    assert int(threads) <= 2        # the main one, and at most the one that sent the signal
+def test_ctrl_c_ends_a_call_and_the_next_works(name, n_threads):
+    check(CALLS[name], n_threads, (0.01, 0.1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("name", LARGE)
+def test_ctrl_c_ends_a_large_call_too(name, n_threads):
+    """X of some hundred megabytes, working sets of thousands of columns, many moments of the call."""
+    check(LARGE[name], n_threads, (0.005, 0.05, 0.2, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0))
 
 
 def test_an_interrupt_from_the_callback_comes_through():
-    import numpy as np
-
-    from fastlasso import fit_path
-
     def callback(state):
         raise KeyboardInterrupt
 

@@ -183,8 +183,8 @@ def check_structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t
     return status
 
 
-cdef int structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor) noexcept nogil:
-    cdef ptrdiff_t a, k, stop, nnz = indices.shape[0], n_major = indptr.shape[0] - 1
+cdef int structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor) except? -9 nogil:
+    cdef ptrdiff_t a, k, stop, seen = 0, nnz = indices.shape[0], n_major = indptr.shape[0] - 1
     cdef index low, high, j, last
     cdef int unsorted = 0
     if indptr[0] != 0 or indptr[n_major] != nnz:
@@ -196,6 +196,10 @@ cdef int structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t 
     for a in range(n_major):
         last = -1
         stop = indptr[a + 1]
+        if stop - seen > SIGNAL_WORK:
+            seen = stop
+            with gil:
+                PyErr_CheckSignals()
         for k in range(indptr[a], stop):
             j = indices[k]
             low = min(low, j)
@@ -437,11 +441,14 @@ def gather_counts(const index[::1] indices, const int32_t[::1] slot, int64_t[::1
 
 
 def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
-               int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_rows):
-    """Columns of a CSR matrix that have a slot, as CSC; fill[s] is where column s begins (updated)."""
+               ptrdiff_t start, ptrdiff_t stop, int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_rows):
+    """Rows start..stop of the columns of a CSR matrix that have a slot, as CSC.
+
+    fill[s] is where the next entry of column s goes (updated).
+    """
     cdef ptrdiff_t i, k, s
     with nogil:
-        for i in range(indptr.shape[0] - 1):
+        for i in range(start, stop):
             for k in range(indptr[i], indptr[i + 1]):
                 s = slot[indices[k]]
                 if s >= 0:
@@ -451,8 +458,9 @@ def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] 
 
 
 def gather_csc(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
-               ptrdiff_t first, ptrdiff_t last, int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_slots):
-    """The rows first..last of the columns `cols` of a CSC matrix, by row: row i goes to fill[i - first]..."""
+               ptrdiff_t at, ptrdiff_t first, ptrdiff_t last, int64_t[::1] fill, double[::1] out_data,
+               int32_t[::1] out_slots):
+    """Rows first..last of the columns `cols` of a CSC matrix, slots at, at + 1...: row i goes to fill[i - first]..."""
     cdef ptrdiff_t s, k, i
     with nogil:
         for s in range(cols.shape[0]):
@@ -460,7 +468,7 @@ def gather_csc(const real[::1] data, const index[::1] indices, const index[::1] 
                 i = indices[k] - first
                 if 0 <= i < last - first:
                     out_data[fill[i]] = data[k]
-                    out_slots[fill[i]] = s
+                    out_slots[fill[i]] = at + s
                     fill[i] += 1
 
 

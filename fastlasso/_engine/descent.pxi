@@ -54,6 +54,17 @@ def sparse_sweeps(const double[::1] data, const int32_t[::1] rows, const int64_t
     return moved, offset
 
 
+def sparse_combine(const double[::1] data, const int32_t[::1] rows, const int64_t[::1] indptr,
+                   const double[::1] b, double[::1] out):
+    """out += X b."""
+    cdef ptrdiff_t j, k
+    with nogil:
+        for j in range(b.shape[0]):
+            if b[j] != 0:
+                for k in range(indptr[j], indptr[j + 1]):
+                    out[rows[k]] += data[k] * b[j]
+
+
 def sparse_correlations(const int32_t[::1] rows, const int64_t[::1] indptr, const double[::1] wx,
                         const double[::1] mean, const double[::1] r, double offset, double[::1] z):
     """z_j = sum_i w_i x_ij r_i - offset mean_j."""

@@ -52,6 +52,7 @@ cdef enum:
     MAX_APPEND = 64         # columns that enter the factor at once
     SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
     SIGNAL_WORK = 1 << 22   # multiply-adds between two looks for Ctrl-C: about a millisecond
+    ACROSS = 16             # multiply-adds that a value read or written across the rows of a large matrix takes
     MAX_FACE_STEPS = 25     # primal-dual active set steps for one alpha; 3-5 are usual
 
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
