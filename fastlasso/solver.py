@@ -117,9 +117,16 @@ class Solver:
         first = usable if self.complete else self.problem.l1 == 0
         self._add(np.flatnonzero(first))
         if self.complete:
+            self.alpha = self._entry_of_all() or np.inf     # from a finite one the face finds its own steps
             return
         residual, z = self._fit_free()
         self.references = [Reference(np.inf, residual, z, self.design.norms2(residual[None])[0])]
+
+    def _entry_of_all(self):
+        """The largest |x_j'y| / l1_j: above it zero is the solution, but for columns without an L1 part."""
+        problem = self.problem
+        penalised = (problem.l1 > 0) & np.isfinite(problem.l1)
+        return float(np.max(np.abs(problem.correlation[penalised]) / problem.l1[penalised], initial=0.0))
 
     def _fit_free(self):
         """Residual and correlations with only the columns that carry no L1 penalty in the model."""

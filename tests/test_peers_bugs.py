@@ -143,6 +143,14 @@ def test_celer_188_columns_without_penalty_are_fitted(layout, judge):
     assert found.coef[:2].all()
 
 
+def test_celer_243_a_small_alpha_and_a_tight_tolerance_on_wide_data_do_not_crash(judge):
+    """It was a segmentation fault of GroupLasso; the same data, alpha and tolerance."""
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        X, y = rng.standard_normal((30, 60)), rng.standard_normal(30)
+        judge(X, y, fit(X, y, 0.001, tol=1e-10, fit_intercept=False), fit_intercept=False)
+
+
 @pytest.mark.parametrize("layout", SPARSE)
 def test_celer_19_sparse_data_have_an_intercept(layout):
     found = fit(build(layout, A), Y + 100, 0.1)
