@@ -13,6 +13,7 @@ from layouts import PLAIN, build, exact_matrix, target
 from scipy import sparse
 
 from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, fit, fit_path, verify
+from fastlasso.datasets import DataError, read_dataset
 
 A = exact_matrix(40, 25, seed=7, density=0.7)
 A[:, 2] = np.arange(40) % 5 - 2.0
@@ -99,7 +100,7 @@ def test_scikit_learn_3178_cross_validation_takes_float32(layout, judge):
 
 @pytest.mark.parametrize("width", [np.int32, np.int64])
 @pytest.mark.parametrize("kind", ["csc_array", "csc_matrix", "csr_array", "csr_matrix"])
-def test_scikit_learn_27256_31073_and_29862_sparse_arrays_and_int64_indices(kind, width, judge):
+def test_scikit_learn_27256_31073_29862_and_cuml_8154_sparse_arrays_and_int64_indices(kind, width, judge):
     X = getattr(sparse, kind)(A)
     X.indices, X.indptr = X.indices.astype(width), X.indptr.astype(width)
     judge(A, Y, fit(X, Y, 0.1))
@@ -131,6 +132,14 @@ def test_features_far_from_zero_are_centred_on_sparse_data_too(layout, judge):
     """scikit-learn is wrong without a word at 1e7; skglm at 100 on dense data."""
     for shift in (100.0, 1e7):
         judge(A + shift, Y, fit(build(layout, A + shift), Y, 0.1))
+
+
+@pytest.mark.parametrize("index", ["2147483648", "9223372036854775808", "18446744073709551615", "1" + "0" * 30])
+def test_scikit_learn_10727_and_10983_an_index_beyond_the_integers_of_a_file_is_an_error(index, tmp_path):
+    file = tmp_path / "large.svm"
+    file.write_text(f"1 1:0.5 3:1\n2 2:1 {index}:1\n")
+    with pytest.raises(DataError, match=rf"line 2: index {index[:20]} after 2"):
+        read_dataset(file)
 
 
 # ---------------------------------------------------------------- celer, skglm, glum, glmnet and others
@@ -176,6 +185,32 @@ def test_glum_485_a_wide_sparse_problem_takes_no_dense_matrix_of_its_columns():
     X = sparse.random_array((300, 60_000), density=1e-3, format="csc", rng=rng)       # a 60,000^2 matrix is 29 GB
     path = fit_path(X, X[:, :50].sum(axis=1) + 0.1 * rng.standard_normal(300), alphas=5, eps=0.1)
     assert path.certified.all()
+
+
+@pytest.mark.parametrize("kind", ["csc_array", "csr_array"])
+def test_glum_709_spikes_seen_through_a_blur_are_found_in_a_moment(kind, judge):
+    """Neighbouring columns are nearly the same: a band of a Gaussian, coefficients not negative, no intercept."""
+    at = np.arange(600)
+    blur = np.exp(-0.5 * ((at[:, None] - at) / 3.0) ** 2) * (abs(at[:, None] - at) <= 12)
+    rng = np.random.default_rng(0)
+    y = blur @ (rng.uniform(1, 10, 600) * (rng.random(600) < 0.05)) + 0.1 * rng.standard_normal(600)
+    path = fit_path(getattr(sparse, kind)(blur), y, lower=0.0, fit_intercept=False)
+    judge(blur, y, path, range(0, 100, 9), lower=0.0, fit_intercept=False)
+    assert path.n_passes[-1] < 100
+
+
+def test_pyglmnet_183_a_strong_penalty_leaves_the_mean_of_y():
+    found = fit(A, Y + 5, 1e6)
+    assert not found.coef.any()
+    assert found.intercept == pytest.approx((Y + 5).mean(), rel=1e-14)
+
+
+def test_pyglmnet_275_and_395_as_many_correlated_columns_as_rows_are_solved_to_the_end(judge):
+    """Its elastic net stopped far away: an error of 161 in y where scikit-learn's was 13."""
+    rng = np.random.default_rng(42)
+    X = rng.standard_normal((200, 200))
+    y = X[:, :10] @ rng.uniform(0, 100, 10) + 0.1 * rng.standard_normal(200)
+    judge(X, y, fit(X, y, 0.1, l1_ratio=0.5, tol=1e-9), l1_ratio=0.5)
 
 
 @pytest.mark.parametrize("form", SPARSE)
