@@ -690,8 +690,8 @@ def equal_weights(n):
 
 
 def even_cuts(n, count):
-    """Cut range(n) into `count` even pieces, from 1 to 8 of them."""
-    edges = np.linspace(0, n, int(np.clip(count, 1, 8)) + 1).astype(int).tolist()
+    """Cut range(n) into `count` even pieces, from 1 to 8 of them and none empty."""
+    edges = np.linspace(0, n, int(np.clip(count, 1, max(1, min(n, 8)))) + 1).astype(int).tolist()
     return list(pairwise(edges))
 
 

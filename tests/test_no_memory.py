@@ -110,7 +110,7 @@ def run(shim, layout, call):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_fit_survives_every_failed_allocation(shim, layout):
     failed, right, blocks = run(shim, layout, "fit")
-    assert failed > 2
+    assert failed >= 2
     assert right >= 3
     assert blocks < 200
 
