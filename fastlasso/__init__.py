@@ -2,7 +2,6 @@
 
 from importlib import import_module
 
-from .certificate import Certificate, support_proof, verify
 from .cross_validation import PathCV, cross_validate_path
 from .path import ConvergenceWarning, alpha_max, fit, fit_path
 from .results import LassoFit, LassoPath
@@ -16,6 +15,7 @@ __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "Las
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {
+    "certificate": ("Certificate", "support_proof", "verify"),
     "adaptive": ("AdaptivePath", "adaptive_path", "cross_validate_adaptive"),
     "prior": ("laplace_prior", "laplace_scale"),
     "relaxation": ("RelaxedCV", "RelaxedPath", "cross_validate_relaxed", "relaxed_path"),
