@@ -29,6 +29,20 @@ def target(A, seed=0):
     return 3.0 + A[:, :10] @ coef + 0.5 * rng.standard_normal(len(A))
 
 
+def spelled_out(options, A):
+    """Return the options with vectors for A in place of placeholders: some weights and factors 0, one factor inf."""
+    i, j = map(np.arange, A.shape)
+    vectors = {"sample_weight": i % 3 + 0.0, "offset": np.sin(i),
+               "penalty_factor": np.where(j % 7 == 1, 0.0, np.where(j == 4, np.inf, 1 + j % 2))}
+    return {name: vectors.get(name, value) for name, value in options.items()}
+
+
+def folds_of(n, k=4):
+    """Return (train, test) of k random folds of n rows."""
+    rows = np.random.default_rng(0).permutation(n)
+    return [(np.setdiff1d(rows, part), part) for part in np.array_split(rows, k)]
+
+
 # ---------------------------------------------------------------- dense
 
 

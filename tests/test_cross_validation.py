@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layouts import PLAIN, build, exact_matrix, target
+from layouts import PLAIN, build, exact_matrix, folds_of, target
 from sklearn.linear_model import LassoCV
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
@@ -16,11 +16,6 @@ SHAPES = {"tall": (60, 12), "wide": (45, 100)}
 def data(request):
     A = exact_matrix(*SHAPES[request.param], seed=9)
     return A, target(A, seed=9)
-
-
-def folds_of(n, k=4):
-    rows = np.random.default_rng(0).permutation(n)
-    return [(np.setdiff1d(rows, part), part) for part in np.array_split(rows, k)]
 
 
 @pytest.mark.parametrize("layout", PLAIN)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layouts import PLAIN, build, exact_matrix, target
+from layouts import PLAIN, build, exact_matrix, folds_of, spelled_out, target
 
 from fastlasso import (
     ConvergenceWarning,
@@ -33,25 +33,6 @@ OPTIONS = {
 def data(request):
     A = exact_matrix(*SHAPES[request.param], seed=3)
     return A, target(A, seed=3)
-
-
-def spelled_out(options, A):
-    """Vectors in place of the numbers in OPTIONS: some weights and factors 0, one factor inf."""
-    n, p = A.shape
-    options = dict(options)
-    if "sample_weight" in options:
-        options["sample_weight"] = np.arange(n) % 3 + 0.0
-    if "penalty_factor" in options:
-        options["penalty_factor"] = np.where(np.arange(p) == 1, 0.0, np.where(np.arange(p) == 4, np.inf,
-                                                                             1 + np.arange(p) % 2))
-    if "offset" in options:
-        options["offset"] = np.sin(np.arange(n))
-    return options
-
-
-def folds_of(n, k=3):
-    rows = np.random.default_rng(0).permutation(n)
-    return [(np.setdiff1d(rows, part), part) for part in np.array_split(rows, k)]
 
 
 def judged(A, y, solution, **options):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layouts import PLAIN, build, exact_matrix, target
+from layouts import PLAIN, build, exact_matrix, spelled_out, target
 
 from fastlasso import ConvergenceWarning, StabilityPath, fit_path, stability, stability_selection
 
@@ -15,13 +15,6 @@ OPTIONS = {"plain": {}, "standardized": {"standardize": True}, "weighted": {"sam
 def data(request):
     A = exact_matrix(*request.param, seed=7)
     return A, target(A, seed=7)
-
-
-def spelled_out(options, A):
-    n, p = A.shape
-    vectors = {"sample_weight": np.arange(n) % 3 + 0.0, "offset": np.sin(np.arange(n)),
-               "penalty_factor": np.where(np.arange(p) % 7 == 1, 0.0, np.where(np.arange(p) == 4, np.inf, 1.0))}
-    return {name: vectors.get(name, value) for name, value in options.items()}
 
 
 @pytest.fixture
