@@ -70,10 +70,8 @@ class RemoteRival:
     def stop(self):
         """End the process, if any."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
+            with self.process:      # closes its pipes and waits for it
+                self.process.kill()
             self.process = None
 
     def __enter__(self):

@@ -1,6 +1,6 @@
 """What libraries do with input that crashes, hangs or misleads: every case in a child process, every verdict computed.
 
-    python tests/fault_matrix.py --env celer=/path/to/python --env skglm=/path/to/python --out docs/fault-matrix.md
+    python tests/fault_matrix.py --env celer=PYTHON --env skglm=PYTHON --out docs/fault-matrix.md
 
 A library without an interpreter of its own runs in this one, if it is there; one that is nowhere has no column. The
 children are ended after `--limit` seconds a case, and started again after a crash.
@@ -85,10 +85,8 @@ class Child:
     def stop(self):
         """End the process, if any."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
+            with self.process:      # closes its pipes and waits for it
+                self.process.kill()
             self.process = None
 
 
