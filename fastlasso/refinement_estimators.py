@@ -231,10 +231,8 @@ class ReweightedLassoCV(RefinedCV):
     ----------
     penalty, gamma, q, max_steps
         As in `ReweightedLasso`.
-    eps, alphas, cv, rule
-        As in `LassoCV`.
-    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
-        As in `AdaptiveLasso`.
+    eps, alphas, cv, rule, fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLassoCV`.
 
     Attributes
     ----------
@@ -318,12 +316,10 @@ class RelaxedLassoCV(RefinedCV):
     Parameters
     ----------
     phis : array of floats in [0, 1], default=(0, 0.25, 0.5, 0.75, 1)
-    eps, alphas, cv
-        As in `LassoCV`.
     rule : {"min", "1se"}, default="min"
         See `RelaxedCV.index`.
-    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
-        As in `AdaptiveLasso`.
+    eps, alphas, cv, fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLassoCV`.
 
     Attributes
     ----------
