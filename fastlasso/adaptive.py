@@ -9,7 +9,7 @@ import numpy as np
 
 from . import validation
 from .cross_validation import RULES
-from .held_out import in_folds, recast
+from .held_out import in_folds, recast, remember
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
@@ -82,7 +82,7 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else None
-        course = Course(in_folds(X, y, options, limits, cv, random_state, pool))
+        course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
         run_pilot(course, pilot, stages[:-1])
         course.leave_folds()
         problems = course.next_problems(stages[-1])
@@ -126,7 +126,7 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
     with Pool(threads(n_threads)) as pool:
-        course = Course(in_folds(X, y, options, limits, cv, random_state, pool))
+        course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
         run_pilot(course, pilot, stages[:-1])
         pilot_coef = course.coefs[0]
         course.run(stages[-1])
@@ -163,5 +163,4 @@ def marginal(problem):
 
 def adaptive_result(path, penalty_factor, pilot, X, y, options):
     path = recast(path, AdaptivePath, penalty_factor=penalty_factor, pilot=pilot)
-    return path.remember(X, y, options.as_dict() | {"penalty_factor": penalty_factor,
-                                                    "l1_ratio": path.params["l1_ratio"]})
+    return remember(path, X, y, options, penalty_factor)

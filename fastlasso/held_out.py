@@ -79,6 +79,12 @@ def options_of(problem):
     return Options(problem.l1_ratio, problem.fit_intercept, problem.standardize, **bounds)
 
 
+def remember(path, X, y, options, penalty_factor):
+    """Let a path know its data (`LassoPath.remember`), under the penalty factors that it was made with."""
+    return path.remember(X, y, options.as_dict() | {"penalty_factor": penalty_factor,
+                                                    "l1_ratio": path.params["l1_ratio"]})
+
+
 def recast(path, kind, **extra):
     """The same path as a subclass of `LassoPath` with further fields."""
     return kind(**{field.name: getattr(path, field.name) for field in fields(path)}, **extra)

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import validation
 from .cross_validation import RULES
-from .held_out import fit_of, grid_of, in_folds, path_of
+from .held_out import fit_of, grid_of, in_folds, path_of, remember
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
@@ -171,8 +171,8 @@ class Course:
     `coefs` are the coefficients of the stage before; None before the first.
     """
 
-    def __init__(self, folded):
-        self.folded, self.limits, self.pool = folded, folded.limits, folded.whole.design.pool
+    def __init__(self, X, folded):
+        self.X, self.folded, self.limits, self.pool = X, folded, folded.limits, folded.whole.design.pool
         self.problems = [folded.whole, *(folded.problem(k, self.pool) for k in range(len(folded.splits)))]
         self.coefs = [None] * len(self.problems)
         self.result = ScheduleFit([], [], [], [])
@@ -186,7 +186,7 @@ class Course:
         problems, path, cv = self.next_problems(stage), None, None
         if isinstance(stage.alpha, str):
             paths = self.paths(stage, problems if stage.cross_validated else problems[:1])
-            path = paths[0]
+            path = remember(paths[0], self.X, self.folded.y, self.folded.options, problems[0].penalty_factor)
         if stage.cross_validated:
             errors = [self.folded.errors(k, fold, self.pool) for k, fold in enumerate(paths[1:])]
             cv = self.folded.result(paths, errors, stage.alpha)
@@ -250,7 +250,7 @@ def fit_schedule(X, y, stages, *, cv=5, random_state=None, fit_intercept=True, s
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages) else None
-        course = Course(in_folds(X, y, options, limits, cv, random_state, pool))
+        course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
                 course.leave_folds()

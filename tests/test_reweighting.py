@@ -47,6 +47,18 @@ def judged(A, y, solution, **options):
 
 # ------------------------------------------------------------ schedules
 
+
+@pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5, 0.0])
+def test_a_criterion_chooses_as_on_the_path_alone(data, l1_ratio, criterion):
+    A, y = data
+    run = fit_schedule(A, y, [Stage(0.1), Stage(criterion, l1_ratio, "adaptive", alphas=20, eps=0.01)])
+    grid, factors = run.paths[1].alphas, run.penalty_factors[1]
+    alone = fit_path(A, y, alphas=grid, l1_ratio=l1_ratio, penalty_factor=factors)
+    assert run.alphas[1] == grid[alone.select(criterion)]
+    between = np.sqrt(grid[3] * grid[4])
+    judged(A, y, run.paths[1].at(between), penalty_factor=factors, l1_ratio=l1_ratio)
+
 SCHEDULES = {
     "two_lassos": [Stage("1se", alphas=20), Stage("min", factor="support", alphas=20)],
     "then_ridge": [Stage("bic", alphas=20, eps=0.05), Stage(0.1, l1_ratio=0.0, factor="support")],
