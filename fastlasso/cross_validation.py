@@ -68,8 +68,7 @@ class PathCV:
     @property
     def standard_error(self):
         """Standard error of `mean_error`."""
-        n_folds = self.errors.shape[1]
-        return self.errors.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(len(self.alphas))
+        return standard_error(self.errors)
 
     @property
     def best_index(self):
@@ -121,6 +120,12 @@ class PathCV:
         from .plotting import plot_cv
 
         return plot_cv(self, ax)
+
+
+def standard_error(errors):
+    """Standard error of the mean over folds, the last axis; 0 for a single fold."""
+    n_folds = errors.shape[-1]
+    return errors.std(axis=-1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(errors.shape[:-1])
 
 
 def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None, alphas=100, eps=1e-3,

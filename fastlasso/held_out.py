@@ -54,9 +54,9 @@ def ridge_grid(problem, n_alphas, eps):
     return np.geomspace(10 * total, eps * total / max(np.count_nonzero(used), 1), n_alphas)
 
 
-def path_of(problem, grid, limits, callback=None):
+def path_of(problem, grid, limits):
     """The path of a problem along a grid, as a `LassoPath`."""
-    walk = Walk(problem, limits, callback=callback)
+    walk = Walk(problem, limits)
     walk.down(grid)
     path = walk.result(options_of(problem))
     warn_uncertified(path)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import validation
-from .cross_validation import RULES, named
+from .cross_validation import RULES, named, standard_error
 from .held_out import fitted, grid_of, in_folds, options_of
 from .parallel import Pool
 from .path import Limits, Walk, threads, warn_uncertified
@@ -117,8 +117,7 @@ class RelaxedCV:
     @property
     def standard_error(self):
         """Standard error of `mean_error`."""
-        n_folds = self.errors.shape[2]
-        return self.errors.std(axis=2, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(self.errors.shape[:2])
+        return standard_error(self.errors)
 
     @property
     def index(self):
@@ -295,7 +294,8 @@ class Refits:
         self.given, self.set, self.slots = problem, solver.set, solver.slots
         self.target, self.max_iter = 1e-3 * solver.target_gap, solver.max_iter
         self.problem, p = copy(problem), problem.design.n_features
-        self.problem.l1, self.problem.l2 = np.zeros(p), np.zeros(p)
+        for name in ("l1", "l2", "lower", "upper"):
+            setattr(self.problem, name, np.zeros(p))
         self.place = np.empty(p, np.int64)
         self.place[self.slots] = np.arange(len(self.slots))
 
@@ -304,14 +304,12 @@ class Refits:
         if not len(cols):
             return coef, 0.0
         at, b, B = self.place[cols], np.zeros(len(self.slots)), np.zeros((1, len(self.slots)))
-        for name in ("lower", "upper"):
-            bounds = np.zeros(len(self.place))
-            bounds[cols] = getattr(self.given, name)[cols]
-            setattr(self.problem, name, bounds)
+        self.problem.lower[cols], self.problem.upper[cols] = self.given.lower[cols], self.given.upper[cols]
         b[at] = coef
         self.set.repenalise(self.problem)
         self.set.solve(b, 0.0, np.zeros(1), 0, B, self.target, self.max_iter)
         z, _ = self.set.look(B[0])
+        self.problem.lower[cols] = self.problem.upper[cols] = 0.0
         return B[0, at], self._residual(cols, B[0, at], z[at], self.set.rounding(at, B[0]))
 
     def _residual(self, cols, coef, z, rounding):
