@@ -5,7 +5,8 @@
 Problem number s is a function of s alone, so a violation is named by its seed and repeated by `--seed s --count 1`, and
 a run that was stopped goes on at any seed. A violation is a crash of the process, an exception, a coefficient outside
 its bounds or not finite, a gap larger than the one claimed (by `verify`, and where that cannot tell by 60 digits), or
-a solution that is not certified without a ConvergenceWarning. Honest failures to reach `tol` are counted apart.
+a solution that is not certified without a ConvergenceWarning. Honest failures to reach `tol` are counted apart. With
+--solve-only no gap is judged, which is for runs under a sanitizer.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its threads wait longer than they work here
 
@@ -201,7 +204,7 @@ def judgement(A, y, solution, options):
     `verify` allows for rounding, and can prove less than is claimed where alpha is all but lost in it; there the gap
     in 60 digits decides.
     """
-    if not (np.isfinite(solution.coef).all() and np.isfinite([solution.intercept, solution.gap]).all()):
+    if not_finite(A, y, solution, options):
         return "not finite"
     true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
     slack = SLACK * true.null_objective + ROUNDING * float(np.mean((y - options.get("offset", 0.0)) ** 2))
@@ -214,7 +217,14 @@ def judgement(A, y, solution, options):
     return f"alpha {solution.alpha:.3g}: gap {exact:.3g}, claimed {claimed:.3g}, P(0) {true.null_objective:.3g}"
 
 
-def outcome(seed):
+def not_finite(A, y, solution, options):
+    """As `judgement`, of nothing but NaN and infinity."""
+    del A, y, options
+    finite = np.isfinite(solution.coef).all() and np.isfinite([solution.intercept, solution.gap]).all()
+    return None if finite else "not finite"
+
+
+def outcome(seed, judge=judgement):
     """Return (violations, solutions, uncertified ones) of one problem."""
     case = random_case(seed)
     found, n_solutions, uncertified = [], 0, 0
@@ -224,7 +234,7 @@ def outcome(seed):
             for solution, options in solved(case):
                 n_solutions += 1
                 uncertified += not solution.certified
-                wrong = judgement(case.A, case.y, solution, options)
+                wrong = judge(case.A, case.y, solution, options)
                 found += [wrong] if wrong else []
         except Exception as error:
             found.append(f"{type(error).__name__}: {error}")
@@ -234,31 +244,36 @@ def outcome(seed):
     return [f"{case.call}: {text}" for text in found], n_solutions, uncertified
 
 
-def outcomes(seeds):
+def outcomes(seeds, judge=judgement):
     """Return (violations by seed, problems, solutions, uncertified solutions) of some problems."""
-    results = {seed: outcome(seed) for seed in seeds}
+    results = {seed: outcome(seed, judge) for seed in seeds}
     return ({seed: found for seed, (found, _, _) in results.items() if found}, len(results),
             sum(count for _, count, _ in results.values()), sum(count for _, _, count in results.values()))
 
 
 # ---------------------------------------------------------------- long runs
 
-def run(count, jobs, seed, say=print):
-    """Judge problems seed .. seed + count - 1 and print what was found; return the number of violations."""
+def run(count, jobs, seed, say=print, judge=judgement):
+    """Solve and judge problems seed .. seed + count - 1 and print what was found; return the number of violations."""
     pieces = [range(start, min(start + CHUNK, seed + count)) for start in range(seed, seed + count, CHUNK)]
-    totals, started, said, violations = np.zeros(3, int), time.monotonic(), 0.0, 0
+    totals, started, said, violations, done = np.zeros(3, int), time.monotonic(), 0.0, 0, seed
     with ProcessPoolExecutor(jobs) as pool:
-        for piece, (bad, *numbers) in zip(pieces, pool.map(outcomes, pieces), strict=True):
-            totals += numbers
-            for at, found in bad.items():
-                violations += 1
-                if violations <= MOST_SHOWN:
-                    say(f"VIOLATION seed {at}: {found}")
-            if time.monotonic() - said > 60:
-                said = time.monotonic()
-                say(f"[{said - started:.0f} s] seeds below {piece.stop}: {totals[0]} problems, {totals[1]} solutions, "
-                    f"{totals[2]} not certified, {violations} violations")
-    say(f"{totals[0]} problems from seed {seed}: {totals[1]} solutions judged, {violations} violations, "
+        try:
+            for piece, (bad, *numbers) in zip(pieces, pool.map(partial(outcomes, judge=judge), pieces), strict=True):
+                totals += numbers
+                done = piece.stop
+                for at, found in bad.items():
+                    violations += 1
+                    if violations <= MOST_SHOWN:
+                        say(f"VIOLATION seed {at}: {found}")
+                if time.monotonic() - said > 60:
+                    said = time.monotonic()
+                    say(f"[{said - started:.0f} s] seeds below {done}: {totals[0]} problems, {totals[1]} solutions, "
+                        f"{totals[2]} not certified, {violations} violations")
+        except BrokenProcessPool:
+            violations += 1
+            say(f"VIOLATION: a process crashed on one of the {jobs * CHUNK} seeds from {done} on")
+    say(f"{totals[0]} problems from seed {seed}: {totals[1]} solutions, {violations} violations, "
         f"{totals[2]} solutions not certified to tol (all of them warned of)")
     return violations
 
@@ -268,8 +283,10 @@ def main(arguments=None):
     parser.add_argument("--count", type=int, default=10_000, help="number of problems")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, default=0, help="number of the first problem")
+    parser.add_argument("--solve-only", action="store_true", help="judge no gap: only crashes, errors, NaN, warnings")
     given = parser.parse_args(arguments)
-    return 1 if run(given.count, given.jobs, given.seed, lambda text: print(text, flush=True)) else 0
+    judge = not_finite if given.solve_only else judgement
+    return 1 if run(given.count, given.jobs, given.seed, partial(print, flush=True), judge) else 0
 
 
 if __name__ == "__main__":

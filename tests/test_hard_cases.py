@@ -5,8 +5,13 @@ import warnings
 import numpy as np
 import pytest
 from layouts import LAYOUTS, PLAIN, build, exact_matrix, target
+from scipy.optimize import nnls
 
 from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, verify
+from fastlasso.design import Design
+from fastlasso.matrices import as_matrix
+from fastlasso.parallel import Pool
+from fastlasso.problem import LeastSquares
 
 SAMPLE_LAYOUTS = [*PLAIN, "csr_matrix-int64-unsorted_duplicates", "csc_matrix-int64-unsorted_duplicates"]
 
@@ -307,6 +312,58 @@ def test_nothing_may_enter(layout):
         np.testing.assert_allclose(path.intercepts, y.mean())
         assert path.certified.all()
         assert fit(build(layout, A), y, 0.0, **options).certified
+
+
+@pytest.mark.parametrize("max_iter", [1, 10, 10_000])
+@pytest.mark.parametrize("spread", [1.0, 0.3, 0.03])
+@pytest.mark.filterwarnings("ignore::fastlasso.ConvergenceWarning")
+def test_claims_cover_what_columns_held_by_a_bound_would_gain_together(spread, max_iter):
+    """Least squares with coefficients >= 0: each column has little to gain, all together have much."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((20, 1)) + spread * rng.standard_normal((20, 40))
+        y = X @ np.maximum(rng.standard_normal(40), 0) + 0.1 * rng.standard_normal(20)
+        found = fit(X, y, 0.0, lower=0.0, fit_intercept=False, max_iter=max_iter)
+        lost = 0.5 * np.mean((y - X @ found.coef) ** 2) - nnls(X, y)[1] ** 2 / 40
+        assert lost <= found.gap + 1e-13 * np.mean(y**2)
+
+
+@pytest.mark.parametrize("alpha", [1e-5, 1e-7])
+@pytest.mark.filterwarnings("ignore::fastlasso.ConvergenceWarning")
+def test_claims_cover_the_penalty_where_unpenalised_columns_could_fit_everything(alpha):
+    """The optimum is zero, so all of the objective is lost: the residual's part and that of the other coefficients."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X, y, w = rng.standard_normal((10, 32)), rng.standard_normal(10), 10.0 ** rng.uniform(-3, 3, 10)
+        factor = np.r_[np.zeros(12), np.ones(20)]
+        found = fit(X, y, alpha, penalty_factor=factor, sample_weight=w, tol=1e-9)
+        residual = y - found.intercept - X @ found.coef
+        lost = 0.5 * np.average(residual**2, weights=w) + alpha * np.sum(np.abs(found.coef[12:]))
+        assert lost <= found.gap * (1 + 1e-3) + 1e-13 * np.mean(y**2)
+
+
+@pytest.mark.parametrize("layout", SAMPLE_LAYOUTS)
+def test_residuals_are_centred_to_their_own_rounding(layout, tmp_path):
+    """A fitted value of 1e5 leaves a mean of 1e-11 behind, and correlations multiply that by the mean of a column."""
+    A = exact_matrix(20, 6, density=1.0) + 2.0**20
+    y = A[:, 4] - A[:, 4].mean()
+    with Pool(1) as pool:
+        design = Design(as_matrix(build(layout, A, tmp_path)), None, True, pool)
+        design.measure(y)
+        cols = np.array([4, 5])
+        R = design.residuals(y, cols, np.array([[1.0 - 1e-6, 1e-7]]))
+    assert np.abs(R).max() < 1e-4
+    assert abs(np.sum(R)) < 1e-18
+
+
+def test_least_squares_does_not_depend_on_the_units_of_columns():
+    rng = np.random.default_rng(0)
+    X, r = rng.standard_normal((30, 12)), rng.standard_normal(30)
+    units = 10.0 ** rng.uniform(-8, 8, 12)
+    X, expected = X * units, X @ np.linalg.lstsq(X, r)[0]
+    columns = LeastSquares(X.T @ X)
+    assert np.isclose(columns.gain(X.T @ r), 0.5 * expected @ expected, rtol=1e-12)
+    np.testing.assert_allclose(X @ columns.step(X.T @ r), expected, rtol=1e-10)
 
 
 def test_weights_that_leave_one_row(judge):
