@@ -185,7 +185,8 @@ def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, samp
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     with Pool(threads(n_threads)) as pool:
-        return Problem(X, y, options, pool).alpha_max()
+        small = small_problem(X, y, options)
+        return Problem(X, y, options, pool).alpha_max() if small is None else small.alpha_max
 
 
 def small_problem(X, y, options):
