@@ -40,6 +40,16 @@ class Batch:
     seen: list      # what `watch` said of each residual
 
 
+@dataclass(slots=True)
+class Proof:
+    """What is known of a batch: gaps, squared norms, what `watch` said, and violators of solutions that miss tol."""
+
+    gaps: np.ndarray
+    norms: np.ndarray
+    seen: list
+    missing: list
+
+
 class Solver:
     """Walks down the alphas of one `Problem`, keeping the working set, its factor and the proven correlations.
 
@@ -85,7 +95,7 @@ class Solver:
         """(r or None, |r|^2, z of the slots, violators outside, their z) at the last solution."""
         if not self.complete:
             end = self.references[-1]
-            return end.residual, end.norm2, *self._look_at(None, end.z, self.alpha)
+            return end.residual, end.norm2, *self._look_at(end.z, self.alpha)
         if not self._is_ill(self.alpha, self.b):
             z, norm2 = self.set.look(self.b)
             return None, norm2, z, *NOTHING
@@ -207,7 +217,7 @@ class Solver:
                 B, at = self._solve_slots(here, at, B)
             end = self._reference(here[-1], B[-1:])
             self.b, self.references = B[-1], [self.references[-1], end]
-            missing = screening.strongest(self.problem, end.z, self._look_at(None, end.z, here[-1])[1], self._room())
+            missing = screening.strongest(self.problem, end.z, self._look_at(end.z, here[-1])[1], self._room())
             if len(missing):
                 self._add(missing)
                 clean = self.set.first_violated(here, B, VIOLATION)
@@ -284,7 +294,7 @@ class Solver:
 
     def _admit(self, alphas, B, end):
         """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
-        z, extra, z_extra = self._look_at(None, end.z, alphas[-1])
+        z, extra, z_extra = self._look_at(end.z, alphas[-1])
         if not len(extra) or self._gap(alphas[-1], B[-1], end.residual, end.norm2, z, extra,
                                        z_extra) <= self.target_gap:
             return None
@@ -361,71 +371,95 @@ class Solver:
 
     def _separate_gap(self, alpha, b, norm2, z, cols):
         """As _gap, but for what unpenalised columns would gain jointly."""
-        problem, gap = self.problem, np.empty(1)
-        engine.dual_gaps(b[None], z[None], problem.l1[cols], problem.l2[cols], problem.lower[cols],
-                         problem.upper[cols], self.design.norm2[cols], np.array([alpha]), np.array([norm2]), gap)
-        return gap[0]
+        return self._separate_gaps(np.array([alpha]), b[None], np.array([norm2]), z[None], cols)[0]
+
+    def _separate_gaps(self, alphas, B, norms, Z, cols):
+        """The same for several solutions on the same columns."""
+        problem, gaps = self.problem, np.empty(len(alphas))
+        engine.dual_gaps(B, Z, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
+                         self.design.norm2[cols], alphas, norms, gaps)
+        return gaps
 
     # ------------------------------------------------------------ proof
 
     def _prove(self, alphas, B, end):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        gaps, norms, seen, missing = np.empty(len(alphas)), np.empty(len(alphas)), [], []
-        for k, (residual, norms[k], z, extra, z_extra) in enumerate(self._looks(alphas, B, end)):
-            if self.watch is not None:
-                seen.append(self.watch(residual))
-            gaps[k] = self._gap(alphas[k], B[k], residual, norms[k], z, extra, z_extra)
-            if gaps[k] > self.target_gap and len(extra):
-                missing.append(extra)
-        if missing:
-            return None, self._admit_columns(np.unique(np.concatenate(missing)), alphas, B)
-        self.references = [self.references[-1], end]
-        self.b, self.alpha = B[-1].copy(), alphas[-1]
-        order = np.argsort(self.slots)
-        return Batch(alphas, self.slots[order], B[:, order], gaps, norms, seen), None
-
-    def _looks(self, alphas, B, end):
-        """Yield for each alpha (r, |r|^2, z of the slots, violators outside, their z), a few residuals at a time."""
+        last, proof = len(alphas) - 1, Proof(np.empty(len(alphas)), np.empty(len(alphas)), [], [])
         filtered = self.use_screening and self.design.matrix.pays_to_select(len(self.slots))
         count = PASS_RESIDUALS
         if filtered:
             count = min(FILTER_RESIDUALS, max(PASS_RESIDUALS, self.design.matrix.nbytes // (128 * len(end.residual))))
-        for start in range(0, len(alphas) - 1, count):
-            part = slice(start, min(start + count, len(alphas) - 1))
-            R = self._residuals(alphas[part], B[part])
-            looks = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
-            for r, norm2, look in zip(R, self.design.norms2(R), looks, strict=True):
-                yield r, norm2, *look
-        yield end.residual, end.norm2, *self._look_at(None, end.z, alphas[-1])
+        for start in range(0, last, count):
+            self._prove_part(proof, slice(start, min(start + count, last)), alphas, B, end, filtered)
+        z, *outside = self._look_at(end.z, alphas[-1])
+        self._judge(proof, slice(last, last + 1), alphas, B, end.residual[None], z[None], [outside])
+        if proof.missing:
+            return None, self._admit_columns(np.unique(np.concatenate(proof.missing)), alphas, B)
+        self.references = [self.references[-1], end]
+        self.b, self.alpha = B[-1].copy(), alphas[-1]
+        order = np.argsort(self.slots)
+        return Batch(alphas, self.slots[order], B[:, order], proof.gaps, proof.norms, proof.seen), None
+
+    def _prove_part(self, proof, part, alphas, B, end, filtered):
+        """Certify a few alphas of the batch; their residuals are gone before the next few are formed."""
+        R = self._residuals(alphas[part], B[part])
+        Z, outside = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
+        self._judge(proof, part, alphas, B, R, Z, outside)
+
+    def _judge(self, proof, part, alphas, B, R, Z, outside):
+        """Take down gaps from the residuals R, correlations Z of the slots, and (violators outside, theirs) of each."""
+        alphas, B = alphas[part], B[part]
+        norms = proof.norms[part] = self.design.norms2(R)
+        gaps = self._gaps(alphas, B, R, norms, Z)
+        for k, (extra, z_extra) in enumerate(outside):
+            if self.watch is not None:
+                proof.seen.append(self.watch(R[k]))
+            if len(extra):
+                gaps[k] = self._gap(alphas[k], B[k], R[k], norms[k], Z[k], extra, z_extra)
+                if gaps[k] > self.target_gap:
+                    proof.missing.append(extra)
+        proof.gaps[part] = gaps
+
+    def _gaps(self, alphas, B, R, norms, Z):
+        """Certified gaps where no column outside violates."""
+        if self.has_free or alphas[-1] == 0:
+            return np.array([self._gap(alpha, b, r, norm2, z, *NOTHING)
+                             for alpha, b, r, norm2, z in zip(alphas, B, R, norms, Z, strict=True)])
+        return self._separate_gaps(alphas, B, norms, Z, self.slots)
 
     def _full_looks(self, alphas, R):
-        """One pass over X for a few residuals."""
-        for alpha, z in zip(alphas, self.design.correlations(R), strict=True):
-            yield self._look_at(None, z, alpha)
+        """(correlations of the slots, violators outside and theirs) from one pass over X for a few residuals."""
+        looks = [self._look_at(z, alpha) for z, alpha in zip(self.design.correlations(R), alphas, strict=True)]
+        return np.array([z for z, *_ in looks]), [outside for _, *outside in looks]
 
     def _filtered_looks(self, alphas, R, end):
-        """Exact correlations of the slots, and of the columns that no bound proves inactive at one of the alphas.
+        """As _full_looks, reading only the slots and the columns that no bound proves inactive at one of the alphas.
 
         They are read once for all residuals: each alpha leaves its own few, and most of them are the same.
         """
-        T, distance = screening.spans(self.design, R, self.references[-1], end)
+        m, (T, distance) = len(self.slots), screening.spans(self.design, R, self.references[-1], end)
         cols = self._outside(screening.unproven(self.problem, self.references[-1], end, T, distance, alphas))
-        Z = self.design.correlations_at(R, np.concatenate([self.slots, cols]))
+        Z, penalty = self.design.correlations_at(R, np.concatenate([self.slots, cols])), self._penalty(cols)
+        outside = []
         for z, alpha in zip(Z, alphas, strict=True):
-            _, extra, z_extra = self._look_at(cols, z[len(self.slots):], alpha)
-            yield z[:len(self.slots)], extra, z_extra
+            at = self._violators(z[m:], alpha, *penalty)
+            outside.append((cols[at], z[m:][at]))
+        return np.ascontiguousarray(Z[:, :m]), outside
 
-    def _look_at(self, cols, z, alpha):
-        """Violators among the columns `cols` (None: all, and then also the slots' own correlations)."""
+    def _look_at(self, z, alpha):
+        """(correlations of the slots, violators outside, theirs) from the correlations z of all columns."""
+        extra = self._outside(self._violators(z, alpha, *self._penalty(slice(None))))
+        return z[self.slots], extra, z[extra]
+
+    def _penalty(self, cols):
         problem = self.problem
-        which = slice(None) if cols is None else cols
+        return problem.l1[cols], problem.lower[cols], problem.upper[cols], self.design.norm2[cols]
+
+    def _violators(self, z, alpha, *penalty):
+        """Places in z of the correlations beyond what the penalty and the bounds of their columns allow."""
         found = np.empty(len(z), np.int64)
-        count = engine.violators(z, problem.l1[which], problem.lower[which], problem.upper[which],
-                                 self.design.norm2[which], alpha, VIOLATION, self.noise if alpha == 0 else 0.0, found)
-        at = found[:count]
-        extra = at if cols is None else cols[at]
-        keep = ~self.inside[extra]
-        return (z[self.slots] if cols is None else None), extra[keep], z[at[keep]]
+        count = engine.violators(z, *penalty, alpha, VIOLATION, self.noise if alpha == 0 else 0.0, found)
+        return found[:count]
 
     # ------------------------------------------------------------ compressed: all columns in the working set
 
@@ -439,13 +473,7 @@ class Solver:
             return self._reread(alphas, B)
         self._refit_compressed(alphas, B, Q)
         rr = np.maximum(2 * problem.null_objective - ((problem.correlation[cols] + Q) * B).sum(axis=1), 0.0)
-        gaps = np.empty(done)
-        if self.has_free or 0 in alphas:
-            gaps[:] = [self._gap(alpha, b, None, norm2, q, *NOTHING)
-                       for alpha, b, q, norm2 in zip(alphas, B, Q, rr, strict=True)]
-        else:
-            engine.dual_gaps(B, Q, problem.l1[cols], problem.l2[cols], problem.lower[cols], problem.upper[cols],
-                             self.design.norm2[cols], alphas, rr, gaps)
+        gaps = self._gaps(alphas, B, [None] * done, rr, Q)
         rounding = self._gram_rounding(alphas, B, Q, rr)
         if (rounding > TRUSTED * self.target_gap).any():
             read = self._reread(alphas, B)
@@ -496,8 +524,7 @@ class Solver:
             part = slice(start, min(start + PASS_RESIDUALS, len(B)))
             R = self._residuals(alphas[part], B[part])
             norms[part], Z = self.design.norms2(R), self.design.correlations_at(R, self.slots)
-            gaps[part] = [self._gap(alpha, b, r, norm2, z, *NOTHING)
-                          for alpha, b, r, norm2, z in zip(alphas[part], B[part], R, norms[part], Z, strict=True)]
+            gaps[part] = self._gaps(alphas[part], B[part], R, norms[part], Z)
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         return Batch(alphas, self.slots, B, gaps, norms, [])
 
