@@ -285,8 +285,7 @@ class Dense(Matrix):
         block = np.empty((len(need), GATHER_ROWS))
         cols, mean = cols[need], mean[need]
         for row in range(*rows, GATHER_ROWS):
-            if pool.stopping:
-                return
+            pool.check()
             end = min(row + GATHER_ROWS, rows[1])
             engine.gather_dense(self.X, cols, mean, root, row, end, block)
             for a in range(start, stop, GRAM_TILE):
@@ -608,10 +607,9 @@ class SparseRows(Sparse):
         middle = self.shape[0] // 2
 
         def half(first, last, out):
-            for start, stop in self._row_pieces():
-                start, stop = max(start, first), min(stop, last)
-                if start < stop and not pool.stopping:
-                    engine.csr_dots(*self.parts, start, stop, R, out)
+            for start, stop in self._row_pieces(1, first, last):
+                pool.check()
+                engine.csr_dots(*self.parts, start, stop, R, out)
 
         pool.run(half, [(0, middle, halves[:1]), (middle, self.shape[0], halves[1:])])
         return halves.sum(axis=0, keepdims=True)
@@ -628,11 +626,9 @@ class SparseRows(Sparse):
 
     def _add_dots(self, slot, R, first, last, out, pool):
         scratch = self._scratch()
-        for start, stop in self._row_pieces():
-            start, stop = max(start, first), min(stop, last)
-            if start < stop:
-                pool.check()
-                engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
+        for start, stop in self._row_pieces(1, first, last):
+            pool.check()
+            engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
 
     def _scratch(self):
         """Room for one row's slots and values."""

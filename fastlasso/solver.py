@@ -205,9 +205,6 @@ class Solver:
 
         Columns found missing send the walk back to the last step that they do not violate.
         """
-        if self.complete:
-            self.b, self.alpha = self._solve_slots(alphas, 0)[0][-1], alphas[-1]
-            return
         B, at, self.batch_size = None, 0, STEPS_PER_CHECK
         for stop in [*range(STEPS_PER_CHECK, len(alphas), STEPS_PER_CHECK), len(alphas)]:
             here = alphas[:stop]

@@ -180,11 +180,6 @@ class ResidualSet:
         """Number of slots."""
         return len(self.slots)
 
-    @property
-    def stored(self):
-        """Stored values of all slots."""
-        return self.columns.stored
-
     def gram_of(self, at):
         """Inner products of some slots."""
         return self.problem.design.gram(self.slots[at], len(at))
