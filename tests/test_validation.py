@@ -6,6 +6,7 @@ from layouts import DENSE, PLAIN, build, exact_matrix, target
 from scipy import sparse
 
 from fastlasso import alpha_max, cross_validate_path, fit, fit_path, support_proof, verify
+from fastlasso.validation import one_of
 
 A = exact_matrix(12, 8)
 Y = target(A)
@@ -401,3 +402,39 @@ def test_scoring(scoring, no_kernel):
 def test_rule(rule, no_kernel):
     with pytest.raises(ValueError, match="rule"):
         cross_validate_path(A, Y, rule=rule)
+
+
+@pytest.mark.parametrize("kind", [int, np.float32, np.int64, np.array])
+def test_a_scalar_of_any_type_stands_for_as_many_values(kind):
+    plain = fit(A, Y, 0.1, lower=-1.0, penalty_factor=2.0)
+    np.testing.assert_array_equal(fit(A, Y, 0.1, lower=kind(-1), penalty_factor=kind(2)).coef, plain.coef)
+
+
+def test_a_sparse_y_is_a_vector_for_the_judge():
+    plain = verify(A, Y, np.zeros(8), alpha=0.1)
+    assert verify(A, sparse.csc_array(Y[:, None]), np.zeros(8), alpha=0.1) == plain
+
+
+@pytest.mark.parametrize("value", ["nonsense", "", 1, None, ["min"]])
+def test_words_that_are_not_offered(value):
+    with pytest.raises(ValueError, match=r"rule must be one of 'min', '1se', got"):
+        one_of(value, "rule", ("min", "1se"))
+    assert one_of("1se", "rule", ("min", "1se")) == "1se"
+
+
+@pytest.mark.parametrize("alphas", [[], [[0.1, 0.2]], [[]]])
+def test_alphas_that_are_no_vector(alphas):
+    with pytest.raises(ValueError, match="non-empty 1d array"):
+        fit_path(A, Y, alphas=alphas)
+
+
+def test_alphas_in_any_order_come_out_descending():
+    path = fit_path(A, Y, alphas=[0.2, 0.5, 0.1, 0.4, 0.3])
+    np.testing.assert_array_equal(path.alphas, [0.5, 0.4, 0.3, 0.2, 0.1])
+
+
+@pytest.mark.parametrize("scale", [2.0**-1000, 2.0**1000])
+def test_only_ratios_of_weights_matter_even_where_their_squares_are_no_numbers(scale):
+    weights = np.arange(12) % 4 / 4.0
+    plain = fit(A, Y, 0.1, sample_weight=weights)
+    np.testing.assert_array_equal(fit(A, Y, 0.1, sample_weight=weights * scale).coef, plain.coef)

@@ -1,0 +1,67 @@
+"""The guess of columns that may matter: exact where the path is straight, and limited to the most promising."""
+
+import numpy as np
+import pytest
+
+from fastlasso import screening
+from fastlasso.design import Design
+from fastlasso.matrices import as_matrix
+from fastlasso.parallel import Pool
+from fastlasso.problem import Options, Problem
+from fastlasso.screening import Reference
+
+
+def reference(alpha, z):
+    return Reference(alpha, np.zeros(3), np.array(z, dtype=float), 1.0)
+
+
+def test_correlations_are_extrapolated_along_their_secant():
+    """z(alpha) = 2 - 3 alpha in one column, 1 + alpha in the other."""
+    before, last = (reference(alpha, [2 - 3 * alpha, 1 + alpha]) for alpha in (0.8, 0.5))
+    z, reach = screening.predicted([before, last], 0.4)
+    np.testing.assert_allclose(z, [2 - 1.2, 1.4])
+    assert reach == 0
+
+
+def test_one_reference_gives_the_bound_of_the_strong_rule():
+    z, reach = screening.predicted([reference(0.8, [0.7, -0.1])], 0.5)
+    np.testing.assert_array_equal(z, [0.7, -0.1])
+    assert reach == pytest.approx(0.3)
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    options = Options(penalty_factor=np.array([1.0, 4.0, 1.0, 0.5, 1.0, 1.0]))
+    with Pool(1) as pool:
+        yield Problem(rng.standard_normal((20, 6)), rng.standard_normal(20), options, pool)
+
+
+def test_candidates_are_predicted_to_come_near_alpha(problem):
+    """With penalty factors (1, 4, 1, 1/2, 1, 1), at alpha = 1 and a share of 95 %."""
+    same = [reference(2.0, [0.96, 3.0, -0.94, 0.48, -0.96, 0.1]), reference(1.0, [0.96, 3.0, -0.94, 0.48, -0.96, 0.1])]
+    found = screening.candidates(problem, same, 1.0, lambda columns: columns, 10)
+    np.testing.assert_array_equal(found, [0, 3, 4])
+    one = screening.candidates(problem, same[1:], 0.9, lambda columns: columns, 10)     # 0.95 x 0.9 - (1 - 0.9)
+    np.testing.assert_array_equal(one, [0, 2, 3, 4])
+
+
+def test_where_room_is_short_the_strongest_for_their_penalty_join(problem):
+    z = np.array([0.9, 3.0, -0.8, 0.5, 0.7, 0.1])       # over the factors: 0.9, 0.75, 0.8, 1.0, 0.7, 0.1
+    np.testing.assert_array_equal(screening.strongest(problem, z, np.arange(6), 3), [0, 2, 3])
+    np.testing.assert_array_equal(screening.strongest(problem, z, np.arange(6), 6), np.arange(6))
+
+
+def test_residuals_are_split_into_the_references_and_a_rest_rounded_up():
+    rng = np.random.default_rng(1)
+    with Pool(1) as pool:
+        design = Design(as_matrix(rng.standard_normal((30, 4))), None, False, pool)
+        ra, rb, rest = rng.standard_normal((3, 30))
+        a, b = (Reference(1.0, r, np.zeros(4), design.norms2(r[None])[0]) for r in (ra, rb))
+        R = np.stack([2 * ra - rb, 0.5 * rb + rest])
+        T, distance = screening.spans(design, R, a, b)
+    np.testing.assert_allclose(T[0], [2, -1], atol=1e-12)
+    assert 0 < distance[0] < 1e-10
+    left = R - T @ np.stack([ra, rb])
+    assert distance[1] == pytest.approx(np.sqrt(left[1] @ left[1] / 30), rel=1e-10)
+    np.testing.assert_allclose(left[1] @ np.stack([ra, rb]).T, 0, atol=1e-11)
