@@ -1,12 +1,15 @@
 """The command: what it prints, where, and with which exit code."""
 
+import importlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -335,3 +338,48 @@ def test_a_closed_pipe_is_no_error(folder):
         command.stdout.close()
         assert command.stderr.read() == ""
         assert command.wait(60) == cli.CLOSED_PIPE
+
+
+# ---- odd ends
+
+def test_python_dash_m_is_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fastlasso", "--version-that-is-not"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("fastlasso", run_name="__main__")
+    assert stop.value.code == 2
+    assert importlib.import_module("fastlasso.__main__").main is main
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(run, monkeypatch):
+    redirected = []
+    monkeypatch.setattr(cli.os, "dup2", lambda *files: redirected.append(files))
+    monkeypatch.setattr(cli, "print", closed_pipe, raising=False)
+    monkeypatch.setattr(cli.sys.stdout, "fileno", lambda: 1)
+    assert main(["path", "d.csv", "--target", "y"]) == cli.CLOSED_PIPE
+    assert len(redirected) == 1
+
+
+def closed_pipe(*_, **__):
+    raise BrokenPipeError
+
+
+def test_demo_without_a_picture_says_how_to_get_one(run, monkeypatch):
+    monkeypatch.setattr(cli, "DEMOS", cli.DEMOS[:1])
+    code, out, _ = run("demo")
+    assert code == 0
+    assert "fastlasso demo --plot demo.png" in out
+
+
+def test_the_progress_line_says_what_is_going_on():
+    progress = cli.Progress("path", "cross-validation")
+    assert progress.line().split() == ["path", "0", "s"]
+    progress(SimpleNamespace(index=0, n_alphas=2, df=3))
+    assert "1/2 alphas, 3 features" in progress.line()
+    progress(SimpleNamespace(index=1, n_alphas=2, df=3))
+    assert progress.line().split() == ["cross-validation", "0", "s"]
+
+
+def test_a_model_without_features_says_so(run):
+    code, out, _ = run("path", "d.csv", "--target", "y", "--alphas", "1")
+    assert code == 0
+    assert "No feature is used." in out

@@ -280,3 +280,9 @@ def test_a_target_archive_must_say_which_array(tmp_path):
     np.savez(tmp_path / "y.npz", a=np.ones(4), b=np.ones(4))
     with pytest.raises(DataError, match="one called y"):
         read_dataset(tmp_path / "X.npy", target_file=tmp_path / "y.npz")
+
+
+def test_a_field_longer_than_the_reader_takes(tmp_path):
+    (tmp_path / "t.csv").write_text("1," + "9" * 140_000 + "\n")
+    with pytest.raises(DataError, match="unreadable line"):
+        read_dataset(tmp_path / "t.csv", "1")

@@ -7,7 +7,7 @@ import pytest
 from layouts import LAYOUTS, PLAIN, build, exact_matrix, target
 from scipy.optimize import nnls
 
-from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, verify
+from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, verify, working_set
 from fastlasso.design import Design
 from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool
@@ -393,3 +393,24 @@ def test_interpolation_leaves_a_certified_gap(judge):
         judge(X, y, path, (10, 30, 49))
         assert path.certified.all()
         assert path.r2[-1] > 1 - 1e-12
+
+
+# ---------------------------------------------------------------- beyond the limits of exact steps
+
+LIMITED = {
+    "bounds": {"lower": -0.3, "upper": 0.3},
+    "unpenalised": {"penalty_factor": np.r_[np.zeros(6), np.ones(114)]},
+    "unpenalised_and_bounds": {"penalty_factor": np.r_[np.zeros(6), np.ones(114)], "lower": -0.3, "upper": 0.3},
+}
+
+
+@pytest.mark.parametrize("memory", [1 << 28, 0], ids=["gram", "residual"])
+@pytest.mark.parametrize("name", LIMITED)
+def test_descent_alone_ends_at_the_solution_too(name, memory, monkeypatch, judge):
+    """No Newton step and no joint refit of more than two coordinates, with and without room for a Gram matrix."""
+    monkeypatch.setattr(working_set, "LARGEST_NEWTON", 2)
+    monkeypatch.setattr(working_set, "GRAM_BYTES", memory)
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 120))
+    y = X[:, :12] @ np.linspace(-2, 2, 12) + rng.standard_normal(60)
+    judge(X, y, fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name]), **LIMITED[name])

@@ -576,3 +576,11 @@ def test_a_bound_reached_between_grid_points_is_a_corner():
     between = fit_path(X, y, alphas=[1.9, 0.1], **options).at(0.5)
     np.testing.assert_allclose(between.coef, [1.5, 1.5, 0, 0])
     assert verify(X, y, between.coef, 0.0, alpha=0.5, **options).gap <= 1e-12
+
+
+def test_the_effective_df_of_an_elastic_net_needs_the_data(tmp_path):
+    X = np.random.default_rng(0).standard_normal((20, 4))
+    fit_path(X, X[:, 0], l1_ratio=0.5, alphas=3).save(tmp_path / "p.npz")
+    loaded = LassoPath.load(tmp_path / "p.npz")
+    with pytest.raises(ValueError, match="needs the data"):
+        loaded.effective_df()

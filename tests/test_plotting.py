@@ -140,3 +140,12 @@ def test_importing_fastlasso_does_not_import_matplotlib(tmp_path):
     code = "import sys, fastlasso, fastlasso.plotting; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path).returncode == 0
     assert fastlasso
+
+
+@pytest.mark.filterwarnings("ignore:No artists with labels")
+def test_plot_both_without_a_title_and_with_one_choice_for_both_rules(tmp_path):
+    data = load_diabetes(quadratic=False)
+    pathcv = cross_validate_path(data.X, data.y, cv=5, alphas=[3.0, 0.0])
+    assert pathcv.best_index == pathcv.index_1se == 1
+    plotting.plot_both(pathcv, tmp_path / "p.png")
+    assert (tmp_path / "p.png").stat().st_size > 1000

@@ -15,6 +15,7 @@ import pytest
 from layouts import PLAIN, build, exact_matrix, target
 
 from fastlasso import alpha_max, cross_validate_path, fit, fit_path, support_proof, verify
+from fastlasso.parallel import available_cores
 
 A = exact_matrix(60, 30, seed=3)
 Y = target(A, seed=3)
@@ -199,3 +200,8 @@ def test_memory_does_not_grow():
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads the resident size from /proc")
 def test_memory_does_not_grow_over_100_000_fits():
     assert growth(100_000) < 3_000_000
+
+
+def test_a_system_that_does_not_say_which_cores_are_ours_offers_all(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert available_cores() == (os.cpu_count() or 1)

@@ -131,3 +131,7 @@ def test_adjoint_is_the_adjoint():
     b, v = rng.standard_normal(20), rng.standard_normal(30)
     assert problem.forward(b) @ v == pytest.approx(b @ problem.adjoint(v), rel=1e-12)
     assert np.allclose(problem.forward(b), problem.dense() @ b)
+
+
+def test_nothing_but_zeros_is_solved_by_zeros():
+    assert not fista(np.zeros((5, 3)), np.arange(5.0), alpha=0.1)[0].any()
