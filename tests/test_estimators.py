@@ -1,6 +1,7 @@
 """scikit-learn's own checks, and its `Lasso` and `ElasticNet` as the peer for every argument, attribute and error."""
 
 import dataclasses
+import importlib.util
 import inspect
 import pickle
 import subprocess
@@ -511,3 +512,10 @@ def test_without_scikit_learn_the_error_says_what_to_install():
 def test_other_names_are_still_missing():
     with pytest.raises(AttributeError, match="no attribute 'Ridge'"):
         fastlasso.Ridge     # noqa: B018
+
+
+def test_the_message_without_scikit_learn_is_an_import_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    again = importlib.util.spec_from_file_location("fastlasso.estimators_again", fastlasso.estimators.__file__)
+    with pytest.raises(ImportError, match=r"need scikit-learn 1\.6 or newer"):
+        again.loader.exec_module(importlib.util.module_from_spec(again))

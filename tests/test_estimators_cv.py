@@ -21,7 +21,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, verify
+from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, estimators, verify
 
 BOTH = [LassoCV, ElasticNetCV]
 EXACT = {"tol": 1e-12, "max_iter": 100_000}
@@ -268,3 +268,8 @@ def test_a_ridge_among_the_ratios(data):
     model = ElasticNetCV(l1_ratio=[0.0, 0.5], cv=3, alphas=10).fit(*data)
     assert model.alphas_.shape == (2, 10)
     assert np.isfinite(model.mse_path_).all()
+
+
+def test_what_scorers_are_given_predicts_what_it_is_told():
+    told = np.array([1.0, 2.0])
+    assert estimators.Foretold().fit(told).predict(told) is told

@@ -7,6 +7,7 @@ from fastlasso import solver, verify
 from fastlasso.parallel import Pool
 from fastlasso.problem import Options, Problem
 from fastlasso.solver import Solver
+from fastlasso.working_set import ResidualSet
 
 SHAPES = {"compressed": (60, 12), "gram": (50, 200), "residual": (50, 200)}
 rng = np.random.default_rng(0)
@@ -76,3 +77,32 @@ def test_l1_ratio_may_change_too(data):
     walker.repenalise(problem)
     walker.solve(np.array([problem.alpha_max() / 10]))
     assert judged(X, y, walker, Options(), problem.alpha_max() / 10).relative_gap <= 1.1e-8
+
+
+def test_the_gap_of_free_columns_that_nearly_depend_is_read_from_X():
+    X = np.random.default_rng(1).standard_normal((60, 6))
+    X[:, 5] = X[:, 4] + 1e-9 * X[:, 3]
+    y, options = X @ np.arange(6.0) + np.random.default_rng(2).standard_normal(60), Options(penalty_factor=np.r_[
+        np.ones(3), np.zeros(3)])
+    with Pool(1) as pool:
+        problem = Problem(X, y, options, pool)
+        going = Solver(problem)
+        going.start()
+        going.solve(np.array([0.05]))
+        claimed = going.gap()
+        true = judged(X, y, going, options, 0.05)
+    assert true.gap <= 1.02 * claimed + 1e-9 * true.null_objective
+
+
+def test_extrapolation_leaves_what_it_cannot_improve():
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    with Pool(1) as pool:
+        columns = ResidualSet(Problem(X, X[:, 0], Options(), pool))
+        columns.extend(np.arange(3), 3)
+        for step in (0.0, 1e200):       # no step moved; squares of steps overflow
+            b = np.array([0.5, 0.0, -0.1])
+            state = columns.columns.residual(columns.problem.y, b)
+            trail = [(b + k * step, state) for k in range(6)]
+            with np.errstate(over="ignore", invalid="ignore"):
+                columns._extrapolate(0.1, b, state, trail)
+            np.testing.assert_array_equal(b, [0.5, 0.0, -0.1])

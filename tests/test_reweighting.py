@@ -18,6 +18,10 @@ from fastlasso import (
     reweighted_path,
     verify,
 )
+from fastlasso.held_out import fit_of, ridge_grid
+from fastlasso.parallel import Pool
+from fastlasso.path import Limits
+from fastlasso.problem import Options, Problem
 from fastlasso.reweighting import PENALTIES, Mcp, ReweightedWalk
 from fastlasso.schedule import combined
 
@@ -406,3 +410,36 @@ def test_the_lasso_selects_too_much_and_shrinks_and_the_others_do_not():
     for name in ("adaptive", "mcp", "two_stage"):
         assert kept[name] < 0.5 * kept["lasso"], kept
         assert abs(bias[name]) < 0.6 * bias["lasso"], bias
+
+
+# ---------------------------------------------------------------- the parts that folds share
+
+@pytest.fixture
+def ridge():
+    X, y = exact_matrix(40, 6), target(exact_matrix(40, 6))
+    with Pool(1) as pool:
+        yield X, y, Problem(X, y, Options(l1_ratio=0.0), pool)
+
+
+def test_a_ridge_grid_starts_where_nearly_nothing_is_left(ridge):
+    X, y, problem = ridge
+    grid = ridge_grid(problem, 7, 1e-3)
+    least_squares, top = fit(X, y, 0.0).coef, fit(X, y, grid[0], l1_ratio=0.0).coef
+    assert len(grid) == 7
+    assert (np.diff(grid) < 0).all()
+    assert 0 < np.linalg.norm(top) <= 0.1 * np.linalg.norm(least_squares)
+    end = fit(X, y, grid[-1], l1_ratio=0.0).coef
+    assert np.linalg.norm(end - least_squares) <= 0.1 * np.linalg.norm(least_squares)
+
+
+def test_a_ridge_pilot_is_chosen_on_its_own_grid():
+    X, y = exact_matrix(40, 6), target(exact_matrix(40, 6))
+    path = adaptive_path(X, y, pilot="ridge", pilot_alpha="min", cv=4, alphas=5)
+    assert path.certified.all()
+    np.testing.assert_array_equal(np.isinf(path.penalty_factor), path.pilot == 0)
+
+
+def test_one_solution_that_misses_its_promise_is_warned_of(ridge):
+    _, _, problem = ridge
+    with pytest.warns(ConvergenceWarning):
+        fit_of(problem, 0.01, Limits.checked(0.0, 0))
