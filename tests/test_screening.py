@@ -1,5 +1,7 @@
 """The guess of columns that may matter: exact where the path is straight, and limited to the most promising."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,11 @@ def test_residuals_are_split_into_the_references_and_a_rest_rounded_up():
     left = R - T @ np.stack([ra, rb])
     assert distance[1] == pytest.approx(np.sqrt(left[1] @ left[1] / 30), rel=1e-10)
     np.testing.assert_allclose(left[1] @ np.stack([ra, rb]).T, 0, atol=1e-11)
+
+
+@pytest.mark.parametrize("room", [1, 7, 39])
+def test_the_strongest_are_the_first_of_the_sorted(room):
+    rng = np.random.default_rng(room)
+    z, l1 = rng.standard_normal(40), rng.uniform(0.5, 2, 40)
+    best = np.sort(np.argsort(-np.abs(z) / l1)[:room])
+    np.testing.assert_array_equal(screening.strongest(SimpleNamespace(l1=l1), z, np.arange(40), room), best)
