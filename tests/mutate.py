@@ -38,7 +38,7 @@ def changes(node):
     if isinstance(node, ast.Compare):
         for k, op in enumerate(node.ops):
             yield lambda k=k, op=op: node.ops.__setitem__(k, SWAPS[type(op)]())
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub | ast.Invert):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert):
         yield lambda: setattr(node, "op", ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not())
     if isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
         yield lambda: setattr(node, "value", not node.value if isinstance(node.value, bool) else node.value + 1)
