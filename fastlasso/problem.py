@@ -16,7 +16,6 @@ from . import validation
 from ._engine import engine
 from .design import Design, Summed, compressible
 from .matrices import Dense, as_matrix
-from .parallel import Pool
 
 LARGE = 1 << 18     # stored values from which one pass is worth saving
 NO_WORSE = 1 + 1e-12        # a refit may raise |r|^2 by rounding, not by more
@@ -170,6 +169,17 @@ class Problem:
                 return
             yield where, self.lower[cols[where]], self.upper[cols[where]]
 
+    def ridge_degrees_of_freedom(self, alphas, supports):
+        """Trace of X_A (X_A'X_A + alpha l2)^-1 X_A' for each alpha and support A; products weighted and centred."""
+        df, last = np.zeros(len(alphas)), np.empty(0, np.int64)
+        for k, (alpha, cols) in enumerate(zip(alphas, supports, strict=True)):
+            if not np.array_equal(cols, last):
+                last = cols.astype(np.int64)
+                gram = self.design.gram(last, len(last))
+            if len(last):
+                df[k] = np.trace(np.linalg.solve(gram + np.diag(alpha * self.l2[last]), gram))
+        return df
+
     def mean_over_samples(self, values):
         """Weighted mean of an n-vector."""
         return np.add.reduce(values) / len(values) if self.weights is None else engine.dot(self.weights, values)
@@ -261,16 +271,3 @@ def within(now, step, low, high):
     if cut >= 1:
         return step
     return np.where(reach <= cut, np.where(step < 0, low, high) - now, cut * step)
-
-
-def ridge_degrees_of_freedom(X, y, options, alphas, supports):
-    """Trace of X_A (X_A'X_A + alpha l2)^-1 X_A' for each alpha and support A (inner products weighted and centred)."""
-    with Pool(1) as pool:
-        problem = Problem(X, y, Options(**options), pool)
-        df = np.zeros(len(alphas))
-        for k, (alpha, cols) in enumerate(zip(alphas, supports, strict=True)):
-            if len(cols):
-                cols = cols.astype(np.int64)
-                gram = problem.design.gram(cols, len(cols))
-                df[k] = np.trace(np.linalg.solve(gram + np.diag(alpha * problem.l2[cols]), gram))
-    return df

@@ -230,26 +230,39 @@ class LassoPath:
         """
         if self.params["l1_ratio"] == 1.0:
             return self.df.astype(float)
-        from .problem import ridge_degrees_of_freedom
+        from .parallel import Pool
+        from .problem import Options, Problem
 
-        if self._data is None:
+        kept_X, y, options = self._data or (lambda: None, None, None)
+        X = kept_X() if X is None else X
+        if options is None or X is None:
             raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone")
-        kept_X, y, options = self._data
-        supports = [self.indices[a:b] for a, b in zip(self.indptr[:-1], self.indptr[1:], strict=True)]
-        return ridge_degrees_of_freedom(kept_X() if X is None else X, y, options, self.alphas, supports)
+        with Pool(1) as pool:
+            return self.df_of(Problem(X, y, Options(**options), pool))
 
-    def select(self, criterion="bic", gamma=0.5):
+    def df_of(self, problem):
+        """`effective_df` from the `Problem` that the path solves."""
+        if self.params["l1_ratio"] == 1.0:
+            return self.df.astype(float)
+        supports = [self.indices[a:b] for a, b in zip(self.indptr[:-1], self.indptr[1:], strict=True)]
+        return problem.ridge_degrees_of_freedom(self.alphas, supports)
+
+    def select(self, criterion="bic", gamma=0.5, df=None):
         """Return the index of the alpha that minimises an information criterion.
 
             aic  = n log(RSS/n) + 2 df
             bic  = n log(RSS/n) + log(n) df
             ebic = bic + 2 gamma log C(p, df)          (Chen and Chen 2008)
-        """
-        return int(np.argmin(self.criterion(criterion, gamma)))
 
-    def criterion(self, criterion="bic", gamma=0.5):
+        `df`, of shape (n_alphas,), is `effective_df` unless given.
+        """
+        if not len(self):
+            raise ValueError("this path has no alphas to select from")
+        return int(np.argmin(self.criterion(criterion, gamma, df)))
+
+    def criterion(self, criterion="bic", gamma=0.5, df=None):
         """Return the values of an information criterion at each alpha, see `select`."""
-        n, p, df = self.n_samples, self.n_features, self.effective_df()
+        n, p, df = self.n_samples, self.n_features, self.effective_df() if df is None else df
         floor = np.finfo(float).eps * max(self.null_objective, np.finfo(float).tiny)
         fit_term = n * np.log(np.maximum(2 * self.null_objective * (1 - self.r2), floor))
         if criterion == "aic":

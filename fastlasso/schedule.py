@@ -27,6 +27,7 @@ from .validation import FREE
 
 CRITERIA = ("aic", "bic", "ebic")
 FACTORS = ("all", "support", "adaptive")
+SMALLEST_FACTOR = np.finfo(float).tiny ** 0.5   # 0 would be "never penalised"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Stage:
                 raise ValueError(f"alpha must be a number or one of {RULES + CRITERIA}, got {self.alpha!r}")
         else:
             validation.number(self.alpha, "alpha", 0.0)
-        if not callable(self.factor) and self.factor not in FACTORS:
+        if not callable(self.factor) and not (isinstance(self.factor, str) and self.factor in FACTORS):
             raise ValueError(f"factor must be callable or one of {FACTORS}, got {self.factor!r}")
         validation.number(self.gamma, "gamma", 0.0)
         validation.number(self.l1_ratio, "l1_ratio", 0.0, 1.0)
@@ -93,7 +94,7 @@ class Stage:
 
 
 def adaptive_factors(coef, gamma=1.0):
-    """Return the penalty factors of the adaptive lasso, v_j = 1 / |b_j|^gamma; inf where b_j = 0.
+    """Return the penalty factors of the adaptive lasso, v_j = 1 / |b_j|^gamma; inf where b_j = 0, never zero.
 
     Reference: Zou (2006), The adaptive lasso and its oracle properties, JASA 101(476), eq. (4).
 
@@ -104,13 +105,13 @@ def adaptive_factors(coef, gamma=1.0):
     """
     coef, gamma = np.asarray(coef, dtype=float), validation.number(gamma, "gamma", 0.0)
     with np.errstate(divide="ignore", over="ignore"):
-        return np.where(coef == 0, np.inf, 1 / np.abs(coef) ** gamma)
+        return np.where(coef == 0, np.inf, np.maximum(1 / np.abs(coef) ** gamma, SMALLEST_FACTOR))
 
 
 def combined(given, own):
-    """The product of two vectors of factors; 0 (never penalised) in `given` wins over inf."""
+    """The product of two vectors of factors; 0 (never penalised) and inf (never used) in `given` win."""
     with np.errstate(invalid="ignore"):
-        return np.where(given == 0, 0.0, given * own)
+        return np.where((given == 0) | np.isinf(given), given, given * own)
 
 
 @dataclass
@@ -192,7 +193,7 @@ class Course:
             cv = self.folded.result(paths, errors, stage.alpha)
             fits = [part.fit_at(cv.index) for part in paths]
         elif path is not None:
-            chosen = path.fit_at(path.select(stage.alpha))
+            chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
             fits = [chosen, *(fit_of(problem, chosen.alpha, self.limits) for problem in problems[1:])]
         else:
             fits = [fit_of(problem, float(stage.alpha), self.limits) for problem in problems]

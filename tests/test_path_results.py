@@ -254,6 +254,14 @@ def test_degrees_of_freedom_of_ridge_are_the_trace_of_the_hat_matrix():
             assert path.effective_df()[k] == pytest.approx(np.trace(hat), rel=1e-9)
 
 
+def test_degrees_of_freedom_of_ridge_need_the_data_while_they_are_there(data):
+    path = fit_path(data[0].copy(), data[1], l1_ratio=0.5, alphas=5)
+    gc.collect()
+    with pytest.raises(ValueError, match="data of the fit, which are gone"):
+        path.select("bic")
+    np.testing.assert_array_equal(path.effective_df(data[0]), fit_path(*data, l1_ratio=0.5, alphas=5).effective_df())
+
+
 # ---------------------------------------------------------------- files
 
 def test_a_saved_path_comes_back_whole(path, data, tmp_path):

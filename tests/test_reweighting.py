@@ -117,6 +117,17 @@ def test_a_stage_repeats_the_ones_before_it_inside_each_fold(data):
                                    atol=1e-6)
 
 
+@pytest.mark.parametrize("criterion", ["aic", "bic", "ebic"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+def test_a_criterion_counts_the_ridge_part_of_its_own_stage(data, criterion, l1_ratio):
+    A, y = data
+    factor = np.where(np.arange(A.shape[1]) % 2, 2.0, 1.0)
+    stages = [Stage(0.05), Stage(criterion, l1_ratio, factor=lambda b: factor, alphas=[1.0, 0.1, 0.01, 0.001])]
+    run = fit_schedule(A, y, stages)
+    alone = fit_path(A, y, alphas=stages[1].alphas, l1_ratio=l1_ratio, penalty_factor=factor)
+    assert run.alphas[1] == alone.alphas[alone.select(criterion)]
+
+
 @pytest.mark.parametrize("layout", PLAIN)
 def test_layouts_give_the_same_schedule(data, layout):
     A, y = data
@@ -143,7 +154,7 @@ def test_bad_schedules(data, bad, words):
 
 @pytest.mark.parametrize(("bad", "words"), [
     ({"alpha": "best"}, "alpha must be"), ({"alpha": -1.0}, "alpha =="), ({"factor": "most"}, "factor must be"),
-    ({"gamma": -1.0}, "gamma =="), ({"l1_ratio": 2.0}, "l1_ratio =="),
+    ({"factor": np.ones(20)}, "factor must be"), ({"gamma": -1.0}, "gamma =="), ({"l1_ratio": 2.0}, "l1_ratio =="),
 ])
 def test_bad_stages(bad, words):
     with pytest.raises(ValueError, match=words):
@@ -153,6 +164,17 @@ def test_bad_stages(bad, words):
 def test_factors_that_a_callable_gets_wrong_are_an_error(data):
     with pytest.raises(ValueError, match="penalty_factor must be >= 0"):
         fit_schedule(*data, [Stage(0.1), Stage(0.1, factor=lambda b: -np.ones(len(b)))])
+
+
+def test_zero_and_inf_of_the_user_win():
+    given, own = np.array([0.0, 0.0, np.inf, np.inf, 2.0, 2.0]), np.array([np.inf, 3.0, 0.0, 3.0, np.inf, 0.0])
+    np.testing.assert_array_equal(combined(given, own), [0.0, 0.0, np.inf, np.inf, np.inf, 0.0])
+
+
+def test_no_adaptive_factor_is_zero():
+    factors = adaptive_factors([1e200, -1e10, 0.0], 2.0)
+    assert 0 < factors[0] < factors[1] == pytest.approx(1e-20)
+    assert factors[2] == np.inf
 
 
 # ------------------------------------------------------------ adaptive lasso
