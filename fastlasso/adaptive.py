@@ -13,14 +13,14 @@ from .held_out import in_folds, recast, remember
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
-from .results import LassoPath
+from .results import LassoPath, check_factors, check_vectors
 from .schedule import Course, Stage
 from .validation import FREE
 
 PILOTS = ("lasso", "ridge", "marginal")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class AdaptivePath(LassoPath):
     """A path of the adaptive lasso: a `LassoPath`, and the factors it was made with.
 
@@ -34,6 +34,13 @@ class AdaptivePath(LassoPath):
 
     penalty_factor: np.ndarray = None
     pilot: np.ndarray = None
+
+    extra_arrays = ("penalty_factor", "pilot")
+
+    def check_extras(self):
+        """Raise ValueError unless the factors and the pilot are sound."""
+        check_factors(self, self.n_features, "penalty_factor")
+        check_vectors(self, self.n_features, ("pilot",))
 
 
 def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3, l1_ratio=1.0, cv=5,
@@ -87,7 +94,8 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
         course.leave_folds()
         problems = course.next_problems(stages[-1])
         path, = course.paths(stages[-1], problems)
-    return adaptive_result(path, problems[0].penalty_factor, course.coefs[0], X, y, options)
+    return adaptive_result(path, problems[0].penalty_factor, course.coefs[0], X, y, options, max_iter=max_iter,
+                           n_threads=n_threads)
 
 
 def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, rule="min", random_state=None,
@@ -131,7 +139,8 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
         pilot_coef = course.coefs[0]
         course.run(stages[-1])
     result = course.result.cvs[-1]
-    result.path = adaptive_result(result.path, course.result.penalty_factors[-1], pilot_coef, X, y, options)
+    result.path = adaptive_result(result.path, course.result.penalty_factors[-1], pilot_coef, X, y, options,
+                                  max_iter=max_iter, n_threads=n_threads)
     return result
 
 
@@ -161,6 +170,6 @@ def marginal(problem):
     return np.divide(problem.correlation, design.norm2, out=np.zeros(design.n_features), where=~design.constant)
 
 
-def adaptive_result(path, penalty_factor, pilot, X, y, options):
+def adaptive_result(path, penalty_factor, pilot, X, y, options, **settings):
     path = recast(path, AdaptivePath, penalty_factor=penalty_factor, pilot=pilot)
-    return remember(path, X, y, options, penalty_factor)
+    return remember(path, X, y, options, penalty_factor, **settings)

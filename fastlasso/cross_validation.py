@@ -188,7 +188,7 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
         paths, errors = folded.fit(grid, callback)
         for path, whose in named(paths):
             warn_uncertified(path, whose)
-        paths[0].remember(X, y, options.as_dict())
+        paths[0].remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
         return folded.result(paths, errors, rule)
 
 

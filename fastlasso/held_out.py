@@ -79,10 +79,10 @@ def options_of(problem):
     return Options(problem.l1_ratio, problem.fit_intercept, problem.standardize, **bounds)
 
 
-def remember(path, X, y, options, penalty_factor):
+def remember(path, X, y, options, penalty_factor, **settings):
     """Let a path know its data (`LassoPath.remember`), under the penalty factors that it was made with."""
     return path.remember(X, y, options.as_dict() | {"penalty_factor": penalty_factor,
-                                                    "l1_ratio": path.params["l1_ratio"]})
+                                                    "l1_ratio": path.params["l1_ratio"]}, **settings)
 
 
 def recast(path, kind, **extra):

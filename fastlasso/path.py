@@ -133,7 +133,7 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
             path = walk.result(options)
         path.seconds = time.perf_counter() - started
     warn_uncertified(path)
-    return path.remember(X, y, options.as_dict())
+    return path.remember(X, y, options.as_dict(), max_iter=max_iter, screening=screening, n_threads=n_threads)
 
 
 def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,

@@ -204,7 +204,7 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
         path = relaxed(problem, grid_of(problem, alphas, eps), limits, callback)
     path.lasso.seconds = time.perf_counter() - started
     warn_uncertified(path.lasso)
-    path.lasso.remember(X, y, options.as_dict())
+    path.lasso.remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return path
 
 
@@ -252,7 +252,7 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
         folded.predict_out_of_fold(Blend(result))
     for lasso, whose in named([part.lasso for part in (path, *fold_paths)]):
         warn_uncertified(lasso, whose)
-    path.lasso.remember(X, y, options.as_dict())
+    path.lasso.remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return result
 
 

@@ -2,21 +2,23 @@
 
 import json
 import math
+import numbers
 import weakref
 import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 
 import numpy as np
 from scipy import sparse
 
 from . import validation
 
-FORMAT = 1      # of saved files; older ones stay readable
+FORMAT = 2      # of saved files; older ones stay readable. 1: a LassoPath; 2: the path of a refinement, named by kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LassoFit:
     """A certified solution at one alpha.
 
@@ -47,6 +49,10 @@ class LassoFit:
     n_passes: float
     r2: float
 
+    def __repr__(self):
+        return (f"<LassoFit: alpha={self.alpha:g}, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
+                f"r2={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}>")
+
     @property
     def certified(self):
         """Whether the gap is within the tolerance asked for."""
@@ -58,17 +64,18 @@ class LassoFit:
 
 
 def predictions(X, coef, intercept, offset):
-    X = X if sparse.issparse(X) else np.asarray(X)
+    X = X if sparse.issparse(X) else np.asarray(validation.nothing_masked(X, "X"))
     if X.ndim != 2 or X.shape[1] != coef.shape[0]:
         raise ValueError(f"X has shape {X.shape}, but the fit expects {coef.shape[0]} features as input")
-    result = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef + intercept
+    fitted = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef
+    result = (fitted.toarray() if sparse.issparse(fitted) else fitted) + intercept
     if offset is None:
         return result
     offset = validation.finite_vector(offset, X.shape[0], "offset")
     return result + (offset if result.ndim == 1 else offset[:, None])
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class LassoPath:
     """Certified solutions at descending alphas.
 
@@ -110,6 +117,8 @@ class LassoPath:
     params: dict
     feature_names: list | None = None
 
+    extra_arrays = ()       # of a subclass, saved too
+
     # the data of the fit, while its owner keeps it; never saved, never pickled
     _data = None
 
@@ -117,8 +126,9 @@ class LassoPath:
         return len(self.alphas)
 
     def __repr__(self):
-        return (f"<LassoPath: {len(self)} alphas, {self.n_features} features, up to {max(self.df, default=0)} used, "
-                f"{self.status}, {'certified' if self.certified.all() else 'NOT all certified'} to {self.tol:g}>")
+        return (f"<{type(self).__name__}: {len(self)} alphas, {self.n_features} features, up to "
+                f"{max(self.df, default=0)} used, {self.status}, "
+                f"{'certified' if self.certified.all() else 'NOT all certified'} to {self.tol:g}>")
 
     @cached_property
     def coefs(self):
@@ -158,7 +168,8 @@ class LassoPath:
 
         A grid point is returned as it is. Between two grid points with the same signs the lasso path is a straight
         line (Osborne, Presnell and Turlach 2000), so the solution is interpolated and its gap is bounded. Anywhere
-        else the problem is solved again, on the X and y of the fit while they are alive, or on those passed here.
+        else, and where that bound misses `tol`, the problem is solved again, on the X and y of the fit while they are
+        alive, or on those passed here.
 
         Raises
         ------
@@ -170,13 +181,15 @@ class LassoPath:
         if len(same):
             return self.fit_at(same[0])
         between = self._interpolated(alpha)
-        return between if between is not None else self._solved(alpha, X, y)
+        gone = self._data is None or (X is None and self._data[0]() is None)
+        return between if between is not None and (between.certified or gone) else self._solved(alpha, X, y)
 
     def _interpolated(self, alpha):
         """The solution on a straight piece of the path, or None where there is none around alpha.
 
         With b, theta linear in alpha and the same signs s, the gap 1/2 |r - theta|^2 + sum_j b_j (alpha s_j - z_j) is
-        at most 2 M max(gaps of the ends), M = the largest ratio of an end's coefficient to the other's.
+        at most 2 M max(gaps of the ends), M = the largest ratio of an end's coefficient to the other's. The slope of
+        |r|^2 in alpha is 2 alpha times a constant, so |r|^2 and r2 are linear in alpha^2.
         """
         k = int(np.searchsorted(-self.alphas, -alpha))
         straight = self.params["l1_ratio"] == 1.0 and all(self.params.get(bound) in (0.0, -np.inf, np.inf)
@@ -187,13 +200,14 @@ class LassoPath:
         if (np.sign(high.coef) != np.sign(low.coef)).any():
             return None
         share = (high.alpha - alpha) / (high.alpha - low.alpha)
-        mix = lambda a, b: (1 - share) * a + share * b      # noqa: E731
+        square_share = share * (high.alpha + alpha) / (high.alpha + low.alpha)
+        mix = lambda a, b, share=share: (1 - share) * a + share * b      # noqa: E731
         used = high.coef != 0
         ratio = high.coef[used] / low.coef[used]
         worst = float(np.max(np.maximum(ratio, 1 / ratio), initial=1.0))
         return LassoFit(alpha, mix(high.coef, low.coef), mix(high.intercept, low.intercept),
                         2 * worst * max(high.gap, low.gap), self.null_objective, self.tol, low.n_passes,
-                        mix(high.r2, low.r2))
+                        mix(high.r2, low.r2, square_share))
 
     def _solved(self, alpha, X, y):
         from .path import fit  # the walk that solves one alpha stands above this file
@@ -201,20 +215,20 @@ class LassoPath:
         if self._data is None:
             raise ValueError("this path knows neither its data nor its vectors of options any more (it was loaded or "
                              "copied); fit again at this alpha with fastlasso.fit")
-        kept_X, kept_y, options = self._data
+        kept_X, kept_y, options, settings = self._data
         X, y = kept_X() if X is None else X, kept_y if y is None else y
         if X is None:
             raise ValueError("the path turns a corner near this alpha and X is gone: pass at(alpha, X=X)")
-        return fit(X, y, alpha, **options, tol=self.tol)
+        return fit(X, y, alpha, **options, tol=self.tol, **settings)
 
-    def remember(self, X, y, options):
-        """Keep a weak reference to X, and y and the options as they are now, for `at`."""
+    def remember(self, X, y, options, **settings):
+        """Keep a weak reference to X, and y, the options and other settings of `fit` as they are now, for `at`."""
         y = np.array(y)
         options = {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in options.items()}
         try:
-            self._data = (weakref.ref(X), y, options)
+            self._data = (weakref.ref(X), y, options, settings)
         except TypeError:
-            self._data = (lambda: X), y, options
+            self._data = (lambda: X), y, options, settings
         return self
 
     def __getstate__(self):
@@ -233,7 +247,7 @@ class LassoPath:
         from .parallel import Pool
         from .problem import Options, Problem
 
-        kept_X, y, options = self._data or (lambda: None, None, None)
+        kept_X, y, options, _ = self._data or (lambda: None, None, None, None)
         X = kept_X() if X is None else X
         if options is None or X is None:
             raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone")
@@ -291,22 +305,41 @@ class LassoPath:
 
     def save(self, file):
         """Write the path to an .npz file, without pickle. Same name, same content, on every machine."""
-        text = {"format": FORMAT, "status": self.status, "params": self.params, "feature_names": self.feature_names,
-                **{name: getattr(self, name) for name in SCALARS}}
+        names = None if self.feature_names is None else [str(name) for name in self.feature_names]
+        text = {"format": 1, "status": self.status, "params": self.params, "feature_names": names,
+                **{name: getattr(self, name) for name in SCALARS}, **self.extra_facts()}
+        if type(self) is not LassoPath:
+            text |= {"format": FORMAT, "kind": type(self).__name__}
         np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8),
-                            **{name: getattr(self, name) for name in ARRAYS})
+                            **{name: getattr(self, name) for name in (*ARRAYS, *self.extra_arrays)})
+
+    def extra_facts(self):
+        """What a subclass saves beside arrays, by name, in JSON's types; `restored` takes it back."""
+        return {}
+
+    @classmethod
+    def restored(cls, facts):
+        """The same as arguments of the class."""
+        return facts
+
+    def check_extras(self):
+        """Raise ValueError unless what a subclass has loaded is sound."""
 
     @classmethod
     def load(cls, file):
-        """Read a path written by `save`; a file that is not one, or was altered, gives ValueError."""
+        """Read a path written by `save`; a file that is not one, or was altered, gives ValueError.
+
+        ``LassoPath.load`` reads the paths of refinements too, each as what it is; their own `load` only theirs.
+        """
         try:
             with np.load(file, allow_pickle=False) as stored:
                 text = json.loads(stored["meta"].tobytes())
-                arrays = {name: stored[name] for name in ARRAYS}
-            if text.pop("format") > FORMAT:
-                raise ValueError("it was written by a newer fastlasso")
-            path = cls(**arrays, **text)
+                kind = kind_of(text)
+                arrays = {name: stored[name] for name in (*ARRAYS, *kind.extra_arrays)}
+            path = kind(**arrays, **kind.restored(text))
             check_loaded(path)
+            if not isinstance(path, cls):
+                raise ValueError(f"it holds a {kind.__name__}, not a {cls.__name__}")
         except OSError as error:
             if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
                 raise
@@ -319,6 +352,17 @@ class LassoPath:
 
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
+KINDS = {"AdaptivePath": "adaptive", "ReweightedPath": "reweighting"}       # saved by name, and their modules
+
+
+def kind_of(facts):
+    """The class of a saved path; takes its name and its format out of the facts."""
+    if facts.pop("format") > FORMAT:
+        raise ValueError("it was written by a newer fastlasso")
+    if "kind" not in facts:
+        return LassoPath
+    name = validation.one_of(facts.pop("kind"), "kind", tuple(KINDS))
+    return getattr(import_module(f".{KINDS[name]}", __package__), name)
 
 
 def log_binomial(n, k):
@@ -329,10 +373,7 @@ def log_binomial(n, k):
 def check_loaded(path):
     """Raise ValueError unless the parts of a loaded path are sound and fit together."""
     n = len(path.alphas)
-    for name in ("alphas", "intercepts", "gaps", "r2", "n_passes"):
-        array = getattr(path, name)
-        if array.shape != (n,) or array.dtype != np.float64 or not np.isfinite(array).all():
-            raise ValueError(f"{name} is damaged")
+    check_vectors(path, n, ("alphas", "intercepts", "gaps", "r2", "n_passes"))
     if (path.alphas < 0).any() or (np.diff(path.alphas) > 0).any() or (path.gaps < 0).any():
         raise ValueError("its alphas or gaps are damaged")
     check_facts(path)
@@ -344,6 +385,22 @@ def check_loaded(path):
         raise ValueError("its values are damaged")
     if len(path.indices) and not 0 <= path.indices.min() <= path.indices.max() < path.n_features:
         raise ValueError("an index is out of range")
+    path.check_extras()
+
+
+def check_vectors(path, size, names):
+    """Raise ValueError unless these are finite vectors of that size."""
+    for name in names:
+        array = getattr(path, name)
+        if array.shape != (size,) or array.dtype != np.float64 or not np.isfinite(array).all():
+            raise ValueError(f"{name} is damaged")
+
+
+def check_factors(path, size, name):
+    """Raise ValueError unless these are so many penalty factors."""
+    factors = getattr(path, name)
+    if factors.shape != (size,) or factors.dtype != np.float64 or not (factors >= 0).all():
+        raise ValueError(f"{name} is damaged")
 
 
 def check_facts(path):
@@ -361,5 +418,8 @@ def check_facts(path):
 
 
 def scalars(options):
-    """The options that are plain numbers or booleans."""
-    return {name: value for name, value in options.as_dict().items() if isinstance(value, (bool, int, float))}
+    """The options that are numbers or booleans, of whatever type, as Python's own."""
+    given = options.as_dict()
+    given |= {name: bool(given[name]) for name in ("fit_intercept", "standardize")}
+    return {name: value if isinstance(value, bool) else float(value) for name, value in given.items()
+            if isinstance(value, numbers.Real)}

@@ -16,7 +16,7 @@ Candes, Wakin and Boyd (2008), Enhancing sparsity by reweighted l1 minimization,
 import time
 import warnings
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from .held_out import fitted, grid_of, in_folds, options_of, recast
 from .parallel import Pool
 from .path import WARNING_CLASS, Limits, Walk, threads
 from .problem import Options, Problem
-from .results import LassoPath
+from .results import LassoPath, check_factors, check_vectors
 from .validation import FREE
 
 INNER_TOL = 0.1         # each weighted lasso is solved to this share of the tolerance of the fixed point
@@ -114,7 +114,7 @@ def concave_penalty(name, gamma=None, q=None):
     return kind(**given)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ReweightedPath(LassoPath):
     """A path of a concave penalty: at each alpha a fixed point of the weighted lasso.
 
@@ -140,6 +140,25 @@ class ReweightedPath(LassoPath):
     penalty: object = None
     penalty_factor: np.ndarray = None
     factors: np.ndarray = None
+
+    extra_arrays = ("n_steps", "objectives", "penalty_factor", "factors")
+
+    def extra_facts(self):
+        """The penalty, by its name and parameters."""
+        return {"penalty": {"name": type(self.penalty).__name__.lower(), **asdict(self.penalty)}}
+
+    @classmethod
+    def restored(cls, facts):
+        """The penalty itself."""
+        return facts | {"penalty": concave_penalty(**facts["penalty"])}
+
+    def check_extras(self):
+        """Raise ValueError unless steps, objectives and factors are sound."""
+        check_factors(self, self.n_features, "penalty_factor")
+        check_factors(self, len(self.values), "factors")
+        check_vectors(self, len(self), ("objectives",))
+        if self.n_steps.shape != (len(self),) or self.n_steps.dtype.kind != "i":
+            raise ValueError("n_steps is damaged")
 
     def penalty_factor_at(self, index):
         """The factors v of the weighted lasso that the solution at a grid point solves, shape (n_features,)."""
@@ -327,7 +346,7 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
         path = walked(problem, grid_of(problem, alphas, eps), concave, limits, max_steps, callback)
     path.seconds = time.perf_counter() - started
     warn_unsettled(path)
-    return path.remember(X, y, options.as_dict())
+    return path.remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
 def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5, rule="min",
@@ -369,7 +388,7 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
         result = folded.result(paths, errors, rule)
     for path, whose in named(paths):
         warn_unsettled(path, whose)
-    paths[0].remember(X, y, options.as_dict())
+    paths[0].remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return result
 
 

@@ -187,7 +187,8 @@ class Course:
         problems, path, cv = self.next_problems(stage), None, None
         if isinstance(stage.alpha, str):
             paths = self.paths(stage, problems if stage.cross_validated else problems[:1])
-            path = remember(paths[0], self.X, self.folded.y, self.folded.options, problems[0].penalty_factor)
+            path = remember(paths[0], self.X, self.folded.y, self.folded.options, problems[0].penalty_factor,
+                            max_iter=self.limits.max_iter)
         if stage.cross_validated:
             errors = [self.folded.errors(k, fold, self.pool) for k, fold in enumerate(paths[1:])]
             cv = self.folded.result(paths, errors, stage.alpha)

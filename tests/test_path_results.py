@@ -74,6 +74,30 @@ def test_the_first_alpha_of_a_path_has_no_feature_and_the_second_has(path):
     assert path.df[1] >= 1
 
 
+def test_options_of_numpy_types_are_kept_as_plain_ones(data):
+    path = fit_path(*data, alphas=3, l1_ratio=np.float32(1), fit_intercept=np.bool_(False), lower=np.int64(-2))
+    plain = {"l1_ratio": 1.0, "fit_intercept": False, "standardize": False, "lower": -2.0, "upper": np.inf}
+    assert path.params == plain
+    assert {type(value) for value in path.params.values()} == {bool, float}
+    assert path.select() >= 0
+
+
+def test_results_equal_only_themselves(path):
+    solution = path.fit_at(1)
+    assert path == path
+    assert path != pickle.loads(pickle.dumps(path))
+    assert solution != path.fit_at(1)
+    assert "certified" in repr(solution)
+    assert len(repr(solution)) < 100
+
+
+def test_a_path_without_alphas_selects_none(data):
+    path = fit_path(*data, alphas=[0.01], dfmax=0)
+    assert len(path) == 0
+    with pytest.raises(ValueError, match="no alphas"):
+        path.select()
+
+
 def test_a_path_describes_itself(path):
     assert "30 alphas" in repr(path)
     assert "certified" in repr(path)
@@ -113,6 +137,23 @@ def test_predict_shapes(path, data, layout):
     np.testing.assert_allclose(one, every[:, 4], atol=1e-12)
     np.testing.assert_allclose(path.fit_at(4).predict(X, offset), every[:, 4] + offset, atol=1e-12)
     np.testing.assert_allclose(path.fit_at(-1).predict(X), every[:, -1], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.coo_matrix])
+def test_predictions_from_sparse_matrices_are_arrays(path, data, kind):
+    X = kind(data[0][:7])
+    for found in (path.predict(X), path.predict(X, offset=np.zeros(7))):
+        assert type(found) is np.ndarray
+        np.testing.assert_allclose(found, path.predict(data[0][:7]), atol=1e-12)
+    assert type(path.fit_at(4).predict(X)) is np.ndarray
+
+
+def test_predict_refuses_masked_entries(path, data):
+    X = np.ma.masked_array(data[0], mask=np.zeros(data[0].shape, bool))
+    np.testing.assert_array_equal(path.predict(X), path.predict(data[0]))
+    X[0, 0] = np.ma.masked
+    with pytest.raises(ValueError, match="masked"):
+        path.predict(X)
 
 
 def test_predict_refuses_other_shapes(path, data):
@@ -165,6 +206,39 @@ def test_at_outside_the_grid_solves_again(path, data, judge):
     A, y = data
     judge(A, y, path.at(0.3 * path.alphas[-1]))
     assert not path.at(2 * path.alphas[0]).coef.any()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_what_lies_between_explains_what_it_explains(path, data, share):
+    A, y = data
+    for k in range(len(path) - 1):
+        found = path.at(share * path.alphas[k] + (1 - share) * path.alphas[k + 1])
+        assert found.r2 == pytest.approx(1 - np.var(y - found.predict(A)) / np.var(y), abs=2e-6)
+
+
+def test_at_solves_where_the_bound_misses_the_promise(data, judge):
+    A, y = data
+    path = fit_path(A, y, alphas=60, eps=0.05)
+    path.gaps[:] = 0.9 * path.tol * path.null_objective     # barely certified ends
+    straight = []
+    for k in range(59):
+        alpha = 0.5 * (path.alphas[k] + path.alphas[k + 1])
+        if path._interpolated(alpha) is not None:
+            straight.append(alpha)
+            judge(A, y, path.at(alpha))
+    copy = pickle.loads(pickle.dumps(path))
+    assert straight
+    assert not any(copy.at(alpha).certified for alpha in straight)
+
+
+def test_at_solves_with_the_settings_of_the_path(data):
+    A, y = data
+    path = fit_path(A, y, alphas=5, screening=False, max_iter=123, n_threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        seen = {}
+        patch.setattr("fastlasso.path.fit", lambda *_, **options: seen.update(options))
+        path.at(0.5 * path.alphas[-1])
+    assert (seen["screening"], seen["max_iter"], seen["n_threads"], seen["tol"]) == (False, 123, 1, 1e-6)
 
 
 def corner(path):
@@ -280,6 +354,75 @@ def test_small_and_stopped_paths_come_back_too(data, options, tmp_path):
     path.feature_names = [f"wörd {j}" for j in range(90)]
     path.save(tmp_path / "path.npz")
     equal(LassoPath.load(tmp_path / "path.npz"), path)
+
+
+@pytest.mark.parametrize("kind", [np.array, lambda names: np.array(names, dtype=object), tuple])
+def test_names_of_any_kind_are_saved(path, kind, tmp_path):
+    copy, names = pickle.loads(pickle.dumps(path)), [f"f{j}" for j in range(90)]
+    copy.feature_names = kind(names)
+    copy.save(tmp_path / "path.npz")
+    assert LassoPath.load(tmp_path / "path.npz").feature_names == names
+
+
+REFINED = {
+    "mcp": lambda A, y: fastlasso.reweighted_path(A, y, alphas=8, eps=0.1),
+    "lq": lambda A, y: fastlasso.reweighted_path(A, y, penalty="lq", q=0.3, gamma=2.0, alphas=8, eps=0.1,
+                                                 penalty_factor=np.arange(90) % 3 / 2.0),
+    "adaptive": lambda A, y: fastlasso.adaptive_path(A, y, pilot="marginal", alphas=8, eps=0.1),
+}
+
+
+@pytest.mark.parametrize("name", REFINED)
+def test_a_refined_path_comes_back_as_what_it_is(data, name, tmp_path, judge):
+    path, file = REFINED[name](*data), tmp_path / "path.npz"
+    path.save(file)
+    for copy in (LassoPath.load(file), type(path).load(file)):
+        assert type(copy) is type(path)
+        equal(copy, path)
+        for extra in path.extra_arrays:
+            np.testing.assert_array_equal(getattr(copy, extra), getattr(path, extra))
+        assert getattr(copy, "penalty", None) == getattr(path, "penalty", None)
+    if name != "adaptive":
+        for k in (2, 5):
+            factor = copy.penalty_factor_at(k)
+            judge(*data, copy.fit_at(k), penalty_factor=factor)
+        with pytest.raises(ValueError, match="not on the grid"):
+            copy.at(0.5 * (path.alphas[2] + path.alphas[3]))
+
+
+def test_a_path_of_another_kind_is_refused(path, data, tmp_path):
+    path.save(tmp_path / "lasso.npz")
+    REFINED["mcp"](*data).save(tmp_path / "mcp.npz")
+    for kind, file in ((fastlasso.ReweightedPath, "lasso"), (fastlasso.AdaptivePath, "mcp")):
+        with pytest.raises(ValueError, match=f"not a {kind.__name__}"):
+            kind.load(tmp_path / f"{file}.npz")
+
+
+@pytest.mark.parametrize("name", ["mcp", "adaptive"])
+def test_altered_extras_of_a_refined_path_are_refused(data, name, tmp_path):
+    path, file = REFINED[name](*data), tmp_path / "path.npz"
+    path.save(file)
+    with np.load(file) as stored:
+        whole = {part: stored[part] for part in stored.files}
+    for extra in path.extra_arrays:
+        for damaged in (whole[extra][:-1], np.full_like(whole[extra], -1, dtype=float), whole[extra][0], None):
+            parts = {part: array for part, array in whole.items() if part != extra}
+            if not (extra in ("pilot", "objectives") and np.size(damaged) == len(whole[extra])):    # may be negative
+                np.savez(file, **parts, **({} if damaged is None else {extra: damaged}))
+                with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+                    LassoPath.load(file)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("kind", "Lasso"), ("kind", "LassoPath"), ("kind", 3), ("penalty", "mcp"),
+                                             ("penalty", {"name": "mcp", "gamma": 0.5}), ("penalty", {})])
+def test_altered_facts_of_a_refined_path_are_refused(data, kind, value, tmp_path):
+    REFINED["mcp"](*data).save(tmp_path / "path.npz")
+    with np.load(tmp_path / "path.npz") as stored:
+        parts = {part: stored[part] for part in stored.files}
+    meta = json.loads(parts.pop("meta").tobytes()) | {kind: value}
+    np.savez(tmp_path / "path.npz", meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **parts)
+    with pytest.raises(ValueError, match="not a path saved by fastlasso"):
+        LassoPath.load(tmp_path / "path.npz")
 
 
 def test_a_float32_path_keeps_the_coefficients_it_certified(data, tmp_path, judge):
