@@ -196,6 +196,7 @@ class ReweightedWalk(Walk):
         self.solver.target_gap *= INNER_TOL
         self.weighted = copy(problem)
         self.weighted.l1 = np.array(problem.l1)     # changes from step to step
+        self.has_free = bool((problem.l1 == 0).any())
         self.scale = np.broadcast_to(problem.scale, len(problem.l1))
         self.fit_term = problem.null_objective
         self.n_steps, self.objectives, self.factors = [], [], []
@@ -209,10 +210,14 @@ class ReweightedWalk(Walk):
 
     def _settled(self, alpha):
         """Solve one weighted lasso after another until the last solution solves the next one too."""
-        self.objective = self._reweight(alpha) if self.n_steps else self.problem.null_objective
+        if self.n_steps:
+            self.objective = self._objective(alpha)
+            self._reweight(alpha)
+        else:
+            self.objective = self.problem.null_objective
         steps, gap = 0, np.inf
         while gap > self.target and steps < self.max_steps:
-            if steps or self.solver.complete:
+            if (steps or self.solver.complete) and not self._is_ill():
                 steps += self._settle_inside(alpha, self.max_steps - steps - 1)
             batch = self.solver.solve(np.array([alpha]))
             self._note_step(alpha, batch.gaps[0], batch.residual_norms[0])
@@ -228,26 +233,43 @@ class ReweightedWalk(Walk):
         """At most so many steps on the working set alone; return how many it took."""
         for step in range(most):
             self.solver.solve_inside(alpha)
-            self._note_step(alpha, *self.solver.gap_inside())
-            if self.solver.gap_inside()[0] <= self.solver.target_gap:
+            self._note_step(alpha, *self.solver.gap_inside(), self.solver.joint_gap_inside)
+            if self.solver.gap_inside()[0] <= self.solver.target_gap or self._is_ill():
                 return step + 1
         return most
 
-    def _note_step(self, alpha, gap, norm2):
-        """Take over the solution of a step, solved to `gap`, and see that the objective did not rise by more."""
+    def _is_ill(self):
+        """Whether unpenalised columns of the user's depend so nearly on others that only X itself tells an objective.
+
+        Columns that the penalty has set free alone are not asked: it would cost an eigendecomposition at every step.
+        """
+        return self.has_free and self.solver.is_ill()
+
+    def _note_step(self, alpha, gap, norm2, closer_look=None):
+        """Take over the solution of a step, solved to `gap`, and see that the objective did not rise by more.
+
+        Before that is called a rise, ``closer_look()`` says what gap and |r|^2 are with all that free columns can gain.
+        """
         before, self.fit_term = self.objective, 0.5 * norm2
-        self.objective = self._reweight(alpha)
+        self.objective = self._objective(alpha)
         slack = max(gap, self.solver.target_gap) + DESCENT_SLACK * self.problem.null_objective
         if not self.objective <= before + slack:
+            if closer_look is not None:
+                self.objective = before
+                return self._note_step(alpha, *closer_look())
             raise ArithmeticError(f"the objective rose from {before!r} to {self.objective!r} at alpha={alpha!r}, more "
                                   f"than the gap {gap:.3g} of the step allows: a defect of fastlasso, please report it")
+        return self._reweight(alpha)
 
     def _reweight(self, alpha):
-        """Give the solver the factors of its present solution; return the concave objective there."""
-        solver = self.solver
-        slots, b = solver.slots, solver.b
-        self.weighted.l1[slots] = self._factors(alpha, slots, b) * self.scale[slots]
-        solver.repenalise(self.weighted)
+        """Give the solver the factors of its present solution."""
+        slots = self.solver.slots
+        self.weighted.l1[slots] = self._factors(alpha, slots, self.solver.b) * self.scale[slots]
+        self.solver.repenalise(self.weighted)
+
+    def _objective(self, alpha):
+        """The concave objective at the solver's present solution."""
+        slots, b = self.solver.slots, self.solver.b
         used = b != 0
         t, level = self._at(alpha, slots[used], b[used])
         penalised = level > 0

@@ -96,10 +96,18 @@ class Solver:
         if not self.complete:
             end = self.references[-1]
             return end.residual, end.norm2, *self._look_at(end.z, self.alpha)
-        if not self._is_ill(self.alpha, self.b):
+        return *self._present_inside(), *NOTHING
+
+    def _present_inside(self):
+        """(r or None, |r|^2, z of the slots) at the last solution, from X where the Gram matrix cannot tell."""
+        if not self.is_ill():
             z, norm2 = self.set.look(self.b)
-            return None, norm2, z, *NOTHING
-        return *self._read(self.b), *NOTHING
+            return None, norm2, z
+        return self._read(self.b)
+
+    def is_ill(self):
+        """Whether the last solution has free columns, under the present penalty, that nearly depend on each other."""
+        return self._is_ill(self.alpha, self.b)
 
     def _read(self, b):
         """(r, |r|^2, z of the slots) from X."""
@@ -117,6 +125,11 @@ class Solver:
         """
         z, norm2 = self.set.look(self.b)
         return self._separate_gap(self.alpha, self.b, norm2, z, self.slots), norm2
+
+    def joint_gap_inside(self):
+        """As `gap_inside`, with what unpenalised columns would gain jointly."""
+        residual, norm2, z = self._present_inside()
+        return self._gap(self.alpha, self.b, residual, norm2, z, *NOTHING), norm2
 
     # ------------------------------------------------------------ start
 

@@ -310,9 +310,9 @@ def test_no_step_raises_the_objective_by_more_than_its_gap(data, name, monkeypat
     steps = []
     note = ReweightedWalk._note_step
 
-    def noting(self, alpha, gap, norm2):
+    def noting(self, alpha, gap, *others):
         before = self.objective
-        note(self, alpha, gap, norm2)
+        note(self, alpha, gap, *others)
         steps.append((before, self.objective, gap))
 
     monkeypatch.setattr(ReweightedWalk, "_note_step", noting)
@@ -321,6 +321,23 @@ def test_no_step_raises_the_objective_by_more_than_its_gap(data, name, monkeypat
     assert len(steps) == path.n_steps.sum() > len(path)
     assert (after <= before + gap + 1e-10 * path.null_objective).all()
     assert (before - after).max() > 1e-3 * path.null_objective
+
+
+@pytest.mark.filterwarnings("ignore:.*factors have not settled")
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("difference", [0.0, 1e-6, 1e-5])
+def test_nearly_dependent_unpenalised_columns_raise_nothing(name, difference):
+    for seed in (3, 11):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((33, 10))
+        y = X[:, :3].sum(axis=1) + rng.standard_normal(33)
+        X[:, 1] = X[:, 0] + difference * X[:, 3]
+        free = np.where(np.arange(10) < 2, 0.0, 1.0)
+        path = reweighted_path(X, y, penalty=name, alphas=8, eps=0.01, penalty_factor=free)
+        for k in range(8):
+            found = path.fit_at(k)
+            true = verify(X, y, found.coef, found.intercept, alpha=found.alpha, penalty_factor=path.penalty_factor_at(k))
+            assert true.gap <= 1.02 * found.gap + path.tol * true.null_objective      # coefficients of 1e6 cancel
 
 
 def test_an_objective_that_rises_is_an_error(data, monkeypatch):
