@@ -129,9 +129,12 @@ class Problem:
             rest = self.mean_over_samples(y)
             y -= rest
             self.y_mean += rest
-        self.y = y
         with np.errstate(over="ignore"):
             self.null_objective = float(0.5 * self.mean_over_samples(y * y))
+        rounding = np.finfo(float).eps * abs(self.y_mean)
+        if self.null_objective**0.5 <= rounding and self.mean_over_samples(np.abs(y)) <= 2 * rounding:
+            y, self.null_objective = np.zeros(len(y)), 0.0      # y is constant but for rounding
+        self.y = y
         if not np.isfinite(self.null_objective):
             raise ValueError("y is too large: its squares overflow; divide y (and alpha) by a constant")
         if self.null_objective < validation.SMALLEST_SQUARE and self.mean_over_samples(np.abs(y)) > 0:

@@ -7,7 +7,16 @@ import pytest
 from layouts import LAYOUTS, PLAIN, build, exact_matrix, target
 from scipy.optimize import nnls
 
-from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, verify, working_set
+from fastlasso import (
+    ConvergenceWarning,
+    alpha_max,
+    cross_validate_path,
+    fit,
+    fit_path,
+    reweighted_path,
+    verify,
+    working_set,
+)
 from fastlasso.design import Design
 from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool
@@ -393,6 +402,21 @@ def test_interpolation_leaves_a_certified_gap(judge):
         judge(X, y, path, (10, 30, 49))
         assert path.certified.all()
         assert path.r2[-1] > 1 - 1e-12
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scale", [0.1, 1 / 3, 1e10, 1e-100])
+def test_a_target_constant_but_for_rounding_is_constant(scale, weighted):
+    X = np.random.default_rng(0).standard_normal((60, 20))
+    y = np.full(60, scale)
+    options = {"sample_weight": np.arange(60.0)} if weighted else {}
+    for path in (fit_path(X, y, **options), reweighted_path(X, y, **options),
+                 *cross_validate_path(X, y, **options).fold_paths):
+        assert path.certified.all()
+        assert (path.df == 0).all()
+        assert path.null_objective == 0
+        np.testing.assert_allclose(path.intercepts, scale, rtol=1e-15)
 
 
 # ---------------------------------------------------------------- beyond the limits of exact steps
