@@ -9,7 +9,7 @@ import numpy as np
 
 from . import validation
 from .cross_validation import RULES
-from .held_out import in_folds, recast, remember
+from .held_out import NO_FOLDS, in_folds, recast, remember
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
@@ -88,7 +88,7 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
     with Pool(threads(n_threads)) as pool:
-        cv = cv if any(stage.cross_validated for stage in stages[:-1]) else None
+        cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
         course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
         run_pilot(course, pilot, stages[:-1])
         course.leave_folds()

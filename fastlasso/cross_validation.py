@@ -29,7 +29,7 @@ SUMS_SHARE = 4          # the sums of all folds may take a quarter of X's bytes,
 SUMS_BYTES = 1 << 26
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class PathCV:
     """A cross-validated path.
 
@@ -59,6 +59,10 @@ class PathCV:
     oof_predictions: np.ndarray
     rule: str
     scoring: object = "mse"
+
+    def __repr__(self):
+        return (f"<{type(self).__name__}: {len(self.alphas)} alphas, {self.errors.shape[1]} folds, rule {self.rule!r}: "
+                f"alpha={self.alpha:g}, error {self.mean_error[self.index]:.4g}>")
 
     @property
     def mean_error(self):
@@ -367,6 +371,8 @@ def folds(cv, X, y, groups, n, random_state):
                              f"n_samples={n}.")
         rows = np.arange(n) if random_state is None else np.random.default_rng(random_state).permutation(n)
         return [(None, np.sort(part)) for part in np.array_split(rows, cv)]
+    if not hasattr(cv, "split") and not hasattr(cv, "__iter__"):
+        raise TypeError(f"cv must be an integer, an iterable of (train, test) or a splitter, got {cv!r}")
     splits = [one_fold(train, test, n) for train, test in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)]
     if not splits:
         raise ValueError("cv yields no folds")

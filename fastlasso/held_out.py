@@ -13,11 +13,13 @@ from .matrices import as_matrix
 from .path import Walk, automatic_grid, given_grid, warn_gap, warn_uncertified
 from .problem import Options
 
+NO_FOLDS = object()     # in place of `cv` where nothing is cross-validated; None of a caller is an error
+
 
 def in_folds(X, y, options, limits, cv, random_state, pool):
-    """Return the `Folded` of a problem; without `cv` there are no folds."""
+    """Return the `Folded` of a problem."""
     matrix = as_matrix(X)
-    splits = [] if cv is None else folds(cv, X, y, None, matrix.shape[0], random_state)
+    splits = [] if cv is NO_FOLDS else folds(cv, X, y, None, matrix.shape[0], random_state)
     return Folded(matrix, y, options, limits, splits, pool)
 
 

@@ -45,7 +45,7 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
 
         1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + alpha sum_j v_j (l1_ratio |b_j| + (1 - l1_ratio)/2 b_j^2)
 
-    with W = sum w_i. X is never copied whole and never written to.
+    with W = sum w_i. X as float64 or float32 in one of the layouts below is never copied whole and never written to.
 
     Parameters
     ----------

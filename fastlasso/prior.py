@@ -66,6 +66,8 @@ def laplace_scale(alpha, noise_variance, n_samples):
 def ratio(noise_variance, n_samples, divisor, name):
     """noise_variance / (n_samples divisor), all of them checked."""
     for value, what in ((noise_variance, "noise_variance"), (n_samples, "n_samples"), (divisor, name)):
+        if np.asarray(value).dtype.kind not in "fiu":
+            raise TypeError(f"{what} must be a number, got {value!r}")
         if not (np.isfinite(value).all() and (np.asarray(value) > 0).all()):
             raise ValueError(f"{what} must be finite and > 0, got {value!r}")
     result = noise_variance / (n_samples * np.asarray(divisor, dtype=float))

@@ -306,7 +306,7 @@ class RelaxedLasso(Refined):
     def _solve(self, X, y, options):
         path = relaxed_path(X, y, alphas=[self.alpha], **options)
         self.refit_residual_ = float(path.refit_residuals[0])
-        return path.blended(self.phi).fit_at(0)
+        return path._blended(self.phi).fit_at(0)
 
 
 @described
@@ -354,7 +354,7 @@ class RelaxedLassoCV(RefinedCV):
 
     def _choose(self, results, dtype):
         result, = results
-        self._keep([result.path.blended(result.phi).fit_at(result.index[0])], dtype, one_target=True)
+        self._keep([result.path._blended(result.phi).fit_at(result.index[0])], dtype, one_target=True)
         self.alpha_, self.phi_, self.cv_result_, self.path_ = result.alpha, result.phi, result, result.path
         self.alphas_, self.mse_path_ = result.alphas, result.errors
         return self

@@ -10,6 +10,7 @@ Predictions are linear in phi, so a held-out squared error is a parabola in phi,
 """
 
 import time
+import warnings
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,7 @@ from . import validation
 from .cross_validation import RULES, named, standard_error
 from .held_out import fitted, grid_of, in_folds, options_of
 from .parallel import Pool
-from .path import Limits, Walk, threads, warn_uncertified
+from .path import WARNING_CLASS, Limits, Walk, threads, warn_uncertified
 from .problem import Options, Problem
 from .results import LassoPath, predictions
 from .validation import FREE
@@ -62,22 +63,22 @@ class RelaxedPath:
 
     def coefs(self, phi=0.0):
         """phi b + (1 - phi) c for every alpha, as a csc_array of shape (n_features, n_alphas)."""
-        return self.blended(phi).coefs
+        return self._blended(phi).coefs
 
     def coef_at(self, index, phi=0.0):
         """phi b + (1 - phi) c at one alpha, shape (n_features,)."""
-        return self.blended(phi).fit_at(index).coef
+        return self._blended(phi).fit_at(index).coef
 
     def intercept_at(self, index, phi=0.0):
         """The intercept at one alpha."""
-        return float(self.blended(phi).intercepts[index])
+        return float(self._blended(phi).intercepts[index])
 
     def predict(self, X, phi=0.0, offset=None):
         """Predictions of shape (n_samples, n_alphas)."""
-        return self.blended(phi).predict(X, offset=offset)
+        return self._blended(phi).predict(X, offset=offset)
 
-    def blended(self, phi):
-        """The coefficients and intercepts at `phi` in place of those of the lasso; its gaps and r2 are not theirs."""
+    def _blended(self, phi):
+        """A path of the coefficients and intercepts at `phi`; what gaps and r2 it has are the lasso's, not its own."""
         phi = validation.number(phi, "phi", 0.0, 1.0)
         mix = lambda b, c: phi * b + (1 - phi) * c      # noqa: E731
         return replace(self.lasso, values=mix(self.lasso.values, self.refit_values),
@@ -203,7 +204,7 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
         problem = Problem(X, y, options, pool)
         path = relaxed(problem, grid_of(problem, alphas, eps), limits, callback)
     path.lasso.seconds = time.perf_counter() - started
-    warn_uncertified(path.lasso)
+    warn_relaxed(path)
     path.lasso.remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return path
 
@@ -240,6 +241,8 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
     """
     validation.one_of(rule, "rule", RULES)
     phis = np.array([validation.number(float(phi), "phis", 0.0, 1.0) for phi in np.ravel(phis)])
+    if not len(phis):
+        raise ValueError("phis is empty: give at least one value in [0, 1]")
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
@@ -250,10 +253,22 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
                            np.full(path.lasso.n_samples, np.nan), rule)
         folded.predict_out_of_fold(Blend(result))
-    for lasso, whose in named([part.lasso for part in (path, *fold_paths)]):
-        warn_uncertified(lasso, whose)
+    for part, whose in named([path, *fold_paths]):
+        warn_relaxed(part, whose)
     path.lasso.remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return result
+
+
+def warn_relaxed(path, whose=""):
+    """Warn of the worst lasso that misses its promise, and of the worst refit."""
+    warn_uncertified(path.lasso, whose)
+    missed = path.refit_residuals > path.lasso.tol
+    if missed.any():
+        worst = int(np.argmax(path.refit_residuals))
+        warnings.warn(f"{whose}{np.count_nonzero(missed)} of {len(path)} refits miss the normal equations; worst: at "
+                      f"alpha={path.alphas[worst]:.6g} by {path.refit_residuals[worst]:.3g} of |x_j| |y|, tol is "
+                      f"{path.lasso.tol:.3g}. Raise max_iter or tol, or end the path earlier (eps, dfmax, max_r2).",
+                      WARNING_CLASS.get(), stacklevel=4)
 
 
 class Blend:
@@ -261,12 +276,12 @@ class Blend:
 
     def __init__(self, result):
         self.index, self.oof_predictions = result.index[0], result.oof_predictions
-        self.fold_paths = [fold.blended(result.phi) for fold in result.fold_paths]
+        self.fold_paths = [fold._blended(result.phi) for fold in result.fold_paths]
 
 
 def parabolas(folded, k, path, phis, pool):
     """Held-out errors of fold k, shape (n_alphas, n_phis), through those at phi = 0, 1/2 and 1."""
-    start, middle, end = (folded.errors(k, path.blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
+    start, middle, end = (folded.errors(k, path._blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
     return (1 - phis) * (1 - 2 * phis) * start + 4 * phis * (1 - phis) * middle + phis * (2 * phis - 1) * end
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import validation
 from .cross_validation import RULES
-from .held_out import fit_of, grid_of, in_folds, path_of, remember
+from .held_out import NO_FOLDS, fit_of, grid_of, in_folds, path_of, remember
 from .parallel import Pool
 from .path import Limits, threads
 from .problem import Options
@@ -251,7 +251,7 @@ def fit_schedule(X, y, stages, *, cv=5, random_state=None, fit_intercept=True, s
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
-        cv = cv if any(stage.cross_validated for stage in stages) else None
+        cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
         course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):

@@ -7,7 +7,16 @@ from sklearn.linear_model import LassoCV
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
-from fastlasso import ConvergenceWarning, cross_validate_path, cross_validation, fit_path
+from fastlasso import (
+    ConvergenceWarning,
+    Stage,
+    cross_validate_adaptive,
+    cross_validate_path,
+    cross_validate_reweighted,
+    cross_validation,
+    fit_path,
+    fit_schedule,
+)
 
 SHAPES = {"tall": (60, 12), "wide": (45, 100)}
 
@@ -71,6 +80,21 @@ def test_fields(data):
     assert result.oof_predictions.shape == y.shape
     assert np.isfinite(result.oof_predictions).all()
     np.testing.assert_allclose(result.alphas, fit_path(A, y, alphas=20).alphas, rtol=1e-14)
+
+
+def test_a_cross_validation_describes_itself(data):
+    result = cross_validate_path(*data, alphas=5, cv=3)
+    assert repr(result).startswith("<PathCV: 5 alphas, 3 folds, rule 'min': alpha=")
+    assert result != cross_validate_path(*data, alphas=5, cv=3)
+
+
+@pytest.mark.parametrize("cv", [None, True, 2.5])
+def test_what_is_no_cv_is_told(data, cv):
+    for call in (cross_validate_path, cross_validate_adaptive, cross_validate_reweighted):
+        with pytest.raises(TypeError, match="cv must be an integer"):
+            call(*data, cv=cv, alphas=3)
+    with pytest.raises(TypeError, match="cv must be an integer"):
+        fit_schedule(*data, [Stage("min")], cv=cv)
 
 
 def test_the_rule_of_one_standard_error(data):

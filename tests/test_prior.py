@@ -38,6 +38,12 @@ def test_the_scale_is_the_inverse():
     np.testing.assert_allclose(laplace_prior([0.5, 0.25], 4.0, 100), [0.08, 0.16])
 
 
+@pytest.mark.parametrize("bad", [("a", 1, 1), (1.0, None, 10), (1.0, 1.0, True)])
+def test_what_is_no_number(bad):
+    with pytest.raises(TypeError, match="must be a number"):
+        laplace_prior(*bad)
+
+
 @pytest.mark.parametrize("bad", [(0.0, 1.0, 10), (1.0, -1.0, 10), (1.0, 1.0, 0), (np.inf, 1.0, 10), (1.0, np.nan, 10)])
 def test_bad_numbers(bad):
     with pytest.raises(ValueError, match="must be finite and > 0"):

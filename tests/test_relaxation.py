@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, folds_of, spelled_out, target
 
-from fastlasso import cross_validate_path, cross_validate_relaxed, fit_path, relaxed_path, solver, verify
+from fastlasso import (
+    ConvergenceWarning,
+    cross_validate_path,
+    cross_validate_relaxed,
+    fit_path,
+    relaxed_path,
+    solver,
+    verify,
+)
 
 SHAPES = {"tall": (80, 12), "wide": (50, 120)}
 OPTIONS = {"plain": {}, "standardized": {"standardize": True}, "no_intercept": {"fit_intercept": False},
@@ -56,7 +64,7 @@ def test_phi_goes_from_the_refit_to_the_lasso(data):
     np.testing.assert_array_equal(path.coefs(1.0).toarray(), lasso)
     np.testing.assert_allclose(path.coefs(0.3).toarray(), 0.3 * lasso + 0.7 * refit, atol=1e-12)
     np.testing.assert_allclose(path.predict(A, 0.3), A @ path.coefs(0.3).toarray()
-                               + 0.3 * path.lasso.intercepts + 0.7 * path.blended(0.0).intercepts)
+                               + 0.3 * path.lasso.intercepts + 0.7 * path._blended(0.0).intercepts)
     np.testing.assert_array_equal(path.coef_at(4, 0.3), path.coefs(0.3).toarray()[:, 4])
     with pytest.raises(ValueError, match="phi =="):
         path.coefs(1.5)
@@ -134,10 +142,18 @@ def test_the_rules(data):
     assert row <= best.index[0]
 
 
-@pytest.mark.parametrize(("bad", "words"), [({"phis": [0.5, 1.1]}, "phis =="), ({"rule": "best"}, "rule must be")])
+@pytest.mark.parametrize(("bad", "words"), [({"phis": [0.5, 1.1]}, "phis =="), ({"rule": "best"}, "rule must be"),
+                                            ({"phis": []}, "phis is empty"), ({"cv": None}, "cv must be"),
+                                            ({"cv": True}, "cv must be")])
 def test_bad_input(data, bad, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         cross_validate_relaxed(*data, **bad)
+
+
+def test_refits_that_miss_the_promise_are_told(data):
+    for call in (relaxed_path, cross_validate_relaxed):
+        with pytest.warns(ConvergenceWarning, match="refits miss the normal equations; worst: at alpha="):
+            call(*data, alphas=4, eps=0.1, tol=0.0)
 
 
 def test_the_refit_takes_the_shrinkage_away():

@@ -336,7 +336,8 @@ def test_nearly_dependent_unpenalised_columns_raise_nothing(name, difference):
         path = reweighted_path(X, y, penalty=name, alphas=8, eps=0.01, penalty_factor=free)
         for k in range(8):
             found = path.fit_at(k)
-            true = verify(X, y, found.coef, found.intercept, alpha=found.alpha, penalty_factor=path.penalty_factor_at(k))
+            true = verify(X, y, found.coef, found.intercept, alpha=found.alpha,
+                          penalty_factor=path.penalty_factor_at(k))
             assert true.gap <= 1.02 * found.gap + path.tol * true.null_objective      # coefficients of 1e6 cancel
 
 
