@@ -70,8 +70,11 @@ def say(message):
 
 def parser():
     """Return the argument parser."""
+    from . import __version__
+
     top = argparse.ArgumentParser(prog="fastlasso", description="Certified L1-regularised regression.",
                                   epilog="Exit codes: 0 certified, 1 not certified to --tol, 2 usage, 3 bad data.")
+    top.add_argument("--version", action="version", version=f"fastlasso {__version__}")
     commands = top.add_subparsers(required=True, metavar="demo | path | cv")
     demo = commands.add_parser("demo", help="fit two real data sets that come with fastlasso",
                                description="Fit two real data sets that come with fastlasso: path, cross-validation, "
@@ -226,6 +229,9 @@ def report_path(arguments, data, path, seconds):
         print_json(arguments, data, path)
         return
     print(heading(arguments.data, data), table(path, seconds), summary(path), sep="\n\n")
+    if path.n_features > path.n_samples:
+        print("\nBIC is for fewer features than samples: choose alpha by  fastlasso cv")
+        return
     index = path.select("bic")
     print(f"\nBIC chooses {described(path, index)}.\n\n{strongest_at(path, index, data)}")
 
@@ -246,8 +252,6 @@ def run_cv(arguments):
 
 
 def options(arguments):
-    if arguments.l1_ratio == 0 and isinstance(arguments.alphas, int):
-        raise UsageError("with --l1-ratio 0 no alpha makes every coefficient zero: give the values of --alphas")
     return {"alphas": arguments.alphas, "eps": arguments.eps, "l1_ratio": arguments.l1_ratio,
             "standardize": arguments.standardize, "fit_intercept": not arguments.no_intercept, "tol": arguments.tol,
             "n_threads": arguments.threads}

@@ -168,7 +168,7 @@ def read_problem(X, y, coef, intercept, options):
 
 def read_matrix(X):
     """Return X as a 2-d numeric ndarray, CSR or CSC, without copying those."""
-    X = X if sparse.issparse(X) else np.asarray(X)
+    X = X if sparse.issparse(X) else np.asarray(unmasked(X, "X"))
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}")
     if sparse.issparse(X):
@@ -184,12 +184,19 @@ def read_vector(values, name, size):
     """Return `values` as a float64 vector of length `size` without NaN."""
     if sparse.issparse(values):
         values = values.toarray().ravel()
-    vector = np.asarray(values, dtype=np.float64)
+    vector = np.asarray(unmasked(values, name), dtype=np.float64)
     if vector.shape != (size,):
         raise ValueError(f"{name} has shape {vector.shape}, expected ({size},)")
     if np.isnan(vector).any():
         raise ValueError(f"{name} contains NaN")
     return vector
+
+
+def unmasked(values, name):
+    """Return `values`, no entry of which may be masked: what is below the mask is no data."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} contains masked entries")
+    return values
 
 
 def finite(vector, name):

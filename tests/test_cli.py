@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastlasso import LassoPath, cli, fit_path
+from fastlasso import LassoPath, __version__, cli, fit_path
 from fastlasso.cli import main
 from fastlasso.datasets import load_diabetes
 
@@ -108,6 +108,7 @@ def test_demo(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("arguments", "options"), [
     (["--l1-ratio", "0.5", "--alphas", "7"], {"l1_ratio": 0.5, "alphas": 7}),
     (["--l1-ratio", "0", "--alphas", "3,1"], {"l1_ratio": 0.0, "alphas": [3, 1]}),
+    (["--l1-ratio", "0", "--alphas", "4"], {"l1_ratio": 0.0, "alphas": 4}),
     (["--standardize", "--eps", "0.1", "--alphas", "4"], {"standardize": True, "eps": 0.1, "alphas": 4}),
     (["--no-intercept", "--alphas", "0.5,"], {"fit_intercept": False, "alphas": [0.5]}),
     (["--tol", "1e-9", "--threads", "1", "--alphas", "3"], {"tol": 1e-9, "n_threads": 1, "alphas": 3}),
@@ -120,6 +121,19 @@ def test_options(run, folder, arguments, options):
     assert code == 0
     np.testing.assert_allclose([point["alpha"] for point in points], expected.alphas)
     np.testing.assert_allclose([point["intercept"] for point in points], expected.intercepts, rtol=1e-6, atol=1e-6)
+
+
+def test_bic_is_not_asked_where_there_are_more_features_than_samples(run, folder):
+    rng = np.random.default_rng(0)
+    np.save(folder / "wide.npy", rng.standard_normal((20, 31)))
+    code, out, _ = run("path", str(folder / "wide.npy"), "--target", "31", "--alphas", "5")
+    assert code == 0
+    assert "BIC chooses" not in out
+    assert "fastlasso cv" in out
+
+
+def test_the_version(run):
+    assert run("--version") == (0, f"fastlasso {__version__}\n", "")
 
 
 def test_a_table_of_an_elastic_net(run):
@@ -189,7 +203,6 @@ def test_uncertified_is_1_and_says_so_once(run):
     (("path", "d.csv", "--target", "y", "--eps", "2"), "2 is not in (0, 1]"),
     (("path", "d.csv", "--target", "y", "--eps", "0"), "0 is not in (0, 1]"),
     (("path", "d.csv", "--target", "y", "--l1-ratio", "1.5"), "1.5 is not in [0, 1]"),
-    (("path", "d.csv", "--target", "y", "--l1-ratio", "0"), "give the values of --alphas"),
     (("path", "d.csv", "--target", "y", "--tol", "nan"), "nan is not in"),
     (("path", "d.csv", "--target", "y", "--alphas", "0"), "0 is less than 1"),
     (("path", "d.csv", "--target", "y", "--alphas", "1,x"), "invalid"),

@@ -84,6 +84,16 @@ def test_masked_entries_are_no_data(name, call, no_kernel):
         call(**{name: np.ma.masked_array(value, mask)})
 
 
+@pytest.mark.parametrize("name", ["X", "y", "coef", "offset", "sample_weight", "penalty_factor", "upper"])
+def test_the_judge_takes_no_masked_entries(name):
+    parts = {"X": A, "y": Y, "coef": np.zeros(8), "intercept": 0.0, "alpha": 0.1}
+    value = np.ma.masked_array(parts.get(name, np.ones(12 if name in ("offset", "sample_weight") else 8)))
+    verify(**parts | {name: value})
+    value[3] = np.ma.masked
+    with pytest.raises(ValueError, match=f"{name} contains masked"):
+        verify(**parts | {name: value})
+
+
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_arrays_of_other_classes_are_arrays(call):
     call(np.matrix(A), np.ma.masked_array(Y, False))
