@@ -606,7 +606,7 @@ class LinearModelCV(LinearModel):
         grids, errors = np.array([result.alphas for result in results]), np.array([r.errors for r in results])
         several = len(results) > 1
         self.alphas_ = grids if several and np.ndim(self.alphas) == 0 else grids[0]
-        self.mse_path_ = errors if several else errors[0]
+        self.mse_path_ = np.squeeze(errors)
         return self
 
 

@@ -156,12 +156,11 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
-    alpha = validation.number(alpha, "alpha", 0.0)
-    with Pool(threads(n_threads)) as pool:
-        solution = small_fit(X, y, alpha, options, limits)
-        if solution is None:
-            problem = Problem(X, y, options, pool)
-            walk = Walk(problem, limits, screening)
+    alpha, n_threads = validation.number(alpha, "alpha", 0.0), threads(n_threads)
+    solution = small_fit(X, y, alpha, options, limits)
+    if solution is None:
+        with Pool(n_threads) as pool:
+            walk = Walk(Problem(X, y, options, pool), limits, screening)
             walk.down(np.array([alpha]))
             solution = walk.solution(0)
     if not solution.certified:

@@ -18,7 +18,7 @@ from . import validation
 FORMAT = 2      # of saved files; older ones stay readable. 1: a LassoPath; 2: the path of a refinement, named by kind
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class LassoFit:
     """A certified solution at one alpha.
 

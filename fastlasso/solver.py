@@ -22,7 +22,8 @@ PASS_RESIDUALS = 4          # residuals at a time: a whole pass over rows keeps 
 FILTER_RESIDUALS = 16       # but up to so many where they take less than a sixteenth of X's bytes
 TRUSTED = 0.01              # of the gap asked for: what rounding of a Gram matrix may hide before X is read again
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
-LEAST_ROOM = 80             # columns that may join at once; half as many, and one pass in four more was needed
+LEAST_ROOM = 80             # columns that may join at once (with 40, one pass in eight more was needed),
+LEAD, COLD_LEAD = 0.5, 1.0  # or this share of the columns in use; more on the way to a cold start, where a miss costs
 SIGN_ROUNDS = 12            # of projecting out unpenalised columns that pull away from their only bound
 NOTHING = np.empty(0, np.int64), np.empty(0)
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
@@ -181,9 +182,9 @@ class Solver:
     def _outside(self, cols):
         return cols[~self.inside[cols]]
 
-    def _room(self):
+    def _room(self, lead=LEAD):
         """How many columns may join at once: enough to lead, not so many that they are carried in vain."""
-        return max(LEAST_ROOM, self.n_used)
+        return max(LEAST_ROOM, int(lead * self.n_used))
 
     def longest_batch(self):
         """How many alphas to solve ahead: as many as cost about one pass over X, since a failure costs them again."""
@@ -222,12 +223,12 @@ class Solver:
         for stop in [*range(STEPS_PER_CHECK, len(alphas), STEPS_PER_CHECK), len(alphas)]:
             here = alphas[:stop]
             self._add(screening.candidates(self.problem, self._finite_references(alphas), here[-1], self._outside,
-                                           self._room()))
+                                           self._room(COLD_LEAD)))
             while at < stop:
                 B, at = self._solve_slots(here, at, B)
             end = self._reference(here[-1], B[-1:])
             self.b, self.references = B[-1], [self.references[-1], end]
-            missing = screening.strongest(self.problem, end.z, self._look_at(end.z, here[-1])[1], self._room())
+            missing = screening.strongest(self.problem, end.z, self._look_at(end.z, here[-1])[1], self._room(COLD_LEAD))
             if len(missing):
                 self._add(missing)
                 clean = self.set.first_violated(here, B, VIOLATION)

@@ -67,6 +67,14 @@ def test_results_are_those_of_scikit_learn(data, ours, layout, options, weighted
     assert_same(mine, peer_of(ours, alphas=GRID, **options).fit(A, y, sample_weight=w), A)
 
 
+@pytest.mark.parametrize("options", [{"alphas": [0.1]}, {"cv": [(np.arange(30), np.arange(30, 48))]}],
+                         ids=["one alpha", "one split"])
+@pytest.mark.parametrize("ours", BOTH)
+def test_shapes_of_one_alpha_and_of_one_split(data, ours, options):
+    options = {"alphas": GRID} | options
+    assert_same(ours(**options).fit(*data), peer_of(ours, **options).fit(*data), data[0])
+
+
 @pytest.mark.parametrize("ours", BOTH)
 def test_the_automatic_grid_is_that_of_scikit_learn(data, ours):
     mine, theirs = ours(eps=0.05, cv=3).fit(*data), peer_of(ours, eps=0.05, cv=3).fit(*data)

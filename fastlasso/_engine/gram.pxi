@@ -18,16 +18,21 @@ cdef square(flat, ptrdiff_t old, ptrdiff_t used, ptrdiff_t new):
 
     Where the memory can grow in place, old and new never stand beside each other.
     """
-    cdef ptrdiff_t i, moved = 0
     flat.resize(new * new, refcheck=False)
-    cdef double[::1] values = flat
+    if used > 1:
+        spread(flat, old, used, new)
+    return flat.reshape(new, new)
+
+
+cdef spread(double[::1] values, ptrdiff_t old, ptrdiff_t used, ptrdiff_t new):
+    """Move rows of length `used` from stride `old` to the larger stride `new`, the last one first."""
+    cdef ptrdiff_t i, moved = 0
     for i in range(used - 1, 0, -1):
         memmove(&values[i * new], &values[i * old], used * sizeof(double))
         moved += used
         if moved > SIGNAL_WORK:
             moved = 0
             PyErr_CheckSignals()
-    return flat.reshape(new, new)
 
 
 cdef inline void mirror(const double* source, ptrdiff_t stride, ptrdiff_t n, double* to) noexcept nogil:
