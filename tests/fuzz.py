@@ -16,6 +16,7 @@ import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +26,7 @@ import numpy as np
 from layouts import DTYPES, LAYOUTS, build
 from oracles import exact_gap
 
-from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, fit, fit_path, verify
+from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, design, fit, fit_path, path, problem, verify
 
 IN_MEMORY = [name for name in LAYOUTS if "memmap" not in name]
 CHUNK = 200             # problems per piece of work of a run
@@ -70,6 +71,12 @@ TARGETS = {
 TARGET_ODDS = (0.6, 0.05, 0.2, 0.09, 0.02, 0.04)
 CALLS = ("path", "fit", "cv")
 CALL_ODDS = (0.6, 0.32, 0.08)
+WAYS = {        # limits between the ways to solve, moved so that small problems go the ways of large ones
+    "usual": {},
+    "summed": {(path, "SMALL"): 0, (problem, "LARGE"): 0},
+    "working set": {(path, "SMALL"): 0, (design, "COMPRESS_FEATURES"): 0},
+}
+WAY_ODDS = (0.6, 0.2, 0.2)
 
 
 def random_matrix(rng, n, p, options):
@@ -145,7 +152,30 @@ class Case:
     how: dict
 
 
-def random_case(seed):
+def random_way(seed):
+    """Return the way of problem number `seed`."""
+    return str(np.random.default_rng([seed, 1]).choice(list(WAYS), p=WAY_ODDS))
+
+
+@contextmanager
+def going(way):
+    """Let small problems go a way of large ones."""
+    before = {(module, name): getattr(module, name) for module, name in WAYS[way]}
+    for (module, name), value in WAYS[way].items():
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for (module, name), value in before.items():
+            setattr(module, name, value)
+
+
+def without_some_rows(rng, folds):
+    """The same folds, with some training rows in none of them."""
+    return [(train[np.append(True, rng.random(len(train) - 1) < 0.8)], test) for train, test in folds]
+
+
+def random_case(seed, way="usual"):
     """Return problem number `seed`."""
     rng = np.random.default_rng(seed)
     n = int(rng.choice([1, 2, 3, 5, 10, 20, 40], p=[0.03, 0.05, 0.07, 0.15, 0.3, 0.25, 0.15]))
@@ -155,7 +185,10 @@ def random_case(seed):
     A = random_matrix(rng, n, p, options).astype(DTYPES[dtype]).astype(float)
     y = TARGETS[rng.choice(list(TARGETS), p=TARGET_ODDS)](rng, A)
     call = str(rng.choice(CALLS, p=CALL_ODDS)) if n >= 4 else "path"
-    return Case(build(layout, A, dtype=dtype), A, y, options, call, random_call(rng, n, call))
+    how = random_call(rng, n, call)
+    if "cv" in how and way != "usual" and rng.random() < 0.5:
+        how["cv"] = without_some_rows(rng, how["cv"])
+    return Case(build(layout, A, dtype=dtype), A, y, options, call, how)
 
 
 def random_call(rng, n, call):
@@ -182,9 +215,9 @@ def solved(case):
         paths = [(fit_path(case.X, case.y, n_threads=1, **case.how, **case.options), case.options)]
     else:
         paths = list(cross_validated(case))
-    for path, options in paths:
-        for k in sorted({0, len(path) // 2, len(path) - 1}):
-            yield path.fit_at(k), options
+    for found, options in paths:
+        for k in sorted({0, len(found) // 2, len(found) - 1}):
+            yield found.fit_at(k), options
 
 
 def cross_validated(case):
@@ -194,8 +227,8 @@ def cross_validated(case):
         return      # an error, and not of this test
     result = cross_validate_path(case.X, case.y, n_threads=1, **case.how, **case.options)
     yield result.path, case.options
-    for (_, test), path in zip(case.how["cv"], result.fold_paths, strict=True):
-        yield path, case.options | {"sample_weight": np.where(np.isin(np.arange(len(weights)), test), 0.0, weights)}
+    for (train, _), fold in zip(case.how["cv"], result.fold_paths, strict=True):
+        yield fold, case.options | {"sample_weight": np.where(np.isin(np.arange(len(weights)), train), weights, 0.0)}
 
 
 def judgement(A, y, solution, options):
@@ -224,11 +257,12 @@ def not_finite(A, y, solution, options):
     return None if finite else "not finite"
 
 
-def outcome(seed, judge=judgement):
-    """Return (violations, solutions, uncertified ones) of one problem."""
-    case = random_case(seed)
+def outcome(seed, judge=judgement, way=None):
+    """Return (violations, solutions, uncertified ones) of one problem, solved the `way` that its seed says."""
+    way = way or random_way(seed)
+    case = random_case(seed, way)
     found, n_solutions, uncertified = [], 0, 0
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, going(way):
         warnings.simplefilter("always", ConvergenceWarning)
         try:
             for solution, options in solved(case):
@@ -241,7 +275,7 @@ def outcome(seed, judge=judgement):
     warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     if uncertified and not warned:
         found.append(f"{uncertified} solutions are not certified, and no warning says so")
-    return [f"{case.call}: {text}" for text in found], n_solutions, uncertified
+    return [f"{case.call} ({way}): {text}" for text in found], n_solutions, uncertified
 
 
 def outcomes(seeds, judge=judgement):

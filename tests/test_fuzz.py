@@ -34,19 +34,19 @@ ONCE_VIOLATIONS = {
 
 @pytest.mark.parametrize("seed", [seed for seeds in ONCE_VIOLATIONS.values() for seed in seeds])
 def test_problems_that_were_once_violations(seed):
-    assert fuzz.outcome(seed)[0] == []
+    assert fuzz.outcome(seed, way="usual")[0] == []
 
 
 def test_a_dual_point_that_proves_little_is_no_violation():
     """In 60 digits 20007891 is 1.6e-15 from its optimum; multiples of its own residual prove 1.5e-8, its claim is 1e-8.
     """
-    assert fuzz.outcome(20007891)[0] == []
+    assert fuzz.outcome(20007891, way="usual")[0] == []
 
 
 def test_a_dense_stretch_of_knots_is_left_in_longer_steps():
     """The path of 30000453 took 20 s as long as steps of alpha that had once shrunk never grew again; now 0.02 s."""
     before = time.process_time()
-    fuzz.outcome(30000453)
+    fuzz.outcome(30000453, way="usual")
     assert time.process_time() - before < 2
 
 
@@ -58,6 +58,15 @@ def test_problems_are_functions_of_their_seed_and_reach_everything():
     assert {case.call for case in cases} == set(fuzz.CALLS)
     assert {name for case in cases for name in case.options} == {
         "l1_ratio", "fit_intercept", "standardize", "sample_weight", "offset", "penalty_factor", "lower", "upper"}
+
+
+def test_every_way_is_gone_and_left_again():
+    assert {fuzz.random_way(seed) for seed in range(40)} == set(fuzz.WAYS)
+    for way, limits in fuzz.WAYS.items():
+        before = [getattr(module, name) for module, name in limits]
+        with fuzz.going(way):
+            assert [getattr(module, name) for module, name in limits] == list(limits.values())
+        assert [getattr(module, name) for module, name in limits] == before
 
 
 def a_case():
