@@ -231,7 +231,7 @@ class Dense(Matrix):
 
     def _add_group_sums(self, groups, centre, columns, root, start, stop, out, pool):
         """Add the part of rows start..stop, upper triangles only; each stretch of rows serves all groups."""
-        block = np.empty((self.shape[1] + 2, GATHER_ROWS))
+        block = aligned(self.shape[1] + 2, GATHER_ROWS)
         stretch = GATHER_ROWS * len(groups)
         for first in range(start, stop, stretch):
             for rows, S in zip(groups, out, strict=True):
@@ -282,7 +282,7 @@ class Dense(Matrix):
         first_right = max(old, start)
         need = np.r_[start:stop, max(first_right, stop):len(cols)]
         right_at = first_right - start if first_right < stop else stop - start
-        block = np.empty((len(need), GATHER_ROWS))
+        block = aligned(len(need), GATHER_ROWS)
         cols, mean = cols[need], mean[need]
         for row in range(*rows, GATHER_ROWS):
             pool.check()
@@ -683,6 +683,13 @@ class SparseRows(Sparse):
 def equal_weights(n):
     """1/n, n times."""
     return np.full(n, 1.0 / n)
+
+
+def aligned(n_rows, n_cols):
+    """An empty array that begins a cache line: where loads of 8 values straddle two, a Gram matrix takes 1.3 times."""
+    room = np.empty(8 * n_rows * n_cols + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start:start + 8 * n_rows * n_cols].view(np.float64).reshape(n_rows, n_cols)
 
 
 def even_cuts(n, count):
