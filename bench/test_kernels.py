@@ -1,4 +1,4 @@
-"""Micro-benchmarks of the engine's kernels: ``pytest bench/test_kernels.py``.
+"""Micro-benchmarks of the engine's kernels: ``pytest -n 0 bench/test_kernels.py``.
 
 Times are pytest-benchmark's. Where valgrind is present each kernel also carries the number of instructions of one
 call (``extra_info["instructions"]``), which no other process disturbs; valgrind knows no AVX-512, so these are counted

@@ -1,7 +1,7 @@
 """pytest-benchmark's entry: small twins of the cases, every rival that this Python can import.
 
-Run with ``pytest bench/test_rivals.py``. Each benchmark asserts the gap that the referee finds, and never a time. The
-whole suite, with each rival in a Python of its own, is ``python -m bench run``.
+Run with ``pytest -n 0 bench/test_rivals.py``. Each benchmark asserts the gap that the referee finds, and never a time.
+The whole suite, with each rival in a Python of its own, is ``python -m bench run``.
 """
 import dataclasses
 import importlib

@@ -61,7 +61,7 @@ def mutated(source, number=None):
 def outcome(folder, tests):
     """Whether a mutant "survived" the tests, was "noticed", or took "too long": then it may hang, or the machine."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
     try:
         run = subprocess.run(command, cwd=folder, capture_output=True, env=environment, timeout=LIMIT)
     except subprocess.TimeoutExpired:

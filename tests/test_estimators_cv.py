@@ -222,7 +222,8 @@ def largest_miss(estimator, X, y, sample_weight=None):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scoring", ["neg_mean_squared_error", "neg_mean_absolute_error", "r2",
                                      "neg_median_absolute_error", "explained_variance", largest_miss,
-                                     make_scorer(root_mean_squared_error, greater_is_better=False)], ids=str)
+                                     make_scorer(root_mean_squared_error, greater_is_better=False)],
+                         ids=lambda scoring: getattr(scoring, "__name__", str(scoring)))
 def test_scores_are_those_of_scikit_learn(data, scoring, weighted):
     """Errors are minus the score (1 - R2 for "r2"), and the choice is that of a grid search."""
     A, y = data

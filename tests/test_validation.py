@@ -396,7 +396,7 @@ def test_sparse_matrices_without_entries_are_sound(form):
                                 [(np.arange(1, 12), [-1])], [(np.arange(12), [])], [3],
                                 [(np.arange(3, 12), [0.0, 1.0, 2.0])], [(np.zeros(12, bool), np.zeros(11, bool))],
                                 object()],
-                         ids=str)
+                         ids=lambda cv: type(cv).__name__ if type(cv) is object else str(cv))
 def test_cv(cv):
     with pytest.raises((ValueError, TypeError)):
         cross_validate_path(A, Y, cv=cv, alphas=3)
