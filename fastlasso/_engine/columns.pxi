@@ -46,11 +46,13 @@ def dense_dots(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double
              &out[0, start], 1, out.shape[1])
 
 
-def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] R, double[:, :] out):
-    """out[c, s] = X[:, cols[s]] . R[c]."""
+def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, :] R, double[:, :] out):
+    """out[c, s] = X[:, cols[s]] . R[c]; the rows of R must be contiguous."""
+    if R.shape[1] > 1 and R.strides[1] != 8:
+        raise ValueError("the rows of R must be contiguous")
     with nogil:
         out[:, :] = 0.0
-        dots(&X[0, 0], leading(X), &cols[0], cols.shape[0], &R[0, 0], R.shape[1], R.shape[0], X.shape[0],
+        dots(&X[0, 0], leading(X), &cols[0], cols.shape[0], &R[0, 0], R.strides[0] // 8, R.shape[0], X.shape[0],
              &out[0, 0], 1, out.strides[0] // 8)
 
 
@@ -102,17 +104,24 @@ def rows_dots(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const double
                 &out[0, start], out.shape[1])
 
 
+cdef inline void shifted_and_scaled(const real* x, double shift, const double* scale, ptrdiff_t n,
+                                    double* out) noexcept nogil:
+    cdef ptrdiff_t i
+    for i in range(n):
+        out[i] = (x[i] - shift) * scale[i]
+
+
 def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] shift, const double[::1] scale,
-                 ptrdiff_t start, ptrdiff_t stop, double[:, ::1] out):
-    """out[s, i - start] = (X[i, cols[s]] - shift[s]) scale[i] for rows start <= i < stop."""
-    cdef ptrdiff_t i, s, j
+                 ptrdiff_t start, ptrdiff_t stop, double[:, :] out):
+    """out[s, i - start] = (X[i, cols[s]] - shift[s]) scale[i] for rows start <= i < stop; rows of out contiguous."""
+    cdef ptrdiff_t i, s
     cdef ptrdiff_t m = cols.shape[0]
+    if out.shape[1] > 1 and out.strides[1] != 8:
+        raise ValueError("the rows of out must be contiguous")
     with nogil:
         if X.strides[0] == <ptrdiff_t> sizeof(real):
             for s in range(m):
-                j = cols[s]
-                for i in range(start, stop):
-                    out[s, i - start] = (X[i, j] - shift[s]) * scale[i]
+                shifted_and_scaled(&X[start, cols[s]], shift[s], &scale[start], stop - start, &out[s, 0])
         else:
             for i in range(start, stop):
                 for s in range(m):

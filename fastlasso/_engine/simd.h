@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define FL_CHUNK 512
-#define FL_RHS_BLOCK 32
+#define FL_RHS_BLOCK 128
+#define FL_RHS_FETCH 24
 
 typedef struct {
     const char *name;

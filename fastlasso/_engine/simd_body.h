@@ -61,31 +61,43 @@ INLINE void LEVEL(reduce4)(const quad *s, double *sums)
 
 #define TILE_SHAPES(T, load, R, C) TILE(T, load, R, C)
 
-/* All right-hand sides for R columns of one row chunk. */
+/* All right-hand sides for R columns of one row chunk; meanwhile the next R columns are fetched into L2, evenly. */
 #define STRIP(T, R, C)                                                                                                 \
-    INLINE void LEVEL(strip_##T##_##R)(const T *const *a, const double *b, ptrdiff_t ldb, ptrdiff_t k, ptrdiff_t n,    \
-                                       double *out, ptrdiff_t sj, ptrdiff_t sc)                                        \
+    INLINE void LEVEL(strip_##T##_##R)(const T *const *a, const T *const *next, const double *b, ptrdiff_t ldb,        \
+                                       ptrdiff_t k, ptrdiff_t n, double *out, ptrdiff_t sj, ptrdiff_t sc)              \
     {                                                                                                                  \
-        ptrdiff_t c = 0;                                                                                               \
-        for (; c + C <= k; c += C) LEVEL(tile_##T##_##R##x##C)(a, b + c * ldb, ldb, n, out + c * sc, sj, sc);          \
+        const ptrdiff_t line = 64 / sizeof(T), share = (n * C / k + line) & -line;                                     \
+        ptrdiff_t c = 0, from = 0;                                                                                     \
+        for (; c + C <= k; c += C) {                                                                                   \
+            if (next)                                                                                                  \
+                for (const ptrdiff_t end = from + share < n ? from + share : n; from < end; from += line)              \
+                    for (int r = 0; r < R; r++) __builtin_prefetch(next[r] + from, 0, 2);                              \
+            LEVEL(tile_##T##_##R##x##C)(a, b + c * ldb, ldb, n, out + c * sc, sj, sc);                                 \
+        }                                                                                                              \
         for (; c < k; c++) LEVEL(tile_##T##_##R##x1)(a, b + c * ldb, ldb, n, out + c * sc, sj, sc);                    \
     }
 
 /* Columns of one row chunk against up to FL_RHS_BLOCK right-hand sides, which stay in L2. */
 #define PANEL(T, suffix, R)                                                                                            \
+    INLINE void LEVEL(columns_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t j, const T **a)      \
+    {                                                                                                                  \
+        for (ptrdiff_t r = 0; r < R; r++) a[r] = A + (cols ? cols[j + r] : j + r) * lda;                               \
+    }                                                                                                                  \
     INLINE void LEVEL(panel_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m, const double *B,    \
                                       ptrdiff_t ldb, ptrdiff_t k, ptrdiff_t rows, double *out, ptrdiff_t sj,           \
                                       ptrdiff_t sc)                                                                    \
     {                                                                                                                  \
-        for (ptrdiff_t j = 0; j < m; j += R) {                                                                         \
-            const T *a[R];                                                                                             \
-            const ptrdiff_t here = m - j < R ? m - j : R;                                                              \
-            for (ptrdiff_t r = 0; r < here; r++) a[r] = A + (cols ? cols[j + r] : j + r) * lda;                        \
-            if (here == R)                                                                                             \
-                LEVEL(strip_##T##_##R)(a, B, ldb, k, rows, out + j * sj, sj, sc);                                      \
-            else                                                                                                       \
-                for (ptrdiff_t r = 0; r < here; r++)                                                                   \
-                    LEVEL(strip_##T##_1)(a + r, B, ldb, k, rows, out + (j + r) * sj, sj, sc);                          \
+        ptrdiff_t j = 0;                                                                                               \
+        const T *a[R], *next[R];                                                                                       \
+        for (; j + R <= m; j += R) {                                                                                   \
+            const int more = k >= FL_RHS_FETCH && j + 2 * R <= m;                                                      \
+            LEVEL(columns_##suffix)(A, lda, cols, j, a);                                                               \
+            if (more) LEVEL(columns_##suffix)(A, lda, cols, j + R, next);                                              \
+            LEVEL(strip_##T##_##R)(a, more ? next : NULL, B, ldb, k, rows, out + j * sj, sj, sc);                      \
+        }                                                                                                              \
+        for (; j < m; j++) {                                                                                           \
+            a[0] = A + (cols ? cols[j] : j) * lda;                                                                     \
+            LEVEL(strip_##T##_1)(a, NULL, B, ldb, k, rows, out + j * sj, sj, sc);                                      \
         }                                                                                                              \
     }
 
