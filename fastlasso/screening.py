@@ -10,17 +10,23 @@ import numpy as np
 
 from ._engine import engine
 
+ROUNDING = 64 * np.finfo(float).eps     # of a squared distance, per unit of the sizes that it is the difference of
 CANDIDATE_SHARE = 0.95      # columns whose predicted correlation reaches this share of alpha join the working set
 
 
 @dataclass(slots=True)
 class Reference:
-    """A residual with its exact correlations z = X'r with every column and its squared norm, at `alpha`."""
+    """Coefficients of the first slots, their residual r, its correlations z = X'r with all columns, and |r|^2."""
 
     alpha: float
+    coef: np.ndarray
     residual: np.ndarray
     z: np.ndarray
     norm2: float
+
+    def kept(self):
+        """The same, without the arrays that it may share with other references."""
+        return Reference(self.alpha, self.coef.copy(), self.residual.copy(), self.z.copy(), self.norm2)
 
 
 def predicted(references, alpha):
@@ -59,20 +65,29 @@ def strongest(problem, z, columns, limit):
     return columns
 
 
-def spans(design, R, a, b):
-    """Project residuals on two references: (T, |d| rounded up) of R[k] = T[k, 0] r_a + T[k, 1] r_b + d_k."""
-    ra, rb = a.residual[None], b.residual[None]
-    across = design.inner(ra, rb)[0, 0]
-    inner = np.concatenate([design.inner(ra, R), design.inner(rb, R)])
-    T = np.linalg.lstsq([[a.norm2, across], [across, b.norm2]], inner, rcond=1e-13)[0].T.copy()
-    distance = np.empty(len(R))
-    engine.distances(R, a.residual, b.residual, T, design.weights, distance)
-    return T, distance + 1e-13 * np.sqrt(a.norm2 + b.norm2)
+def spans(design, references, slots, B, Z, size):
+    """Split residuals into affine combinations of references and a rest: r_k = sum_a T[k, a] r_a + d_k, sum_a T = 1.
+
+    Returns T and |d_k| rounded up. With affine combinations d = -X e, e = b_k - sum_a T[k, a] b_a: y cancels, and so
+    X'X e is a combination of correlations that are known, Z of the solutions B and z of the references. `size` is |y|.
+    """
+    first, norms = references[0], np.sqrt(design.norm2[slots])
+    coefs = np.zeros((len(references), len(slots)))
+    for row, reference in zip(coefs, references, strict=True):
+        row[:len(reference.coef)] = reference.coef
+    D, F = coefs[1:] - coefs[0], first.z[slots] - np.array([a.z[slots] for a in references[1:]])    # F = X'X D
+    E, H = B - coefs[0], first.z[slots] - Z                                                         # H = X'X E
+    T = np.linalg.lstsq(F @ D.T, F @ E.T, rcond=1e-13)[0].T
+    E, H = E - T @ D, H - T @ F
+    reach = (size + np.abs(np.concatenate([coefs, B])) @ norms).max() * (1 + np.abs(T).sum(axis=1))
+    rounding = ROUNDING * reach * (np.abs(E) @ norms)
+    distance = np.sqrt(np.maximum((E * H).sum(axis=1), 0.0) + rounding)
+    return np.ascontiguousarray(np.column_stack([1 - T.sum(axis=1), T])), distance
 
 
-def unproven(problem, a, b, T, distance, alphas):
-    """Columns that the references a, b cannot prove inactive at some residual T[k, 0] r_a + T[k, 1] r_b + d_k."""
-    found = np.empty(len(a.z), np.int64)
-    count = engine.columns_to_check(a.z, b.z, T, distance, problem.design.norm2, problem.l1, problem.lower,
-                                    problem.upper, alphas, found)
+def unproven(problem, references, T, distance, alphas):
+    """Columns that the references cannot prove inactive at some residual sum_a T[k, a] r_a + d_k."""
+    found = np.empty(len(references[0].z), np.int64)
+    count = engine.columns_to_check(np.array([a.z for a in references]), T, distance, problem.design.norm2, problem.l1,
+                                    problem.lower, problem.upper, alphas, found)
     return found[:count]

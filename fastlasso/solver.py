@@ -1,8 +1,8 @@
 """Several alphas at once on one working set: propose columns, solve exactly, prove.
 
-The problem on the working set is solved apart (`working_set.py`). X is read to take columns into it, for the
-residuals, and to prove that no column outside matters: one whole pass at the last alpha of a batch, and for the
-others a look at the few columns that a bound cannot clear (`screening.unproven`).
+The problem on the working set is solved apart (`working_set.py`). X is read to take columns into it, and to prove
+that no column outside matters: one whole pass over X marks a batch, at its last alpha or at a few along it, and in
+between a bound clears all but a few columns, which are looked at (`screening.unproven`).
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ TRUSTED = 0.01              # of the gap asked for: what rounding of a Gram matr
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 LEAST_ROOM = 80             # columns that may join at once (with 40, one pass in eight more was needed),
 LEAD, COLD_LEAD = 0.5, 1.0  # or this share of the columns in use; more on the way to a cold start, where a miss costs
+CLOSE = 4                   # alphas from mark to mark once one a batch has proven too little:
+PROVES_LITTLE = 8           # once the bound leaves an eighth of the columns
 SIGN_ROUNDS = 12            # of projecting out unpenalised columns that pull away from their only bound
 NOTHING = np.empty(0, np.int64), np.empty(0)
 STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
@@ -51,6 +53,17 @@ class Proof:
     missing: list
 
 
+@dataclass(slots=True)
+class Look:
+    """Some solutions: |r|^2, correlations Z of the slots, what rounding may hide, and R and R'X where X was read."""
+
+    norms: np.ndarray
+    Z: np.ndarray
+    rounding: np.ndarray
+    R: np.ndarray | None = None
+    whole: np.ndarray | None = None
+
+
 class Solver:
     """Walks down the alphas of one `Problem`, keeping the working set, its factor and the proven correlations.
 
@@ -70,8 +83,9 @@ class Solver:
         self.complete = False
         self.noise = 1e-13 * np.sqrt(2 * problem.null_objective)       # rounding of x_j . r, per unit of |x_j|
         self.alpha = np.inf
-        self.references = []
-        self.n_rounds, self.batch_size, self.n_used = 0, 1, 0
+        self.references = []                    # the last two marks: what is known of X beyond the slots
+        self.stale = False                      # whether the solution changed since the last of them
+        self.n_rounds, self.batch_size, self.n_used, self.marked_at, self.spacing = 0, 1, 0, 0, BATCH_RANGE[1]
 
     def _set_problem(self, problem):
         self.problem, self.free_columns = problem, None
@@ -95,6 +109,8 @@ class Solver:
     def _present(self):
         """(r or None, |r|^2, z of the slots, violators outside, their z) at the last solution."""
         if not self.complete:
+            if self.stale:
+                self.references[-1], self.stale = self._mark(np.array([self.alpha]), self.b[None])[0], False
             end = self.references[-1]
             return end.residual, end.norm2, *self._look_at(end.z, self.alpha)
         return *self._present_inside(), *NOTHING
@@ -144,7 +160,7 @@ class Solver:
             self.alpha = self._entry_of_all() or np.inf     # from a finite one the face finds its own steps
             return
         residual, z = self._fit_free()
-        self.references = [Reference(np.inf, residual, z, self.design.norms2(residual[None])[0])]
+        self.references = [Reference(np.inf, self.b.copy(), residual, z, self.design.norms2(residual[None])[0])]
 
     def _entry_of_all(self):
         """The largest |x_j'y| / l1_j: above it zero is the solution, but for columns without an L1 part."""
@@ -201,16 +217,17 @@ class Solver:
         self.batch_size = len(alphas)
         self._add(screening.candidates(self.problem, self._finite_references(alphas), alphas[-1], self._outside,
                                        self._room()))
-        B, at, self.n_rounds = None, 0, 0
+        B, at, marks, self.n_rounds = None, 0, [], 0
         while True:
             B, done = self._solve_slots(alphas, at, B)
             alphas, B = alphas[:done], B[:done]
             self.n_rounds += 1
-            end = self._reference(alphas[-1], B[-1:])
-            at = self._admit(alphas, B, end)
-            if at is not None:
-                continue
-            batch, at = self._prove(alphas, B, end)
+            if not marks:
+                marks = self._marks(alphas, B)
+                at = self._admit(alphas, B, marks)
+                if at is not None:
+                    continue
+            batch, at = self._prove(alphas, B, marks)
             if batch is not None:
                 return batch
 
@@ -226,7 +243,7 @@ class Solver:
                                            self._room(COLD_LEAD)))
             while at < stop:
                 B, at = self._solve_slots(here, at, B)
-            end = self._reference(here[-1], B[-1:])
+            end = self._mark(here[-1:], B[-1:])[0]
             self.b, self.references = B[-1], [self.references[-1], end]
             missing = screening.strongest(self.problem, end.z, self._look_at(end.z, here[-1])[1], self._room(COLD_LEAD))
             if len(missing):
@@ -234,7 +251,7 @@ class Solver:
                 clean = self.set.first_violated(here, B, VIOLATION)
                 at = stop if clean is None else clean
         self.b = widened(B, at, self.set.size)[at - 1] if at else np.zeros(self.set.size)
-        self.alpha = alphas[at - 1] if at else self.alpha
+        self.alpha, self.stale = alphas[at - 1] if at else self.alpha, True
 
     def _finite_references(self, alphas):
         if np.isinf(self.references[-1].alpha):
@@ -250,10 +267,20 @@ class Solver:
         self.n_used = np.count_nonzero(B[done - 1])
         return B, done
 
-    def _reference(self, alpha, B):
-        """Residual and exact correlations of every column at one solution (a row): one pass over X."""
-        residual = self._residuals([alpha], B)
-        return Reference(alpha, residual[0], self.design.correlations(residual)[0], self.design.norms2(residual)[0])
+    def _mark(self, alphas, B):
+        """References at some solutions, which may be refitted: one pass over X."""
+        R = self._residuals(alphas, B)
+        return [Reference(*mark) for mark in zip(alphas, B.copy(), R, self.design.correlations(R),
+                                                 self.design.norms2(R), strict=True)]
+
+    def _marks(self, alphas, B):
+        """References spread evenly over the batch, the last at its end."""
+        count = -(-len(alphas) // self.spacing)
+        at = len(alphas) * np.arange(1, count + 1) // count - 1
+        rows, self.marked_at = B[at], self.n_rounds
+        marks = self._mark(alphas[at], rows)
+        B[at] = rows
+        return marks
 
     def _residuals(self, alphas, B):
         """True residuals of the solutions B, after refitting what carries no penalty (B changes)."""
@@ -303,13 +330,21 @@ class Solver:
             self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), sizes)
         return self.free_columns[1]
 
-    def _admit(self, alphas, B, end):
-        """Take in what violates at the batch's end; return the first alpha to solve again, or None if all is well."""
-        z, extra, z_extra = self._look_at(end.z, alphas[-1])
-        if not len(extra) or self._gap(alphas[-1], B[-1], end.residual, end.norm2, z, extra,
-                                       z_extra) <= self.target_gap:
+    def _admit(self, alphas, B, marks):
+        """Take in what violates at the marks; return the first alpha to solve again, or None if all is well."""
+        missing = [self._missing(mark) for mark in marks]
+        cols = np.unique(np.concatenate(missing))
+        if not len(cols):
             return None
-        return self._admit_columns(screening.strongest(self.problem, end.z, extra, self._room()), alphas, B)
+        return self._admit_columns(screening.strongest(self.problem, marks[-1].z, cols, self._room()), alphas, B)
+
+    def _missing(self, mark):
+        """Violators outside at a mark whose gap is too large for them to be left there."""
+        z, extra, z_extra = self._look_at(mark.z, mark.alpha)
+        if len(extra) and self._gap(mark.alpha, mark.coef, mark.residual, mark.norm2, z, extra,
+                                    z_extra) <= self.target_gap:
+            return extra[:0]
+        return extra
 
     def _admit_columns(self, cols, alphas, B):
         """Add columns; return the index of the first alpha whose solution they violate."""
@@ -393,43 +428,51 @@ class Solver:
 
     # ------------------------------------------------------------ proof
 
-    def _prove(self, alphas, B, end):
+    def _prove(self, alphas, B, marks):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        last, proof = len(alphas) - 1, Proof(np.empty(len(alphas)), np.empty(len(alphas)), [], [])
-        filtered = self.use_screening and self.design.matrix.pays_to_select(len(self.slots))
-        count = PASS_RESIDUALS
-        if filtered:
-            count = min(FILTER_RESIDUALS, max(PASS_RESIDUALS, self.design.matrix.nbytes // (128 * len(end.residual))))
-        for start in range(0, last, count):
-            self._prove_part(proof, slice(start, min(start + count, last)), alphas, B, end, filtered)
-        z, *outside = self._look_at(end.z, alphas[-1])
-        self._judge(proof, slice(last, last + 1), alphas, B, end.residual[None], z[None], [outside])
+        proof = Proof(np.empty(len(alphas)), np.empty(len(alphas)), [], [])
+        count = min(FILTER_RESIDUALS, max(PASS_RESIDUALS, self.design.matrix.nbytes // (128 * self.design.n_samples)))
+        for start in range(0, len(alphas), count):
+            self._prove_part(proof, slice(start, min(start + count, len(alphas))), alphas, B, marks)
         if proof.missing:
             return None, self._admit_columns(np.unique(np.concatenate(proof.missing)), alphas, B)
-        self.references = [self.references[-1], end]
+        self.references, self.stale = [self.references[-1], marks[-1].kept()], self.n_rounds > 1
         self.b, self.alpha = B[-1].copy(), alphas[-1]
         order = np.argsort(self.slots)
         return Batch(alphas, self.slots[order], B[:, order], proof.gaps, proof.norms, proof.seen), None
 
-    def _prove_part(self, proof, part, alphas, B, end, filtered):
+    def _prove_part(self, proof, part, alphas, B, marks):
         """Certify a few alphas of the batch; their residuals are gone before the next few are formed."""
-        R = self._residuals(alphas[part], B[part])
-        Z, outside = self._filtered_looks(alphas[part], R, end) if filtered else self._full_looks(alphas[part], R)
-        self._judge(proof, part, alphas, B, R, Z, outside)
-
-    def _judge(self, proof, part, alphas, B, R, Z, outside):
-        """Take down gaps from the residuals R, correlations Z of the slots, and (violators outside, theirs) of each."""
-        alphas, B = alphas[part], B[part]
-        norms = proof.norms[part] = self.design.norms2(R)
-        gaps = self._gaps(alphas, B, R, norms, Z)
+        here, rows = alphas[part], B[part]
+        look = self._look(here, rows)
+        outside = self._look_outside(look, part, alphas, B, marks)
+        if self.watch is not None:
+            proof.seen.extend(map(self.watch, self._residuals(here, rows) if look.R is None else look.R))
+        gaps = self._gaps(here, rows, look.R, look.norms, look.Z)
         for k, (extra, z_extra) in enumerate(outside):
-            if self.watch is not None:
-                proof.seen.append(self.watch(R[k]))
             if len(extra):
-                gaps[k] = self._gap(alphas[k], B[k], R[k], norms[k], Z[k], extra, z_extra)
+                residual = None if look.R is None else look.R[k]
+                gaps[k] = self._gap(here[k], rows[k], residual, look.norms[k], look.Z[k], extra, z_extra)
                 if gaps[k] > self.target_gap:
                     proof.missing.append(extra)
-        proof.gaps[part] = gaps
+        proof.gaps[part], proof.norms[part] = gaps + look.rounding, look.norms
+
+    def _look(self, alphas, B):
+        """A `Look` from the Gram matrix where that is less to read and can tell, otherwise from X."""
+        if self._gram_is_smaller() and not self.has_free and alphas[-1] > 0:
+            Z, norms = self.set.looks(B)
+            rounding = self._gram_rounding(alphas, B, Z, norms)
+            if (rounding <= TRUSTED * self.target_gap).all():
+                return Look(norms, Z, rounding)
+        R = self._residuals(alphas, B)
+        norms, nothing = self.design.norms2(R), np.zeros(len(B))
+        if self.design.matrix.pays_to_select(len(self.slots)):
+            return Look(norms, self.design.correlations_at(R, self.slots), nothing, R)
+        whole = self.design.correlations(R)
+        return Look(norms, np.ascontiguousarray(whole[:, self.slots]), nothing, R, whole)
+
+    def _gram_is_smaller(self):
+        return isinstance(self.set, GramSet) and 2 * self.set.size**2 <= self.design.stored(self.slots)
 
     def _gaps(self, alphas, B, R, norms, Z):
         """Certified gaps where no column outside violates."""
@@ -438,24 +481,42 @@ class Solver:
                              for alpha, b, r, norm2, z in zip(alphas, B, R, norms, Z, strict=True)])
         return self._separate_gaps(alphas, B, norms, Z, self.slots)
 
-    def _full_looks(self, alphas, R):
-        """(correlations of the slots, violators outside and theirs) from one pass over X for a few residuals."""
-        looks = [self._look_at(z, alpha) for z, alpha in zip(self.design.correlations(R), alphas, strict=True)]
-        return np.array([z for z, *_ in looks]), [outside for _, *outside in looks]
+    def _look_outside(self, look, part, every_alpha, every_B, marks):
+        """(violators outside, their correlations) for each alpha of a part, reading what no bound proves inactive.
 
-    def _filtered_looks(self, alphas, R, end):
-        """As _full_looks, reading only the slots and the columns that no bound proves inactive at one of the alphas.
-
-        They are read once for all residuals: each alpha leaves its own few, and most of them are the same.
+        Where one mark, or marks from before the batch was solved again, leave too much, new ones are made first.
         """
-        m, (T, distance) = len(self.slots), screening.spans(self.design, R, self.references[-1], end)
-        cols = self._outside(screening.unproven(self.problem, self.references[-1], end, T, distance, alphas))
-        Z, penalty = self.design.correlations_at(R, np.concatenate([self.slots, cols])), self._penalty(cols)
+        alphas, B = every_alpha[part], every_B[part]
+        if look.whole is not None:
+            return [self._look_at(z, alpha)[1:] for z, alpha in zip(look.whole, alphas, strict=True)]
+        cols = self._unproven(look, alphas, B, marks)
+        renewable = self.marked_at < self.n_rounds or len(marks) * CLOSE < len(every_alpha)
+        if self.use_screening and renewable and PROVES_LITTLE * len(cols) > self.design.n_features:
+            self.spacing = CLOSE
+            marks[:] = self._marks(every_alpha, every_B)
+            cols = self._unproven(look, alphas, B, marks)
+        if not len(cols):
+            return [NOTHING] * len(alphas)
+        R, penalty = self._residuals(alphas, B) if look.R is None else look.R, self._penalty(cols)
         outside = []
-        for z, alpha in zip(Z, alphas, strict=True):
-            at = self._violators(z[m:], alpha, *penalty)
-            outside.append((cols[at], z[m:][at]))
-        return np.ascontiguousarray(Z[:, :m]), outside
+        for z, alpha in zip(self._correlations_at(R, cols), alphas, strict=True):
+            at = self._violators(z, alpha, *penalty)
+            outside.append((cols[at], z[at]))
+        return outside
+
+    def _correlations_at(self, R, cols):
+        if self.design.matrix.pays_to_select(len(cols)):
+            return self.design.correlations_at(R, cols)
+        return self.design.correlations(R)[:, cols]
+
+    def _unproven(self, look, alphas, B, marks):
+        """Columns outside that the marks do not prove inactive at one of the alphas."""
+        if not self.use_screening:
+            return self._outside(np.flatnonzero(np.isfinite(self.problem.l1)))
+        size = np.sqrt(2 * self.problem.null_objective)
+        references = [self.references[-1], *marks]
+        T, distance = screening.spans(self.design, references, self.slots, B, look.Z, size)
+        return self._outside(screening.unproven(self.problem, references, T, distance, alphas))
 
     def _look_at(self, z, alpha):
         """(correlations of the slots, violators outside, theirs) from the correlations z of all columns."""

@@ -87,11 +87,17 @@ class GramSet:
         return self.gram.G[np.ix_(at, at)]
 
     def look(self, b):
-        """(X'r for all slots, |r|^2): c - G b and y'y - b'(c + X'r)."""
-        m, fitted = self.size, np.zeros((1, self.size))
-        engine.products(b[None], self.gram.G[:m, :m], m, fitted)
-        z = self.gram.c[:m] - fitted[0]
-        return z, max(self.gram.yy - engine.dot(self.gram.c[:m] + z, b), 0.0)
+        """(X'r for all slots, |r|^2)."""
+        Z, norms = self.looks(b[None])
+        return Z[0], norms[0]
+
+    def looks(self, B):
+        """The same for several solutions: c - B G and y'y - b'(c + X'r)."""
+        m = self.size
+        fitted = np.zeros((len(B), m))
+        engine.products(B, self.gram.G[:m, :m], m, fitted)
+        Z = self.gram.c[:m] - fitted
+        return Z, np.maximum(self.gram.yy - ((self.gram.c[:m] + Z) * B).sum(axis=1), 0.0)
 
     def rounding(self, at, b):
         """What rounding of c - G b may hide in some slots."""

@@ -160,28 +160,33 @@ def test_screening_changes_no_answer(data, name, layout):
                                      {"penalty_factor": np.arange(120) % 5 / 2.0}, {"l1_ratio": 0.5},
                                      {"sample_weight": np.arange(40) % 3}], ids=str)
 def test_the_filter_lists_every_column_that_matters(options):
-    """No residual near two references has a column beyond alpha l1 that the bound clears."""
+    """No residual near the references' span has a column beyond alpha l1 that the bound clears."""
     rng = np.random.default_rng(3)
     A = exact_matrix(40, 120, seed=11)
     A[:, 2] = np.arange(40) % 3
+    slots = np.arange(7, 19)
     with Pool(1) as pool:
         problem = Problem(A, target(A, seed=11), Options(**options), pool)
         design = problem.design
-        residuals = problem.y * np.array([[1.0], [0.8], [0.7]]) + 0.3 * rng.standard_normal((3, 40))
-        residuals -= design.means(residuals)[:, None]
-        a, b = (screening.Reference(1.0, r, design.correlations(r[None])[0], design.norms2(r[None])[0])
-                for r in residuals[:2])
+
+        def look(B):
+            residuals = design.residuals(problem.y, slots, B)
+            return residuals, design.correlations(residuals), design.norms2(residuals)
+
+        known = 0.1 * rng.standard_normal((3, len(slots)))
+        references = [screening.Reference(1.0, *mark) for mark in zip(known, *look(known), strict=True)]
         for size in (0.0, 1e-9, 1e-2, 0.3, 3.0):
-            R = 0.4 * residuals[:1] + 0.6 * residuals[1:2] + size * residuals[2:]
-            T, distance = screening.spans(design, R, a, b)
-            z = design.correlations(R)[0]
-            for alpha in np.quantile(np.abs(z), [0.05, 0.3, 0.7, 0.99]):
-                listed = screening.unproven(problem, a, b, T, distance, np.array([alpha]))
+            B = np.array([[0.5, 0.7, -0.2]]) @ known + size * rng.standard_normal(len(slots))
+            Z = look(B)[1]
+            T, distance = screening.spans(design, references, slots, B, Z[:, slots],
+                                          np.sqrt(2 * problem.null_objective))
+            for alpha in np.quantile(np.abs(Z), [0.05, 0.3, 0.7, 0.99]):
+                listed = screening.unproven(problem, references, T, distance, np.array([alpha]))
                 limit = alpha * problem.l1
-                matter = (z >= limit) & (problem.upper > 0) | (-z >= limit) & (problem.lower < 0)
+                matter = (Z[0] >= limit) & (problem.upper > 0) | (-Z[0] >= limit) & (problem.lower < 0)
                 assert not set(np.flatnonzero(matter)) - set(listed)
                 assert size > 0 or len(listed) <= matter.sum() + 1      # and in the references' plane no others
-                both = screening.unproven(problem, a, b, np.repeat(T, 2, axis=0), np.repeat(distance, 2),
+                both = screening.unproven(problem, references, np.repeat(T, 2, axis=0), np.repeat(distance, 2),
                                           np.array([2 * alpha, alpha]))
                 np.testing.assert_array_equal(both, listed)             # of several alphas the union
 

@@ -14,7 +14,7 @@ from fastlasso.screening import Reference
 
 
 def reference(alpha, z):
-    return Reference(alpha, np.zeros(3), np.array(z, dtype=float), 1.0)
+    return Reference(alpha, np.zeros(0), np.zeros(3), np.array(z, dtype=float), 1.0)
 
 
 def test_correlations_are_extrapolated_along_their_secant():
@@ -54,19 +54,30 @@ def test_where_room_is_short_the_strongest_for_their_penalty_join(problem):
     np.testing.assert_array_equal(screening.strongest(problem, z, np.arange(6), 6), np.arange(6))
 
 
-def test_residuals_are_split_into_the_references_and_a_rest_rounded_up():
+def test_residuals_are_split_into_affine_combinations_of_references_and_a_rest_rounded_up():
     rng = np.random.default_rng(1)
     with Pool(1) as pool:
-        design = Design(as_matrix(rng.standard_normal((30, 4))), None, False, pool)
-        ra, rb, rest = rng.standard_normal((3, 30))
-        a, b = (Reference(1.0, r, np.zeros(4), design.norms2(r[None])[0]) for r in (ra, rb))
-        R = np.stack([2 * ra - rb, 0.5 * rb + rest])
-        T, distance = screening.spans(design, R, a, b)
+        design = Design(as_matrix(rng.standard_normal((30, 6))), None, False, pool)
+        y = rng.standard_normal(30)
+        design.measure(y)
+        slots = np.array([5, 0, 2, 3])
+
+        def at(b):
+            residual = design.residuals(y, slots, b[None])
+            return Reference(1.0, b, residual[0], design.correlations(residual)[0], design.norms2(residual)[0])
+
+        a, b = at(rng.standard_normal(4)), at(np.append(rng.standard_normal(3), 0.0))
+        b.coef = b.coef[:3]     # from before the last slot came in
+        e = rng.standard_normal(4)
+        B = np.stack([2 * a.coef - np.append(b.coef, 0), 0.4 * a.coef + np.append(0.6 * b.coef, 0) + e])
+        R = design.residuals(y, slots, B)
+        T, distance = screening.spans(design, [a, b], slots, B, design.correlations(R)[:, slots], np.sqrt(y @ y / 30))
     np.testing.assert_allclose(T[0], [2, -1], atol=1e-12)
-    assert 0 < distance[0] < 1e-10
-    left = R - T @ np.stack([ra, rb])
+    np.testing.assert_allclose(T.sum(axis=1), 1, rtol=1e-12)
+    assert 0 < distance[0] < 1e-6
+    left = R - T @ np.stack([a.residual, b.residual])
     assert distance[1] == pytest.approx(np.sqrt(left[1] @ left[1] / 30), rel=1e-10)
-    np.testing.assert_allclose(left[1] @ np.stack([ra, rb]).T, 0, atol=1e-11)
+    np.testing.assert_allclose(left[1] @ (a.residual - b.residual), 0, atol=1e-11)
 
 
 @pytest.mark.parametrize("room", [1, 7, 39])

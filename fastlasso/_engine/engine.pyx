@@ -46,6 +46,7 @@ ctypedef int64_t* mark_vector
 
 cdef enum:
     ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
+    CHECK_BLOCK = 512       # columns that the bound of screening is first tried on together
     LANES = 8               # residuals per sweep over sparse rows
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
     MIRROR_TILE = 32        # values a side of a tile of a transposed copy

@@ -58,38 +58,64 @@ def dual_gaps(const double[:, :] B, const double[:, :] Z, const double[:] l1, co
             gaps[k] = gap
 
 
-def columns_to_check(const double[::1] za, const double[::1] zb, const double[:, ::1] T, const double[::1] distance,
+def columns_to_check(const double[:, ::1] Z, const double[:, ::1] T, const double[::1] distance,
                      const double[:] norm2, const double[:] l1, const double[:] lower, const double[:] upper,
                      const double[::1] alphas, int64_t[::1] found):
-    """List the columns that |x_j . r| <= |ta za_j + tb zb_j| + |x_j| distance does not clear of alpha l1_j for some k.
+    """List the columns that |x_j . r| <= |sum_a T[k, a] Z[a, j]| + |x_j| distance does not clear of alpha l1_j.
 
-    Here r = ta r_a + tb r_b + d with (ta, tb) = T[k] and |d| = distance[k], and za, zb are exact correlations with r_a,
-    r_b. Most are cleared for all k at once, by |ta za + tb zb| <= (|ta| + |tb|) max(|za|, |zb|). Returns how many.
+    Here r = sum_a T[k, a] r_a + d with |d| = distance[k] for any k, and Z[a] are exact correlations with r_a. Most are
+    cleared for all k at once, by |sum_a T[k, a] Z[a]| <= sum_a |T[k, a]| max_a |Z[a]|. Returns how many are listed.
     """
-    cdef ptrdiff_t j, k, count = 0
-    cdef double reach = 0.0, farthest = 0.0, lowest = INFINITY
+    cdef ptrdiff_t j, k, a, first, size, p = Z.shape[1], count = 0
+    cdef double reach = 0.0, farthest = 0.0, lowest = INFINITY, total, length, l1_j, most
+    cdef double[CHECK_BLOCK] largest
     for k in range(T.shape[0]):
-        reach = max(reach, fabs(T[k, 0]) + fabs(T[k, 1]))
+        total = 0.0
+        for a in range(T.shape[1]):
+            total += fabs(T[k, a])
+        reach = max(reach, total)
         farthest = max(farthest, distance[k])
         lowest = min(lowest, alphas[k])
     reach *= 1 + 1e-11
     with nogil:
-        for j in range(za.shape[0]):
-            if reach * max(fabs(za[j]), fabs(zb[j])) + sqrt(norm2[j]) * farthest < lowest * l1[j]:
-                continue
-            for k in range(T.shape[0]):
-                if not_cleared(T[k, 0] * za[j], T[k, 1] * zb[j], sqrt(norm2[j]) * distance[k], alphas[k] * l1[j],
-                               lower[j], upper[j]):
-                    found[count] = j
-                    count += 1
-                    break
+        first = 0
+        while first < p:
+            size = min(CHECK_BLOCK, p - first)
+            largest_sizes(&Z[0, first], Z.shape[0], p, size, &largest[0])
+            for j in range(first, first + size):
+                length, l1_j, most = sqrt(norm2[j]), l1[j], reach * largest[j - first]
+                if most + length * farthest < lowest * l1_j:
+                    continue
+                for k in range(T.shape[0]):
+                    if not_cleared(&Z[0, j], Z.shape[0], p, &T[k, 0], length * distance[k] + 1e-12 * most,
+                                   alphas[k] * l1_j, lower[j], upper[j]):
+                        found[count] = j
+                        count += 1
+                        break
+            first += size
     return count
 
 
-cdef inline bint not_cleared(double a, double b, double distance, double limit, double lower,
-                             double upper) noexcept nogil:
-    cdef double slack = distance + 1e-12 * (fabs(a) + fabs(b))
-    return a + b + slack >= limit and upper > 0 or -(a + b) + slack >= limit and lower < 0
+cdef inline void largest_sizes(const double* Z, ptrdiff_t n_rows, ptrdiff_t stride, ptrdiff_t size,
+                               double* out) noexcept nogil:
+    """out[j] = max_a |Z[a, j]|."""
+    cdef ptrdiff_t j, a
+    cdef double z
+    for j in range(size):
+        out[j] = fabs(Z[j])
+    for a in range(1, n_rows):
+        for j in range(size):
+            z = fabs(Z[a * stride + j])
+            out[j] = z if z > out[j] else out[j]
+
+
+cdef inline bint not_cleared(const double* z, ptrdiff_t n, ptrdiff_t stride, const double* weights, double distance,
+                             double limit, double lower, double upper) noexcept nogil:
+    cdef double sum = weights[0] * z[0]
+    cdef ptrdiff_t a
+    for a in range(1, n):
+        sum += weights[a] * z[a * stride]
+    return distance + sum >= limit and upper > 0 or distance - sum >= limit and lower < 0
 
 
 def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper,
@@ -105,18 +131,3 @@ def violators(const double[:] z, const double[:] l1, const double[:] lower, cons
                 found[count] = j
                 count += 1
     return count
-
-
-def distances(const double[:, ::1] R, const double[::1] ra, const double[::1] rb, const double[:, ::1] T, weights,
-              double[::1] out):
-    """out[k] = | R[k] - T[k, 0] ra - T[k, 1] rb | in the weighted norm (weights None: all 1/n)."""
-    cdef ptrdiff_t i, k, n = R.shape[1]
-    cdef double d, total
-    cdef const double[::1] w = None if weights is None else weights
-    with nogil:
-        for k in range(R.shape[0]):
-            total = 0.0
-            for i in range(n):
-                d = R[k, i] - T[k, 0] * ra[i] - T[k, 1] * rb[i]
-                total += d * d * (1.0 / n if w is None else w[i])
-            out[k] = sqrt(total)
