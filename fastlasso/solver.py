@@ -28,7 +28,8 @@ CLOSE = 4                   # alphas from mark to mark once one a batch has prov
 PROVES_LITTLE = 8           # once the bound leaves an eighth of the columns
 SIGN_ROUNDS = 12            # of projecting out unpenalised columns that pull away from their only bound
 NOTHING = np.empty(0, np.int64), np.empty(0)
-STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start
+STEPS_PER_CHECK = 8         # alphas between two passes on the way to a cold start, where
+LOOSE = 100.0               # times the promised gap is near enough
 
 
 @dataclass(slots=True)
@@ -242,7 +243,7 @@ class Solver:
             self._add(screening.candidates(self.problem, self._finite_references(alphas), here[-1], self._outside,
                                            self._room(COLD_LEAD)))
             while at < stop:
-                B, at = self._solve_slots(here, at, B)
+                B, at = self._solve_slots(here, at, B, loose=LOOSE)
             end = self._mark(here[-1:], B[-1:])[0]
             self.b, self.references = B[-1], [self.references[-1], end]
             missing = screening.strongest(self.problem, end.z, self._look_at(end.z, here[-1])[1], self._room(COLD_LEAD))
@@ -258,12 +259,15 @@ class Solver:
             self.alpha = self.references[-1].alpha = max(self.problem.alpha_max(), alphas[0])
         return self.references
 
-    def _solve_slots(self, alphas, start, B=None, Q=None):
-        """Solve on the working set from alphas[start]; return (B, how many alphas are solved)."""
+    def _solve_slots(self, alphas, start, B=None, Q=None, loose=1.0):
+        """Solve on the working set from alphas[start]; return (B, how many alphas are solved).
+
+        Where descent is needed it may leave a gap `loose` times as large as the one promised.
+        """
         B = widened(B, len(alphas), self.set.size)
         before = np.ascontiguousarray(B[start - 1] if start else self.b)
         here = alphas[start - 1] if start else self.alpha
-        done = self.set.solve(before, here, alphas, start, B, self.target_gap, self.max_iter, Q)
+        done = self.set.solve(before, here, alphas, start, B, loose * self.target_gap, self.max_iter, Q)
         self.n_used = np.count_nonzero(B[done - 1])
         return B, done
 

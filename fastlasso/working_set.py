@@ -19,11 +19,15 @@ SWEEPS_PER_ALPHA = 60   # what residual form needs for a gap of 1e-6 from a warm
 SWEEPS_SATURATED = 1200 # and what it needs besides when the face approaches n columns (measured on 2,000 x 5,000)
 NS_GRAM_STREAM = 1.2    # ns per squared face size and alpha: three face steps that stream the factor and the Gram rows
 NS_GRAM_APPEND = 0.15   # ns per squared face size and entering column
+NS_ROW_PAIR = 0.6       # ns per column and pair of rows of a ridge problem solved by its rows
 NS_REBUILD = 0.03       # ns per cubed face size of a Cholesky factor made anew
 NS_SPARSE_VISIT = 2.0   # ns per stored value and sweep, sparse columns
 NS_DENSE_VISIT = 0.4    # the same, dense
 DENSE_BLOCK = 1 << 20   # values gathered at a time: 8 MB
 EPOCHS_PER_NEWTON = 64  # of coordinate descent on a Gram matrix
+NEWTON_STEPS = 64       # in a row
+PATIENCE = 64           # rounds of epochs and Newton steps
+WISHED, SETTLED = 1e-3, 0.1     # of the gap asked for, see `GramSet._descend`
 LARGEST_NEWTON = 1500   # coordinates: a tenth of a second
 ROUNDING = 4 * np.finfo(float).eps      # of a sum of products, per unit of the sum of their sizes
 GRAM_BYTES = 1 << 28    # memory always allowed for a Gram matrix and its factor: 256 MB
@@ -118,22 +122,30 @@ class GramSet:
         if status == 0 or at > start:
             return at
         b = before.copy()       # a bound binds, or exact ties keep the face from settling
-        self._descend(alphas[start], b, 1e-3 * target_gap, max_iter)
+        self._descend(alphas[start], b, target_gap, max_iter)
         B[start] = b
         if Q is not None:
             Q[start] = self.look(b)[0]      # the last Newton step moved b after q was formed
         return start + 1
 
-    def _descend(self, alpha, b, target, max_iter):
-        """Coordinate descent, with a Newton step on the coordinates inside their bounds after each few epochs."""
-        while max_iter > 0:
+    def _descend(self, alpha, b, target_gap, max_iter):
+        """Coordinate descent, with Newton steps on the coordinates inside their bounds after each few epochs.
+
+        It goes on to WISHED of the gap asked for, but no further than rounding lets it: once SETTLED of that gap is
+        reached, no longer than the gap halves; before, no more than PATIENCE rounds without a hundredth less.
+        """
+        target, best, last, waited = WISHED * target_gap, np.inf, np.inf, 0
+        while max_iter > 0 and waited < PATIENCE:
             epochs = min(EPOCHS_PER_NEWTON, max_iter)
             self.problem.design.pool.check()
             gap, done = self.gram.descend(alpha, b, target, epochs)
             max_iter -= epochs
-            if gap <= target or done < epochs:
-                if self._refit_free(alpha, b, target) <= target or done < epochs:
+            at_rest = done < epochs or 0.5 * last <= gap <= SETTLED * target_gap
+            if gap <= target or at_rest:
+                if self._refit_free(alpha, b, target) <= target or at_rest:
                     return
+            waited = waited + 1 if gap > 0.99 * best else 0
+            best, last = min(best, gap), gap
             self._newton(alpha, b)
 
     def _refit_free(self, alpha, b, target):
@@ -150,22 +162,31 @@ class GramSet:
         return gram.gap(alpha, b)
 
     def _newton(self, alpha, b):
-        """Move the coordinates that are neither zero nor at a bound towards their joint optimum, as far as signs hold.
+        """Minimise over the coordinates that are neither zero nor at a bound, while their signs hold.
 
-        With q = c - G b the step solves (G + alpha l2)_FF d = (q - alpha (l1 sign(b) + l2 b))_F.
+        One that reaches zero or its bound stays there, and the others go on (as in Lawson and Hanson 1974, chapter 23):
+        cut at the first of many tiny coefficients of wrong sign, a single step would lead nowhere.
         """
+        for _ in range(NEWTON_STEPS):
+            if not self._newton_step(alpha, b):
+                return
+            self.gram.gap(alpha, b)
+
+    def _newton_step(self, alpha, b):
+        """Whether the step (G + alpha l2)_FF d = (q - alpha (l1 sign(b) + l2 b))_F, q = c - G b, had to be cut."""
         m, gram = len(b), self.gram
-        l1, l2, lower, upper = gram.l1[:m], gram.l2[:m], gram.lower[:m], gram.upper[:m]
+        l1, l2, lower, upper = alpha * gram.l1[:m], alpha * gram.l2[:m], gram.lower[:m], gram.upper[:m]
         inside = np.flatnonzero(((b != 0) | (l1 == 0)) & (b > lower) & (b < upper))
         if not 0 < len(inside) <= LARGEST_NEWTON:
-            return
-        now = b[inside]
-        system = gram.G[np.ix_(inside, inside)] + np.diag(alpha * l2[inside])
-        right = gram.q[inside] - alpha * (l1[inside] * np.sign(now) + l2[inside] * now)
-        step = np.linalg.lstsq(system, right, rcond=1e-12)[0]
-        low = np.where((l1[inside] > 0) & (now > 0), 0.0, lower[inside])
-        high = np.where((l1[inside] > 0) & (now < 0), 0.0, upper[inside])
-        b[inside] = now + within(now, step, low, high)
+            return False
+        now, l1, l2 = b[inside], l1[inside], l2[inside]
+        system = LeastSquares(gram.G[np.ix_(inside, inside)] + np.diag(l2))
+        step = system.step(gram.q[inside] - l1 * np.sign(now) - l2 * now)
+        low = np.where((l1 > 0) & (now > 0), 0.0, lower[inside])
+        high = np.where((l1 > 0) & (now < 0), 0.0, upper[inside])
+        allowed = within(now, step, low, high)
+        b[inside] = now + allowed
+        return allowed is not step
 
 
 class ResidualSet:
@@ -178,7 +199,7 @@ class ResidualSet:
 
     def repenalise(self, problem):
         """Go on under another penalty and other bounds on the same design; the columns stay."""
-        self.problem, self.free_columns = problem, None
+        self.problem, self.free_columns, self.ridge = problem, None, None
         self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
 
     @property
@@ -203,7 +224,7 @@ class ResidualSet:
     def extend(self, slots, n_new):
         """Gather the last `n_new` of `slots`."""
         del n_new       # gathering all anew keeps the parts contiguous and costs less than one sweep
-        self.slots = slots
+        self.slots, self.ridge = slots, None
         self.columns = (DenseParts if self.problem.design.dense else SparseParts)(self.problem.design, slots)
 
     def first_violated(self, alphas, B, slack):
@@ -223,6 +244,8 @@ class ResidualSet:
     def _descend(self, alpha, b, target, max_iter):
         """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`."""
         penalty = self._penalty(alpha)
+        if self._solve_ridge(alpha, b):
+            return
         state = self.columns.residual(self.problem.y, b)
         trail = []
         for epoch in range(0, max_iter, ANDERSON):
@@ -238,6 +261,17 @@ class ResidualSet:
                 return
             self._extrapolate(alpha, b, state, trail)
             trail.clear()
+
+    def _solve_ridge(self, alpha, b):
+        """Solve exactly (b updated) where every slot is one of ridge regression, rows are few and no bound binds."""
+        if self.ridge is None:
+            self.ridge = RidgeRows(self.problem, self.slots, self.columns)
+        solution = self.ridge.solve(alpha) if alpha > 0 and self.ridge.applies else None
+        low, high = self.problem.lower[self.slots], self.problem.upper[self.slots]
+        if solution is None or (solution < low).any() or (solution > high).any():
+            return False
+        b[:] = solution
+        return True
 
     def _refit_free(self, alpha, b, state, target):
         """Exact least squares on the slots without a penalty, which sweeps alone reach slowly."""
@@ -295,6 +329,35 @@ class ResidualSet:
         return gap[0]
 
 
+class RidgeRows:
+    """Ridge regression on few rows, exactly at every alpha, from the decomposition X diag(l2)^-1/2 = V diag(s) U'.
+
+        b = diag(l2)^-1/2 U diag(s / (s^2 + alpha)) V'y         (Hastie, Tibshirani and Friedman 2009, eq. 3.47)
+
+    Sweeps get nowhere on columns of means far from zero, and the squares of s in a Gram matrix lose half of its digits.
+    """
+
+    def __init__(self, problem, slots, columns):
+        self.problem, self.columns, self.root = problem, columns, np.sqrt(problem.l2[slots])
+        n = problem.design.n_samples
+        visit = NS_DENSE_VISIT if problem.design.dense else NS_SPARSE_VISIT
+        cheap = NS_ROW_PAIR * n * n * len(slots) <= SWEEPS_PER_ALPHA * visit * columns.stored
+        self.applies = (cheap and 32 * n * len(slots) <= GRAM_BYTES and self.root.min() > 0
+                        and not problem.l1[slots].any())
+        if self.applies:
+            X = columns.rooted_columns()
+            self.U, self.s, self.V = np.linalg.svd(X / self.root[:, None], full_matrices=False)
+
+    def solve(self, alpha):
+        """The coefficients; what rounding left of them is solved once more."""
+        b = np.zeros(len(self.root))
+        for _ in range(2):
+            left = self.columns.rooted(self.columns.residual(self.problem.y, b))
+            shrunk = (self.s * (self.V @ left) - alpha * (self.root * b) @ self.U) / (self.s**2 + alpha)
+            b += self.U @ shrunk / self.root
+        return b
+
+
 class DenseParts:
     """Dense columns, centred and scaled by sqrt(w); the state is the residual scaled alike.
 
@@ -314,6 +377,10 @@ class DenseParts:
         for k, (a, b) in enumerate(self.blocks):
             self.design.pool.check()
             yield a, b, self.kept[k] if self.kept else self.design.gather(self.slots[a:b])
+
+    def rooted_columns(self):
+        """All columns, as rows."""
+        return np.concatenate([A for _, _, A in self._parts()])
 
     def residual(self, y, b):
         """sqrt(w) (y - X b)."""
@@ -336,12 +403,16 @@ class DenseParts:
         """|r|^2."""
         return engine.dot(state, state)
 
+    def rooted(self, state):
+        """sqrt(w) r, which is the state."""
+        return state
+
 
 class SparseParts:
     """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
 
     def __init__(self, design, slots):
-        self.pool = design.pool
+        self.pool, self.roots = design.pool, design.rooted(np.ones(design.n_samples))
         self.data, self.rows, indptr = design.gather(slots)
         self.indptr = indptr.astype(np.int64, copy=False)
         self.stored = len(self.data)
@@ -388,3 +459,13 @@ class SparseParts:
         """|r|^2."""
         r = state[:-1] - state[-1]
         return engine.dot(r, r) / len(r) if self.weights is None else engine.dot(self.weights, r * r)
+
+    def rooted(self, state):
+        """sqrt(w) r."""
+        return self.roots * (state[:-1] - state[-1])
+
+    def rooted_columns(self):
+        """All columns as dense rows, centred and scaled by sqrt(w)."""
+        X = np.repeat(-self.mean[:, None], len(self.roots), axis=1)
+        np.add.at(X, (np.repeat(np.arange(len(X)), np.diff(self.indptr)), self.rows), self.data)    # entries may repeat
+        return X * self.roots

@@ -438,3 +438,18 @@ def test_descent_alone_ends_at_the_solution_too(name, memory, monkeypatch, judge
     X = rng.standard_normal((60, 120))
     y = X[:, :12] @ np.linspace(-2, 2, 12) + rng.standard_normal(60)
     judge(X, y, fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name]), **LIMITED[name])
+
+
+@pytest.mark.parametrize("options", [{}, {"sample_weight": "some"}, {"upper": 1e9}], ids=str)
+@pytest.mark.parametrize("layout", SAMPLE_LAYOUTS)
+@pytest.mark.parametrize("shape", [(2, 70), (12, 150)])
+def test_ridge_on_few_rows_far_from_the_origin_is_solved_exactly(shape, layout, options, judge):
+    """2 x 70 took 5 s of sweeps that led nowhere: the gap stayed at P(0)."""
+    A = 2.0**17 + exact_matrix(*shape, density=0.8)
+    if "sample_weight" in options:
+        options = {"sample_weight": 1.0 + np.arange(shape[0]) % 3}
+    X, y = build(layout, A), target(A)
+    options = options | {"l1_ratio": 0.0, "standardize": True, "fit_intercept": False}
+    path = fit_path(X, y, alphas=6, eps=1e-6, tol=1e-9, **options)
+    judge(A, y, path, **options)
+    assert (path.gaps <= 1e-12 * path.null_objective).all()
