@@ -102,16 +102,23 @@ def exact_problem(X, y, alpha, options):
     ratio, strength = mp.mpf(options.get("l1_ratio", 1.0)), mp.mpf(alpha)
     centred = [[v - mp.fdot(q, column) for v in column] for column in [*columns, z]]
     scale = [mp.sqrt(mp.fdot(q, [v * v for v in c])) if options.get("standardize") else 1 for c in centred[:-1]]
+    never = [v == math.inf or (bool(options.get("standardize")) and is_constant(column, weight))
+             for v, column in zip(factor, columns, strict=True)]
     used = centred if options.get("fit_intercept", True) else [*columns, z]
     *A, r = [[mp.sqrt(w) * v for w, v in zip(q, column, strict=True)] for column in used]
     return (
         A,
         r,
-        [strength * v * ratio * s for v, s in zip(factor, scale, strict=True)],
-        [strength * v * (1 - ratio) * s**2 for v, s in zip(factor, scale, strict=True)],
+        [mp.inf if out else strength * v * ratio * s for v, s, out in zip(factor, scale, never, strict=True)],
+        [0 if out else strength * v * (1 - ratio) * s**2 for v, s, out in zip(factor, scale, never, strict=True)],
         np.broadcast_to(options.get("lower", -math.inf), p),
         np.broadcast_to(options.get("upper", math.inf), p),
     )
+
+
+def is_constant(column, weight):
+    """Whether a column has one value where its rows count: its deviation in any number of digits is only nearly 0."""
+    return len({v for v, w in zip(column, weight, strict=True) if w}) == 1
 
 
 def exact_objective(raw, ones, coef, intercept):
