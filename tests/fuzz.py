@@ -5,8 +5,11 @@
 Problem number s is a function of s alone, so a violation is named by its seed and repeated by `--seed s --count 1`, and
 a run that was stopped goes on at any seed. A violation is a crash of the process, an exception, a coefficient outside
 its bounds or not finite, a gap larger than the one claimed (by `verify`, and where that cannot tell by 60 digits), or
-a solution that is not certified without a ConvergenceWarning. Honest failures to reach `tol` are counted apart. With
---solve-only no gap is judged, which is for runs under a sanitizer.
+a solution that is not certified without a ConvergenceWarning. Honest failures to reach `tol` are counted apart.
+
+With --solve-only, for runs under a sanitizer, no gap is judged and each problem is solved several times: in COPIES
+layouts, by all WAYS, on one thread and on two. Solutions are then all that were computed, one for each alpha of each
+call (of its folds too, in a cross-validation); without it they are those judged, at most three of a path.
 """
 
 import argparse
@@ -14,11 +17,13 @@ import os
 import sys
 import time
 import warnings
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, cycle
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its threads wait longer than they work here
 
@@ -30,6 +35,7 @@ from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, design
 
 IN_MEMORY = [name for name in LAYOUTS if "memmap" not in name]
 CHUNK = 200             # problems per piece of work of a run
+COPIES = 6              # of each problem in a run that judges nothing
 SLACK = 1e-8            # of P(0), and
 ROUNDING = 1e-12        # of the mean square of y: what rounding may do to a gap
 MOST_SHOWN = 50         # violations printed in full
@@ -150,6 +156,7 @@ class Case:
     options: dict
     call: str
     how: dict
+    n_threads: int = 1
 
 
 def random_way(seed):
@@ -205,19 +212,25 @@ def random_call(rng, n, call):
 
 # ---------------------------------------------------------------- the judgement
 
-def solved(case):
-    """Yield (solution, options it was fitted with)."""
+def results(case):
+    """Yield (what a call returned, options it was called with)."""
     if case.call == "fit":
         alpha = case.how["share"] * alpha_max(case.X, case.y, **case.options)
-        yield fit(case.X, case.y, alpha, n_threads=1, **case.options), case.options
-        return
-    if case.call == "path":
-        paths = [(fit_path(case.X, case.y, n_threads=1, **case.how, **case.options), case.options)]
+        yield fit(case.X, case.y, alpha, n_threads=case.n_threads, **case.options), case.options
+    elif case.call == "path":
+        yield fit_path(case.X, case.y, n_threads=case.n_threads, **case.how, **case.options), case.options
     else:
-        paths = list(cross_validated(case))
-    for found, options in paths:
-        for k in sorted({0, len(found) // 2, len(found) - 1}):
-            yield found.fit_at(k), options
+        yield from cross_validated(case)
+
+
+def solved(case):
+    """Yield (solution, options it was fitted with): of a path, three."""
+    for found, options in results(case):
+        if case.call == "fit":
+            yield found, options
+        else:
+            for k in sorted({0, len(found) // 2, len(found) - 1}):
+                yield found.fit_at(k), options
 
 
 def cross_validated(case):
@@ -225,7 +238,7 @@ def cross_validated(case):
     weights = case.options.get("sample_weight", np.ones(len(case.y)))
     if not all(weights[rows].any() for fold in case.how["cv"] for rows in fold):
         return      # an error, and not of this test
-    result = cross_validate_path(case.X, case.y, n_threads=1, **case.how, **case.options)
+    result = cross_validate_path(case.X, case.y, n_threads=case.n_threads, **case.how, **case.options)
     yield result.path, case.options
     for (train, _), fold in zip(case.how["cv"], result.fold_paths, strict=True):
         yield fold, case.options | {"sample_weight": np.where(np.isin(np.arange(len(weights)), train), weights, 0.0)}
@@ -237,7 +250,7 @@ def judgement(A, y, solution, options):
     `verify` allows for rounding, and can prove less than is claimed where alpha is all but lost in it; there the gap
     in 60 digits decides.
     """
-    if not_finite(A, y, solution, options):
+    if not finite(solution.coef, solution.intercept, solution.gap):
         return "not finite"
     true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
     slack = SLACK * true.null_objective + ROUNDING * float(np.mean((y - options.get("offset", 0.0)) ** 2))
@@ -250,25 +263,33 @@ def judgement(A, y, solution, options):
     return f"alpha {solution.alpha:.3g}: gap {exact:.3g}, claimed {claimed:.3g}, P(0) {true.null_objective:.3g}"
 
 
-def not_finite(A, y, solution, options):
-    """As `judgement`, of nothing but NaN and infinity."""
-    del A, y, options
-    finite = np.isfinite(solution.coef).all() and np.isfinite([solution.intercept, solution.gap]).all()
-    return None if finite else "not finite"
+def finite(*values):
+    return all(np.isfinite(value).all() for value in values)
 
 
-def outcome(seed, judge=judgement, way=None):
-    """Return (violations, solutions, uncertified ones) of one problem, solved the `way` that its seed says."""
-    way = way or random_way(seed)
-    case = random_case(seed, way)
+def judged(case):
+    """Yield (what is wrong or None, solutions, uncertified ones)."""
+    for solution, options in solved(case):
+        yield judgement(case.A, case.y, solution, options), 1, not solution.certified
+
+
+def unjudged(case):
+    """As `judged` of nothing but NaN and infinity, of all solutions."""
+    for found, _ in results(case):
+        values = (found.coef, found.intercept) if case.call == "fit" else (found.values, found.intercepts)
+        right = finite(*values, gaps := np.atleast_1d(found.gap if case.call == "fit" else found.gaps))
+        yield None if right else "not finite", len(gaps), np.count_nonzero(~np.atleast_1d(found.certified))
+
+
+def examined(case, way, examine=judged):
+    """Return (violations, solutions, uncertified ones) of one problem, solved in a `way`."""
     found, n_solutions, uncertified = [], 0, 0
     with warnings.catch_warnings(record=True) as caught, going(way):
         warnings.simplefilter("always", ConvergenceWarning)
         try:
-            for solution, options in solved(case):
-                n_solutions += 1
-                uncertified += not solution.certified
-                wrong = judge(case.A, case.y, solution, options)
+            for wrong, solutions, missed in examine(case):
+                n_solutions += solutions
+                uncertified += missed
                 found += [wrong] if wrong else []
         except Exception as error:
             found.append(f"{type(error).__name__}: {error}")
@@ -278,22 +299,43 @@ def outcome(seed, judge=judgement, way=None):
     return [f"{case.call} ({way}): {text}" for text in found], n_solutions, uncertified
 
 
-def outcomes(seeds, judge=judgement):
+def outcome(seed, way=None):
+    """Return (violations, solutions, uncertified ones) of one problem, solved the `way` that its seed says."""
+    way = way or random_way(seed)
+    return examined(random_case(seed, way), way)
+
+
+def outcome_everywhere(seed):
+    """As `outcome`, of all solutions of a problem in some layouts, by all ways, on one thread and on two, unjudged."""
+    case, rng = random_case(seed), np.random.default_rng([seed, 2])
+    dtypes = ["f8", case.X.dtype.str[1:]]       # what was drawn as float64 may be out of the range of float32
+    copies = [replace(case, X=build(rng.choice(IN_MEMORY), case.A, dtype=rng.choice(dtypes)), n_threads=1 + k % 2)
+              for k in range(COPIES)]
+    found, solutions, uncertified = zip(*(examined(copy, way, unjudged) for copy, way in zip(copies, cycle(WAYS))),
+                                        strict=True)
+    return list(chain.from_iterable(found)), sum(solutions), sum(uncertified)
+
+
+def outcomes(seeds, solve=outcome):
     """Return (violations by seed, problems, solutions, uncertified solutions) of some problems."""
-    results = {seed: outcome(seed, judge) for seed in seeds}
+    results = {seed: solve(seed) for seed in seeds}
     return ({seed: found for seed, (found, _, _) in results.items() if found}, len(results),
             sum(count for _, count, _ in results.values()), sum(count for _, _, count in results.values()))
 
 
 # ---------------------------------------------------------------- long runs
 
-def run(count, jobs, seed, say=print, judge=judgement):
-    """Solve and judge problems seed .. seed + count - 1 and print what was found; return the number of violations."""
+def run(count, jobs, seed, say=print, solve=outcome, seconds=np.inf):
+    """Solve and judge problems seed .. seed + count - 1 and print what was found; return the number of violations.
+
+    After `seconds` no more of them are begun.
+    """
     pieces = [range(start, min(start + CHUNK, seed + count)) for start in range(seed, seed + count, CHUNK)]
+    work = partial(outcomes, solve=solve)
     totals, started, said, violations, done = np.zeros(3, int), time.monotonic(), 0.0, 0, seed
     with ProcessPoolExecutor(jobs) as pool:
         try:
-            for piece, (bad, *numbers) in zip(pieces, pool.map(partial(outcomes, judge=judge), pieces), strict=True):
+            for piece, (bad, *numbers) in in_order(pool, jobs, work, pieces, started + seconds):
                 totals += numbers
                 done = piece.stop
                 for at, found in bad.items():
@@ -312,15 +354,30 @@ def run(count, jobs, seed, say=print, judge=judgement):
     return violations
 
 
+def in_order(pool, jobs, work, pieces, until):
+    """Yield (piece, work(piece)) in order, with `jobs` of them under way, none begun after the time `until`."""
+    waiting = deque()
+    for piece in pieces:
+        if time.monotonic() >= until:
+            break
+        waiting.append((piece, pool.submit(work, piece)))
+        if len(waiting) == jobs:
+            begun, future = waiting.popleft()
+            yield begun, future.result()
+    for begun, future in waiting:
+        yield begun, future.result()
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000, help="number of problems")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="begin no more problems after so long")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, default=0, help="number of the first problem")
-    parser.add_argument("--solve-only", action="store_true", help="judge no gap: only crashes, errors, NaN, warnings")
+    parser.add_argument("--solve-only", action="store_true", help="judge no gap, and solve each problem several times")
     given = parser.parse_args(arguments)
-    judge = not_finite if given.solve_only else judgement
-    return 1 if run(given.count, given.jobs, given.seed, partial(print, flush=True), judge) else 0
+    solve = outcome_everywhere if given.solve_only else outcome
+    return 1 if run(given.count, given.jobs, given.seed, partial(print, flush=True), solve, given.seconds) else 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from copy import copy
 from pathlib import Path
 
 import fuzz
@@ -120,19 +121,37 @@ def test_what_goes_wrong_is_a_violation(monkeypatch):
     assert f"seed {seed}" in said[0]
 
 
-def test_without_a_judge_only_nan_errors_and_missing_warnings_are_violations(monkeypatch):
-    case = a_case()
-    (solution, options), = fuzz.solved(case)
-    moved = spoiled(solution, coef=solution.coef + 1e3)
-    assert fuzz.not_finite(case.A, case.y, moved, options) is None
-    assert fuzz.not_finite(case.A, case.y, spoiled(solution, gap=np.nan), options) == "not finite"
+@pytest.mark.parametrize("call", fuzz.CALLS)
+def test_without_a_judge_only_nan_errors_and_missing_warnings_are_violations(call, monkeypatch):
+    seed = next(s for s in range(200) if fuzz.random_case(s).call == call)
+    case = fuzz.random_case(seed)
     monkeypatch.setattr(fuzz, "verify", lambda *args, **kwargs: 1 / 0)
-    assert fuzz.outcome(3, fuzz.not_finite)[0] == []
-    monkeypatch.setattr(fuzz, "solved", lambda case: 1 / 0)
-    assert "ZeroDivisionError" in fuzz.outcome(3, fuzz.not_finite)[0][0]
+    found, solutions, _ = fuzz.outcome_everywhere(seed)
+    assert found == []
+    assert solutions == fuzz.COPIES * sum(np.size(result.certified) for result, _ in fuzz.results(case))
+    honest = fuzz.results
+    monkeypatch.setattr(fuzz, "results", lambda case: ((without_number(found), o) for found, o in honest(case)))
+    texts = fuzz.outcome_everywhere(seed)[0]
+    assert any("not finite" in text for text in texts)
+    assert any("no warning" in text for text in texts)
+    monkeypatch.setattr(fuzz, "results", lambda case: 1 / 0)
+    assert len(fuzz.outcome_everywhere(seed)[0]) == fuzz.COPIES
 
 
-def crash(seeds, judge):
+def without_number(found):
+    name = "gaps" if hasattr(found, "gaps") else "gap"
+    setattr(copied := copy(found), name, np.nan * getattr(found, name))
+    return copied
+
+
+def test_problems_without_a_judge_go_every_way_on_one_thread_and_on_two(monkeypatch):
+    gone = []
+    monkeypatch.setattr(fuzz, "examined", lambda case, way, examine: gone.append((way, case.n_threads)) or ([], 0, 0))
+    fuzz.outcome_everywhere(5)
+    assert set(gone) == {(way, n_threads) for way in fuzz.WAYS for n_threads in (1, 2)}
+
+
+def crash(seeds, solve):
     os._exit(3)
 
 
@@ -143,7 +162,18 @@ def test_a_crash_is_a_violation(monkeypatch):
     assert "crashed on one of the 200 seeds from 77 on" in said[0]
 
 
-@pytest.mark.parametrize("judge", [[], ["--solve-only"]], ids=["judged", "solve-only"])
+def test_a_run_ends_after_its_time_and_says_how_far_it_came(monkeypatch):
+    monkeypatch.setattr(fuzz, "CHUNK", 2)
+    monkeypatch.setattr(fuzz.time, "monotonic", iter(range(10_000)).__next__)       # a second passes at each look
+    said = []
+    assert fuzz.run(1_000_000, 2, 50, said.append, seconds=5) == 0
+    problems = int(said[-1].split()[0])
+    assert 0 < problems < 20
+    assert problems % 2 == 0
+    assert f"{problems} problems from seed 50" in said[-1]
+
+
+@pytest.mark.parametrize("judge", [[], ["--solve-only"], ["--seconds", "1000"]], ids=" ".join)
 def test_the_command(tmp_path, judge):
     command = [sys.executable, str(Path(fuzz.__file__)), "--count", "20", "--seed", "3", *judge]
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
