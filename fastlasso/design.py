@@ -100,6 +100,11 @@ class Design:
         self.dense = matrix.dense
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
 
+    @property
+    def n_weighted(self):
+        """Rows of positive weight: one of weight 0 is as one that was deleted."""
+        return self.n_samples if self.weights is None else int(np.count_nonzero(self.weights))
+
     def weigh(self, R):
         """w_i R[:, i]."""
         return R / self.n_samples if self.weights is None else R * self.weights

@@ -365,7 +365,7 @@ class Walk:
             intercepts=np.concatenate(intercepts or [np.zeros(0)]),
             gaps=gather("gaps"), r2=np.concatenate([self._r2(part)[:keep] for part, keep in parts] or [np.zeros(0)]),
             n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
-            status=self.status, seconds=0.0, n_samples=problem.design.n_samples,
+            status=self.status, seconds=0.0, n_samples=problem.design.n_weighted,
             n_features=problem.design.n_features, params=scalars(options))
 
 

@@ -138,8 +138,8 @@ def new_axes():
 
 
 def drawable(alphas):
-    """Return which alphas a logarithmic axis can show, and their values."""
-    shown = np.flatnonzero(alphas > 0)
+    """Return which alphas a logarithmic axis can show (where it can show none: all), and their values."""
+    shown = np.flatnonzero(alphas > 0) if alphas.any() else np.arange(len(alphas))
     return shown, alphas[shown]
 
 
@@ -174,8 +174,9 @@ def without_idle_zeros(profiles):
 
 def finish_axes(ax, alphas, df):
     """Turn the alpha axis so that models grow to the right, count the features above, and drop the frame's rest."""
-    ax.set_xscale("log")
-    if len(alphas) > 1:
+    if alphas.any():
+        ax.set_xscale("log")
+    if len(np.unique(alphas)) > 1:
         ax.set_xlim(alphas[0], alphas[-1])
     ax.set_xlabel("alpha")
     for side in ("top", "right"):
@@ -243,6 +244,9 @@ def mark_choices(ax, pathcv):
         choices = choices[:1]
     for index, text, style in choices:
         alpha, n = pathcv.alphas[index], pathcv.path.df[index]
+        look = {"color": MARK, "linewidth": 0.9, "linestyle": style, "zorder": 1,
+                "label": f"{text}: alpha {alpha:.3g}, {n:,} feature{'s' if n != 1 else ''}"}
         if alpha > 0:
-            note = f"{text}: alpha {alpha:.3g}, {n:,} feature{'s' if n != 1 else ''}"
-            ax.axvline(alpha, color=MARK, linewidth=0.9, linestyle=style, zorder=1, label=note)
+            ax.axvline(alpha, **look)
+        else:
+            ax.plot([], [], **look)        # no place on a logarithmic axis: in the legend only

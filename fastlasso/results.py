@@ -95,6 +95,7 @@ class LassoPath:
         "complete", or what stopped the path: "dfmax", "r2", "callback".
     null_objective, tol, seconds : float
     n_samples, n_features : int
+        Rows of positive weight: one of weight 0 is as one that was deleted; and columns of X.
     feature_names : list of str, or None
     params : dict
         The scalars among the options of the fit.
@@ -268,6 +269,7 @@ class LassoPath:
             bic  = n log(RSS/n) + log(n) df
             ebic = bic + 2 gamma log C(p, df)          (Chen and Chen 2008)
 
+        with n = `n_samples`, the rows of positive weight, and RSS/n the weighted mean of the squared residuals.
         `df`, of shape (n_alphas,), is `effective_df` unless given.
         """
         if not len(self):

@@ -310,6 +310,18 @@ def test_criteria_are_their_formulas(path, data):
         path.select("cp")
 
 
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+def test_rows_of_weight_zero_count_in_no_criterion(data, l1_ratio):
+    A, y = data
+    kept = np.arange(40) % 3 > 0
+    given = {"alphas": np.geomspace(1, 0.01, 9), "l1_ratio": l1_ratio}
+    weighted, without = fit_path(A, y, sample_weight=2.5 * kept, **given), fit_path(A[kept], y[kept], **given)
+    assert weighted.n_samples == without.n_samples == kept.sum()
+    for name in ("aic", "bic", "ebic"):
+        df = weighted.effective_df(A), without.effective_df(A[kept])
+        np.testing.assert_allclose(weighted.criterion(name, df=df[0]), without.criterion(name, df=df[1]), rtol=1e-6)
+
+
 def test_degrees_of_freedom_of_ridge_are_the_trace_of_the_hat_matrix():
     A = np.delete(exact_matrix(30, 9), 2, axis=1)
     y = target(A)

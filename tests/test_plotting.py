@@ -108,7 +108,7 @@ def test_names_are_never_mathematics(data, ax):
     assert max(map(len, texts(ax))) <= plotting.MAX_LABEL
 
 
-@pytest.mark.parametrize("alphas", [[1.0], [2.0, 0.0], [1e9], 1])
+@pytest.mark.parametrize("alphas", [[1.0], [2.0, 0.0], [0.0], [0.0, 0.0], [1e9], 1])
 def test_odd_paths_are_drawn_too(data, ax, alphas):
     path = fit_path(data.X, data.y, alphas=alphas)
     plotting.plot_path(path, ax)
@@ -142,7 +142,18 @@ def test_importing_fastlasso_does_not_import_matplotlib(tmp_path):
     assert fastlasso
 
 
-@pytest.mark.filterwarnings("ignore:No artists with labels")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("alphas", [[3.0, 0.0], [0.0]])
+def test_alpha_0_has_no_place_on_the_axis_but_is_named(data, ax, tmp_path, alphas):
+    pathcv = cross_validate_path(data.X[:, :3], data.y, cv=5, alphas=alphas)
+    assert pathcv.alpha_min == 0
+    plotting.plot_cv(pathcv, ax)
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_texts()[0].get_text() == "lowest error: alpha 0, 3 features"
+    plotting.plot_both(pathcv, tmp_path / "p.png")
+
+
+@pytest.mark.filterwarnings("error")
 def test_plot_both_without_a_title_and_with_one_choice_for_both_rules(tmp_path):
     data = load_diabetes(quadratic=False)
     pathcv = cross_validate_path(data.X, data.y, cv=5, alphas=[3.0, 0.0])
