@@ -5,6 +5,7 @@ Each test states the bug and what is right instead. Answers are judged by `verif
 
 import sys
 import warnings
+from array import array
 
 import numpy as np
 import pytest
@@ -12,7 +13,17 @@ from fault_matrix import Child
 from layouts import PLAIN, build, exact_matrix, target
 from scipy import sparse
 
-from fastlasso import ConvergenceWarning, alpha_max, cross_validate_path, fit, fit_path, verify
+from fastlasso import (
+    ConvergenceWarning,
+    adaptive_path,
+    alpha_max,
+    cross_validate_path,
+    datasets,
+    fit,
+    fit_path,
+    reweighted_path,
+    verify,
+)
 from fastlasso.datasets import DataError, read_dataset
 
 A = exact_matrix(40, 25, seed=7, density=0.7)
@@ -52,7 +63,7 @@ def test_scikit_learn_10992_negative_updates_count_as_much_as_positive_ones():
 
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("value", [0.0, 0.1, 7.0])
-def test_scikit_learn_4224_a_constant_target_gives_a_finite_grid(value):
+def test_scikit_learn_4224_and_4226_a_constant_target_gives_a_finite_grid(value):
     path = fit_path(A, np.full(40, value), alphas=10)
     assert np.isfinite(path.alphas).all()
     assert (path.alphas > 0).all()
@@ -67,7 +78,7 @@ def test_scikit_learn_20144_and_31906_a_target_of_zeros_is_converged():
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
-def test_scikit_learn_19160_and_7853_the_gap_is_primal_minus_dual_in_units_of_the_objective(l1_ratio):
+def test_scikit_learn_19160_19172_and_7853_the_gap_is_primal_minus_dual_in_units_of_the_objective(l1_ratio):
     found = fit(WIDE, WIDE_Y, 0.05, l1_ratio=l1_ratio, tol=1e-3)
     judged = verify(WIDE, WIDE_Y, found.coef, found.intercept, alpha=0.05, l1_ratio=l1_ratio)
     assert judged.gap == pytest.approx(judged.primal - judged.dual, abs=1e-12)
@@ -106,10 +117,12 @@ def test_scikit_learn_27256_31073_29862_and_cuml_8154_sparse_arrays_and_int64_in
     judge(A, Y, fit(X, Y, 0.1))
 
 
+@pytest.mark.parametrize("layout", PLAIN)
 @pytest.mark.parametrize("weights", [np.arange(40) % 2.0, np.r_[1e-300, np.ones(39)], 10.0 ** -np.arange(40.0)],
                          ids=["zeros", "tiny", "falling"])
-def test_scikit_learn_26997_weights_give_no_nan(weights, judge):
-    judge(A, Y, fit(A, Y, 0.05, sample_weight=weights), sample_weight=weights)
+def test_scikit_learn_26997_weights_give_no_nan(weights, layout, judge):
+    """celer's answers on sparse X with weights of zero are wrong without a word."""
+    judge(A, Y, fit(build(layout, A), Y, 0.05, sample_weight=weights), sample_weight=weights)
 
 
 @pytest.fixture(scope="module")
@@ -135,21 +148,63 @@ def test_features_far_from_zero_are_centred_on_sparse_data_too(layout, judge):
 
 
 @pytest.mark.parametrize("index", ["2147483648", "9223372036854775808", "18446744073709551615", "1" + "0" * 30])
-def test_scikit_learn_10727_and_10983_an_index_beyond_the_integers_of_a_file_is_an_error(index, tmp_path):
+def test_scikit_learn_10983_an_index_beyond_the_integers_of_a_file_is_an_error(index, tmp_path):
     file = tmp_path / "large.svm"
     file.write_text(f"1 1:0.5 3:1\n2 2:1 {index}:1\n")
     with pytest.raises(DataError, match=rf"line 2: index {index[:20]} after 2"):
         read_dataset(file)
 
 
+class Long(array):
+    """An array that says it has 2^31 items more than it holds."""
+
+    def __len__(self):
+        return 2**31 + super().__len__()
+
+
+def test_scikit_learn_10727_and_21181_a_file_may_hold_more_entries_than_32_bits_count(monkeypatch, tmp_path):
+    """The pointers of its rows are 64-bit; such a file itself has 9 GB."""
+    file, made = tmp_path / "long.svm", []
+    file.write_text("1 1:0.5 3:1\n2 2:1\n")
+    monkeypatch.setattr(datasets, "array", Long)
+    matrix = sparse.csr_array((2, 3))
+    monkeypatch.setattr(datasets.sparse, "csr_array", lambda parts, shape: made.extend(parts) or matrix)
+    read_dataset(file)
+    assert made[2].tolist() == [0, 2**31 + 2, 2**31 + 3]
+    np.testing.assert_array_equal(made[0], [0.5, 1, 1])
+
+
+@pytest.mark.parametrize("kind", ["csc_array", "csr_array"])
+def test_the_intercept_of_sparse_data_takes_no_work_per_cell(kind):
+    """scikit-learn's start visits n p cells: 9e10 here, for 300,000 stored values."""
+    rng = np.random.default_rng(0)
+    side, stored = 300_000, np.arange(300_000)
+    X = sparse.coo_array((rng.standard_normal(side), (stored, rng.permutation(side))), shape=(side, side))
+    X = getattr(X, f"to{kind[:3]}")()
+    found = fit(X, X[:, [7]].toarray().ravel() * 1e3 + 5, 1e-4)
+    assert found.certified
+    assert found.intercept == pytest.approx(5, abs=0.1)
+
+
 # ---------------------------------------------------------------- celer, skglm, glum, glmnet and others
 
 @pytest.mark.parametrize("layout", PLAIN)
-def test_celer_188_columns_without_penalty_are_fitted(layout, judge):
+def test_celer_188_and_andersoncd_21_columns_without_penalty_are_fitted(layout, judge):
     factor = (np.arange(25) > 2).astype(float)
     found = fit(build(layout, A), Y, 0.3, penalty_factor=factor)
     judge(A, Y, found, penalty_factor=factor)
     assert found.coef[:2].all()
+
+
+def test_andersoncd_21_more_free_columns_than_rows_leave_no_residual(judge):
+    """And where some are penalised besides, the largest alpha that matters is that of their part of y."""
+    found = fit(WIDE, WIDE_Y, 0.1, penalty_factor=0.0 * np.arange(90))
+    np.testing.assert_allclose(found.predict(WIDE), WIDE_Y, atol=1e-10)
+    factor = np.r_[np.zeros(10), np.random.default_rng(0).uniform(0.5, 2, 80)]
+    path = fit_path(WIDE, WIDE_Y, penalty_factor=factor, alphas=5, eps=0.1)
+    judge(WIDE, WIDE_Y, path, penalty_factor=factor)
+    assert (path.coefs[:10, [0]].toarray() != 0).sum() == 9         # the tenth of them is a column of zeros
+    assert not path.coefs[10:, [0]].nnz
 
 
 def test_celer_243_a_small_alpha_and_a_tight_tolerance_on_wide_data_do_not_crash(judge):
@@ -197,6 +252,18 @@ def test_glum_709_spikes_seen_through_a_blur_are_found_in_a_moment(kind, judge):
     path = fit_path(getattr(sparse, kind)(blur), y, lower=0.0, fit_intercept=False)
     judge(blur, y, path, range(0, 100, 9), lower=0.0, fit_intercept=False)
     assert path.n_passes[-1] < 100
+
+
+@pytest.mark.usefixtures("strict")
+def test_pyglmnet_170_coefficients_that_are_all_zero_give_no_nan(judge):
+    """It divided zeros by their norm: NaN from then on. Here, at the start, in pilots, and in columns of zeros."""
+    top = alpha_max(A, Y)
+    judge(A, Y, fit_path(A, Y, alphas=[2 * top, top, top / 10]))
+    for options in ({"standardize": True}, {"lower": 0.0, "upper": 0.0}):
+        judge(0 * A, Y, fit(0 * A, Y, 0.1, **options), **options)
+    for path in (adaptive_path(A, Y, pilot=np.zeros(25), alphas=3), reweighted_path(A, Y, alphas=[2 * top])):
+        assert path.coefs.nnz == 0
+        assert path.intercepts[0] == pytest.approx(Y.mean())
 
 
 def test_pyglmnet_183_a_strong_penalty_leaves_the_mean_of_y():
