@@ -50,22 +50,27 @@ class Pool:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        self._failed = self._failed or kind is not None     # a signal may come where no `run` sees it
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
 
     def run(self, function, pieces):
         """Call function(*piece) for each piece, in any order."""
+        def work(*piece):
+            self.check()
+            function(*piece)
+
         if self.n_threads == 1 or len(pieces) <= 1:
             for piece in pieces:
-                self.check()
-                function(*piece)
+                work(*piece)
             return
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self.n_threads, thread_name_prefix="fastlasso")
-        futures = [self._executor.submit(function, *piece) for piece in pieces]
+        futures = []
         try:
+            futures.extend(self._executor.submit(work, *piece) for piece in pieces)
             for future in futures:
                 future.result()
         except BaseException:

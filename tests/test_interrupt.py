@@ -1,5 +1,6 @@
 """Ctrl-C ends any call within a tenth of a second, and the next call works as if nothing had been."""
 
+import contextlib
 import functools
 import gc
 import os
@@ -23,6 +24,7 @@ from fastlasso import (
     reweighted_path,
     stability_selection,
 )
+from fastlasso.parallel import Pool, Stopped
 
 LATENCY = 0.1       # seconds, in the best of three tries: machines are busy with other things too
 pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="SIGINT by os.kill is POSIX"),
@@ -125,6 +127,52 @@ def test_ctrl_c_ends_a_call_and_the_next_works(name, n_threads):
 def test_ctrl_c_ends_a_large_call_too(name, n_threads):
     """X of some hundred megabytes, working sets of thousands of columns, many moments of the call."""
     check(LARGE[name], n_threads, (0.005, 0.05, 0.2, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0))
+
+
+class Work:
+    """Pieces of work that go on until their pool stops, and whether it did."""
+
+    def __init__(self):
+        self.told, self.began = [], threading.Event()
+
+    def piece(self, pool):
+        self.began.set()
+        deadline = time.perf_counter() + 20
+        while not pool.stopping and time.perf_counter() < deadline:
+            time.sleep(0.001)
+        self.told.append(pool.stopping)
+
+    def interrupt(self):
+        assert self.began.wait(20)
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_work_is_handed_over_stops_what_has_begun():
+    class Pieces(list):
+        def __iter__(self):
+            yield self[0]
+            work.interrupt()
+
+    work = Work()
+    with pytest.raises(KeyboardInterrupt), Pool(2) as pool:
+        pool.run(work.piece, Pieces([(pool,), (pool,)]))
+    assert work.told == [True]
+
+
+def test_ctrl_c_between_calls_stops_pools_within_pools_and_what_waits_in_them():
+    def inner():
+        with contextlib.suppress(Stopped), pool.share(1) as own:
+            own.run(work.piece, [(own,)] * 6)
+
+    def outer():
+        thread.start()
+        work.interrupt()
+
+    work, thread = Work(), threading.Thread(target=inner)
+    with pytest.raises(KeyboardInterrupt), Pool(2) as pool:
+        outer()
+    thread.join()
+    assert work.told in ([True], [True, True])
 
 
 def test_an_interrupt_from_the_callback_comes_through():
