@@ -112,6 +112,20 @@ def test_kkt_violation_knows_the_bounds():
     assert verify(X, y, solution, y.mean(), alpha=0.1, lower=-0.2, upper=upper).kkt_violation < 1e-12
 
 
+def test_kkt_violation_is_the_same_for_the_mirrored_problem():
+    """Each way of being wrong, a coefficient of either sign: too large, too small, of the wrong sign, wrongly zero."""
+    X, y = orthonormal_problem()
+    correlation, alpha = X.T @ y / len(y), 0.4
+    solution = soft_threshold(correlation, alpha)
+    j = int(np.argmax(np.abs(solution)))
+    for wrong, expected in ((1.5, 0.5), (0.5, 0.5), (-0.5, 1.5), (0.0, 1.0)):
+        coef = np.where(np.arange(8) == j, wrong * solution, solution)
+        violation = expected * abs(solution[j]) / alpha + 2 * (wrong < 0)       # its subgradient is on the other side
+        for sign in (1, -1):
+            found = verify(X, sign * y, sign * coef, sign * y.mean(), alpha=alpha).kkt_violation
+            assert found == pytest.approx(violation)
+
+
 def test_a_wrong_intercept_costs_half_its_square():
     X, y = random_data(1)
     coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-14)
@@ -195,6 +209,21 @@ def test_unpenalised_columns_with_one_bound_keep_a_sharp_dual_point():
     assert verify(X, y, coef, intercept, alpha=0.0, lower=0.0).relative_gap < 1e-11
     assert verify(X, y, -coef, intercept, alpha=0.0, upper=0.0).gap > 1  # the mirror image
     assert verify(-X, y, -coef, intercept, alpha=0.0, upper=0.0).relative_gap < 1e-11
+
+
+@pytest.mark.parametrize("bound", [-0.2, -0.05])
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_one_bound_elsewhere_and_columns_of_any_scale_keep_the_dual_point_sharp(bound, scale):
+    """Least squares with b_j >= bound / scale; half of the columns are held."""
+    X, y = random_data(23, n=100, p=60)
+    shifted, intercept, _ = coordinate_descent(X, y - X @ np.full(60, bound), 0.0, lower=0.0, tol=1e-14, max_iter=3000)
+    held = shifted == 0
+    assert 5 < held.sum() < 55
+    coef = (shifted + bound + np.where(held, 0.0, 1e-7)) / scale
+    coef[held] = bound / scale
+    given = {"alpha": 0.0, "lower": bound / scale}
+    assert verify(scale * X, y, coef, intercept, **given).relative_gap < 1e-11
+    assert verify(-scale * X, y, -coef, intercept, alpha=0.0, upper=-bound / scale).relative_gap < 1e-11
 
 
 @pytest.mark.parametrize("lower", [-math.inf, -0.05])
@@ -394,6 +423,10 @@ def test_out_of_bounds_is_infinite_but_the_dual_remains():
     assert math.isfinite(result.dual)
     assert verify(X, y, coef, 0.0, alpha=0.1, penalty_factor=math.inf).gap == math.inf
     assert set(support_proof(X, y, coef, 0.0, alpha=0.1, upper=0.05)) == {1}
+    coef[:4] = 0.0      # outside the bounds nothing is proven but what the bounds themselves say
+    lower, upper = np.r_[0.0, 0.0, -1, -1, np.full(16, -1)], np.r_[0.0, 1, 0, 1, np.full(16, 0.05)]
+    proof = support_proof(X, y, coef, 0.0, alpha=0.1, lower=lower, upper=upper)
+    np.testing.assert_array_equal(proof, np.r_[0, -1, -1, -1, np.ones(16)])
 
 
 @pytest.mark.parametrize("columns", [0, 3])
@@ -423,6 +456,28 @@ def test_many_unpenalised_columns_go_through_lsmr(make, fit_intercept, monkeypat
     by_lsmr = verify(make(X), y, coef, **options)
     assert by_lsmr.gap == pytest.approx(by_qr.gap, rel=1e-10)
     assert by_lsmr.dual == pytest.approx(by_qr.dual, rel=1e-10)
+
+
+@pytest.mark.parametrize(("columns", "size", "by_qr"), [(10, 2400, True), (9, 2400, False), (10, 2399, False)])
+def test_the_basis_of_unpenalised_columns_has_limits(columns, size, by_qr, monkeypatch):
+    """10 columns of 30 rows are 2,400 bytes."""
+    X, y = random_data(14)
+    reached, basis = [], certificate_module._orthonormal_basis
+    monkeypatch.setattr(certificate_module, "_orthonormal_basis", lambda *args: reached.append(1) or basis(*args))
+    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", columns)
+    monkeypatch.setattr(certificate_module, "_BASIS_BYTES", size)
+    verify(X, y, np.zeros(20), alpha=0.1, penalty_factor=np.arange(20) % 2)
+    assert bool(reached) == by_qr
+
+
+def test_lsmr_does_not_care_about_the_columns_scales(monkeypatch):
+    X, y = random_data(14)
+    factor, scale = np.arange(20) % 2, 10.0 ** np.linspace(-6, 6, 20)
+    coef = np.random.default_rng(3).standard_normal(20)
+    factors = {"alpha": 0.1, "penalty_factor": factor * scale}
+    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", 2)
+    plain = verify(X, y, coef, alpha=0.1, penalty_factor=factor)
+    assert verify(X * scale, y, coef / scale, **factors).gap == pytest.approx(plain.gap, rel=1e-8)
 
 
 def test_unpenalised_columns_that_explain_nearly_everything():
@@ -483,6 +538,25 @@ def test_rounding_of_a_projection_off_nearly_equal_columns():
         result = verify(X, y, [0.0, 0.0], alpha=0.1, penalty_factor=0.0, fit_intercept=False)
         assert explained / 16 <= Fraction(result.gap) <= explained / 16 * Fraction(1 + 1e-7)
         assert Fraction(result.dual) <= (zz - explained) / 16
+
+
+def test_rounding_of_a_projection_is_that_of_the_least_direction():
+    """Two of three unpenalised columns are 1e-6 apart: what the third is like must not matter."""
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        x, other, y = rng.standard_normal((3, 8))
+        X = np.column_stack([x, x + 1e-6 * rng.standard_normal(8), other])
+        columns, z = [[Fraction(v) for v in column] for column in X.T], [Fraction(v) for v in y]
+        explained, rest = Fraction(0), []
+        for column in columns:      # Gram and Schmidt, in rational numbers
+            for done in rest:
+                share = dot(column, done) / dot(done, done)
+                column = [a - share * b for a, b in zip(column, done, strict=True)]
+            rest.append(column)
+            explained += dot(column, z) ** 2 / dot(column, column)
+        result = verify(X, y, np.zeros(3), alpha=0.1, penalty_factor=0.0, fit_intercept=False)
+        assert explained / 16 <= Fraction(result.gap) <= explained / 16 * Fraction(1 + 1e-7)
+        assert Fraction(result.dual) <= (dot(z, z) - explained) / 16
 
 
 def dot(u, v):
@@ -566,6 +640,17 @@ def test_support_proof_decides_everything_at_a_nondegenerate_optimum():
     proof = support_proof(X, y, coef, intercept, alpha=0.1)
     assert proof.dtype == np.int8
     assert np.array_equal(proof, (coef != 0).astype(int))
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_support_proof_needs_none_on_the_side_of_a_bound_at_zero(side):
+    X, y = orthonormal_problem()
+    correlation, bounds = side * X.T @ y / len(y), {"lower": 0.0} if side > 0 else {"upper": 0.0}
+    assert (correlation < -0.2).any()
+    coef = side * np.maximum(correlation - 0.1, 0)
+    proof = support_proof(X, y, coef, y.mean(), alpha=0.1, **bounds)
+    np.testing.assert_array_equal(proof, coef != 0)
+    assert (support_proof(X, y, 0 * coef, y.mean(), alpha=0.1)[correlation < -0.2] == -1).all()
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
