@@ -3,7 +3,7 @@
 import math
 import warnings
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 
 import mpmath
 import numpy as np
@@ -117,8 +117,9 @@ def test_kkt_violation_is_the_same_for_the_mirrored_problem():
     X, y = orthonormal_problem()
     correlation, alpha = X.T @ y / len(y), 0.4
     solution = soft_threshold(correlation, alpha)
-    j = int(np.argmax(np.abs(solution)))
-    for wrong, expected in ((1.5, 0.5), (0.5, 0.5), (-0.5, 1.5), (0.0, 1.0)):
+    used = np.flatnonzero(solution)
+    assert np.abs(solution[used]).min() < 1 < np.abs(solution[used]).max()
+    for j, (wrong, expected) in product(used, ((1.5, 0.5), (0.5, 0.5), (-0.5, 1.5), (0.0, 1.0))):
         coef = np.where(np.arange(8) == j, wrong * solution, solution)
         violation = expected * abs(solution[j]) / alpha + 2 * (wrong < 0)       # its subgradient is on the other side
         for sign in (1, -1):
@@ -133,6 +134,16 @@ def test_a_wrong_intercept_costs_half_its_square():
     off = verify(X, y, coef, intercept + 0.3, alpha=0.1)
     assert off.gap - best.gap == pytest.approx(0.3**2 / 2, rel=1e-9)
     assert off.dual == pytest.approx(best.dual, rel=1e-14)
+
+
+def test_coefficients_of_any_size_count_in_the_intercept():
+    """Also those that are 0 or 1 exactly."""
+    rng = np.random.default_rng(1)
+    X, coef = rng.standard_normal((30, 5)) + 100, np.array([0.0, 1.0, -1.0, 2.0, 1.0])
+    best = float(np.mean(X @ coef))
+    for intercept in (0.0, 3.0):
+        result = verify(X, X @ coef - best, coef, intercept - best, alpha=0.1)
+        assert result.primal == pytest.approx(0.1 * 5 + intercept**2 / 2, rel=1e-12)
 
 
 def test_zero_problem():
@@ -209,6 +220,14 @@ def test_unpenalised_columns_with_one_bound_keep_a_sharp_dual_point():
     assert verify(X, y, coef, intercept, alpha=0.0, lower=0.0).relative_gap < 1e-11
     assert verify(X, y, -coef, intercept, alpha=0.0, upper=0.0).gap > 1  # the mirror image
     assert verify(-X, y, -coef, intercept, alpha=0.0, upper=0.0).relative_gap < 1e-11
+
+
+def test_signs_that_take_too_many_rounds_leave_a_dual_point_all_the_same(monkeypatch):
+    """All columns with a bound are projected out then: a weaker bound, but not none."""
+    X, y = random_data(23, n=100, p=60)
+    sharp = verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0)
+    monkeypatch.setattr(certificate_module, "_SIGN_TRIALS", 2)
+    assert 0 < verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0).dual < sharp.dual
 
 
 @pytest.mark.parametrize("bound", [-0.2, -0.05])
