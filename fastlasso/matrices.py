@@ -345,26 +345,27 @@ class DenseRows(Dense):
 
     def dots_at(self, R, cols, pool):
         out = np.zeros((len(cols), len(R)))
-        for start, stop, block in self._blocks(cols):
+        for start, stop, block in self._blocks(cols, pool):
             engine.products(block, R[:, start:stop], stop - start, out)
         return np.ascontiguousarray(out.T)
 
     def combine(self, cols, B, pool):
         out = np.zeros((len(B), self.shape[0]))
         everything = np.arange(len(cols))
-        for start, stop, block in self._blocks(cols):
+        for start, stop, block in self._blocks(cols, pool):
             part = np.zeros((len(B), GATHER_ROWS))
             engine.dense_combine(block.T, everything, B, 0, stop - start, part)
             out[:, start:stop] = part[:, :stop - start]
         return out
 
-    def _blocks(self, cols):
+    def _blocks(self, cols, pool):
         """Yield (start, stop, block): the columns `cols` of a few rows at a time, as contiguous columns."""
         if not len(cols):
             return
         block, zeros = np.empty((len(cols), GATHER_ROWS)), np.zeros(len(cols))
         ones = np.broadcast_to(1.0, self.shape[0]).copy()
         for start in range(0, self.shape[0], GATHER_ROWS):
+            pool.check()
             stop = min(start + GATHER_ROWS, self.shape[0])
             engine.gather_dense(self.X, cols, zeros, ones, start, stop, block)
             yield start, stop, block
@@ -391,11 +392,11 @@ class Sparse(Matrix):
     def moments(self, w, u, pool):
         """As `Matrix.moments`, with first = 0 but for columns stored in every row, which are taken about their mean."""
         first = np.zeros(self.shape[1])
-        sums = self._sums(w, u, first)
+        sums = self._sums(w, u, first, pool)
         full = self.full_columns()
         if len(full):
             first[full] = sums[full, 0]
-            sums = self._sums(w, u, first)
+            sums = self._sums(w, u, first, pool)
         return first, sums
 
     def typical(self):
@@ -420,9 +421,10 @@ class Sparse(Matrix):
             self._count_slice(start, stop, counts)
         return counts
 
-    def _sums(self, w, u, shift):
+    def _sums(self, w, u, shift, pool):
         sums = np.zeros((self.shape[1], 3))
         for start, stop in self._pieces():
+            pool.check()
             self._add_moments(start, stop, w, u, shift, sums)
         return sums
 
@@ -447,7 +449,7 @@ class Sparse(Matrix):
             w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
             ends = np.stack([y, np.ones(len(y))])
             S[:p, :p] = self.products(np.arange(p), p, shift, w, pool)
-            S[p:, :p] = self._sums(w, w * y, shift)[:, [2, 0]].T        # centred before they are added up
+            S[p:, :p] = self._sums(w, w * y, shift, pool)[:, [2, 0]].T        # centred before they are added up
             S[p:, p:] = (ends * w) @ ends.T
             S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
             S[p:, :p] -= np.outer(S[p:, -1], rest)

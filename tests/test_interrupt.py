@@ -21,9 +21,12 @@ from fastlasso import (
     cross_validate_path,
     fit,
     fit_path,
+    matrices,
+    parallel,
     reweighted_path,
     stability_selection,
 )
+from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool, Stopped
 
 LATENCY = 0.1       # seconds, in the best of three tries: machines are busy with other things too
@@ -173,6 +176,37 @@ def test_ctrl_c_between_calls_stops_pools_within_pools_and_what_waits_in_them():
         outer()
     thread.join()
     assert work.told in ([True], [True, True])
+
+
+class Counting(Pool):
+    """A pool that says from the given look on that it is stopping."""
+
+    def __init__(self, looks):
+        super().__init__(1)
+        self.looks = looks
+
+    @property
+    def stopping(self):
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "csc", "csr"])
+@pytest.mark.parametrize("verb", ["moments", "dots", "dots_at", "combine", "gram"])
+def test_a_pass_in_pieces_looks_at_the_pool_before_each(layout, verb, monkeypatch):
+    """A fold in a thread of its own must not finish its pass once Ctrl-C has come."""
+    monkeypatch.setattr(parallel, "SHARE", 100)
+    for module in (parallel, matrices):
+        monkeypatch.setattr(module, "PIECE", 500)
+    monkeypatch.setattr(matrices, "GATHER_ROWS", 8)
+    n, p, cols = 1024, 600, np.arange(0, 600, 3)
+    ones, R = np.ones(n), np.ones((2, n))
+    X = np.ones((n, p), order=layout) if layout in "CF" else getattr(sparse, f"{layout}_array")(np.ones((n, p)))
+    arguments = {"moments": (ones, ones), "dots": (R,), "dots_at": (R, cols), "combine": (cols, np.ones((2, 200))),
+                 "gram": (cols, 200, np.zeros(200), np.zeros(200), ones)}[verb]
+    for looks in (0, 1):
+        with pytest.raises(Stopped):
+            getattr(as_matrix(X), verb)(*arguments, Counting(looks))
 
 
 def test_an_interrupt_from_the_callback_comes_through():
