@@ -120,5 +120,5 @@ def test_a_fit_survives_every_failed_allocation(shim, layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_call_survives_every_failed_allocation(shim, layout, call):
     failed, _, blocks = run(shim, layout, call)
-    assert failed > 2
+    assert failed >= 2
     assert blocks < 200

@@ -281,8 +281,8 @@ def test_a_conic_solver_reaches_no_lower(shape, name):
     assert ours.primal == pytest.approx(best, abs=1e-7 * ours.null_objective)
 
 
-@pytest.mark.parametrize(("l1_ratio", "standardize", "weighted"), product((0.0, 0.3, 1.0), (False, True),
-                                                                            (False, True)))
+@pytest.mark.parametrize(("l1_ratio", "standardize", "weighted"), list(product((0.0, 0.3, 1.0), (False, True),
+                                                                            (False, True))))
 @pytest.mark.parametrize("layout", PLAIN)
 def test_long_paths_of_every_mix(layout, l1_ratio, standardize, weighted, judge):
     A = exact_matrix(60, 150, seed=3)
