@@ -154,7 +154,10 @@ class Design:
     def correlations_at(self, R, cols):
         """Return R'X[:, cols], shape (k, len(cols))."""
         self.passes += self.matrix.share(len(cols))
-        return self._weighted(self.matrix.dots_at, R, cols, self.pool)
+        out = self.matrix.dots_at(R, cols, self.pool, self.weights)
+        if self.weights is None:
+            out /= self.n_samples
+        return out
 
     def residuals(self, y, cols, B):
         """Return y - B X[:, cols]' of shape (k, n), centred."""

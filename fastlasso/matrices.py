@@ -115,8 +115,8 @@ class Matrix:
         """Return R X of shape (k, p) for R of shape (k, n)."""
         raise NotImplementedError
 
-    def dots_at(self, R, cols, pool):
-        """Return R X[:, cols] of shape (k, len(cols))."""
+    def dots_at(self, R, cols, pool, w=None):
+        """Return (w R) X[:, cols] of shape (k, len(cols)), w = 1 or weights of the rows."""
         raise NotImplementedError
 
     def combine(self, cols, B, pool):
@@ -309,8 +309,8 @@ class DenseColumns(Dense):
                  pool.split(self.shape[1], column_work(self.shape[0], len(R)), align=GRAM_TILE))
         return out
 
-    def dots_at(self, R, cols, pool):
-        out = np.empty((len(R), len(cols)))
+    def dots_at(self, R, cols, pool, w=None):
+        R, out = weighed(R, w), np.empty((len(R), len(cols)))
         pool.run(lambda a, b: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b]),
                  pool.split(len(cols), column_work(self.shape[0], len(R)), align=GRAM_TILE))
         return out
@@ -343,8 +343,8 @@ class DenseRows(Dense):
     def pays_to_select(self, n_cols):
         return n_cols * LINE < self.shape[1]
 
-    def dots_at(self, R, cols, pool):
-        out = np.zeros((len(cols), len(R)))
+    def dots_at(self, R, cols, pool, w=None):
+        R, out = weighed(R, w), np.zeros((len(cols), len(R)))
         for start, stop, block in self._blocks(cols, pool):
             engine.products(block, R[:, start:stop], stop - start, out)
         return np.ascontiguousarray(out.T)
@@ -503,10 +503,10 @@ class SparseColumns(Sparse):
     def dots(self, R, pool):
         return self.dots_at(R, np.arange(self.shape[1]), pool)
 
-    def dots_at(self, R, cols, pool):
+    def dots_at(self, R, cols, pool, w=None):
         out = np.empty((len(R), len(cols)))
         for c in range(0, len(R), MAX_RHS):
-            Rt, part = np.ascontiguousarray(R[c:c + MAX_RHS].T), out[c:c + MAX_RHS]
+            Rt, part = by_rows(R[c:c + MAX_RHS], w), out[c:c + MAX_RHS]
             pool.run(lambda a, b, Rt=Rt, part=part: engine.csc_dots(*self.parts, cols[a:b], Rt, part[:, a:b]),
                      pool.split(len(cols), len(R) * self.nnz // self.shape[1]))
         return out
@@ -605,7 +605,7 @@ class SparseRows(Sparse):
 
     def _dots_in_halves(self, R, pool):
         """As dots for one right-hand side: upper and lower half of the rows apart, whatever the number of threads."""
-        halves = np.zeros((2, self.shape[1]))
+        upper, lower = np.zeros((1, self.shape[1])), np.zeros((1, self.shape[1]))
         middle = self.shape[0] // 2
 
         def half(first, last, out):
@@ -613,24 +613,29 @@ class SparseRows(Sparse):
                 pool.check()
                 engine.csr_dots(*self.parts, start, stop, R, out)
 
-        pool.run(half, [(0, middle, halves[:1]), (middle, self.shape[0], halves[1:])])
-        return halves.sum(axis=0, keepdims=True)
+        pool.run(half, [(0, middle, upper), (middle, self.shape[0], lower)])
+        upper += lower
+        return upper
 
-    def dots_at(self, R, cols, pool):
+    def dots_at(self, R, cols, pool, w=None):
         slot, parts = self.slots(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
         out = np.empty((len(R), len(cols)))
         for c in range(0, len(R), LANES):
             sums = np.zeros((len(parts), len(cols), LANES))
-            pool.run(lambda a, b, own, c=c: self._add_dots(slot, R[c:c + LANES], a, b, own, pool),
+            pool.run(lambda a, b, own, c=c: self._add_dots(slot, R[c:c + LANES], w, a, b, own, pool),
                      [(*part, own) for part, own in zip(parts, sums, strict=True)])
             out[c:c + LANES] = sums.sum(axis=0).T[:len(R) - c]
         return out
 
-    def _add_dots(self, slot, R, first, last, out, pool):
+    def _add_dots(self, slot, R, w, first, last, out, pool):
         scratch = self._scratch()
         for start, stop in self._row_pieces(1, first, last):
             pool.check()
-            engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
+            if w is None:
+                engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
+            else:
+                engine.csr_dots_at(self.data, self.indices, self.indptr[start:stop + 1], slot,
+                                   R[:, start:stop] * w[start:stop], 0, stop - start, *scratch, out)
 
     def _scratch(self):
         """Room for one row's slots and values."""
@@ -685,6 +690,16 @@ class SparseRows(Sparse):
 def equal_weights(n):
     """1/n, n times."""
     return np.full(n, 1.0 / n)
+
+
+def weighed(R, w):
+    """w_i R[:, i], or R itself for no weights."""
+    return R if w is None else R * w
+
+
+def by_rows(R, w):
+    """(w R)' in C order, in one copy."""
+    return np.ascontiguousarray(R.T) if w is None else np.multiply(R.T, w[:, None], order="C")
 
 
 def aligned(n_rows, n_cols):

@@ -19,7 +19,7 @@ from .working_set import ROUNDING, GramSet, ResidualSet
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
 BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals at a time: a whole pass over rows keeps p sums for each,
-FILTER_RESIDUALS = 16       # but up to so many where they take less than a sixteenth of X's bytes
+FILTER_RESIDUALS = 8, 16    # few columns keep next to nothing: so many, the more while a sixteenth of X's bytes lasts
 TRUSTED = 0.01              # of the gap asked for: what rounding of a Gram matrix may hide before X is read again
 MOST_REFITTED = 2000        # unpenalised columns refitted exactly; more are left as descent leaves them
 LEAST_ROOM = 80             # columns that may join at once (with 40, one pass in eight more was needed),
@@ -218,6 +218,7 @@ class Solver:
         self.batch_size = len(alphas)
         self._add(screening.candidates(self.problem, self._finite_references(alphas), alphas[-1], self._outside,
                                        self._room()))
+        del self.references[:-1]
         B, at, marks, self.n_rounds = None, 0, [], 0
         while True:
             B, done = self._solve_slots(alphas, at, B)
@@ -434,8 +435,10 @@ class Solver:
 
     def _prove(self, alphas, B, marks):
         """Certify every alpha of the batch. Return (Batch, None), or (None, first alpha to solve again)."""
-        proof = Proof(np.empty(len(alphas)), np.empty(len(alphas)), [], [])
-        count = min(FILTER_RESIDUALS, max(PASS_RESIDUALS, self.design.matrix.nbytes // (128 * self.design.n_samples)))
+        proof, count = Proof(np.empty(len(alphas)), np.empty(len(alphas)), [], []), PASS_RESIDUALS
+        if self.use_screening and self.design.matrix.pays_to_select(len(self.slots)):
+            least, most = FILTER_RESIDUALS
+            count = min(most, max(least, self.design.matrix.nbytes // (128 * self.design.n_samples)))
         for start in range(0, len(alphas), count):
             self._prove_part(proof, slice(start, min(start + count, len(alphas))), alphas, B, marks)
         if proof.missing:

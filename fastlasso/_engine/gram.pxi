@@ -128,7 +128,7 @@ cdef class GramProblem:
         """Add t coordinates; `rows` (t, size + t) holds their inner products with all, old ones first."""
         cdef ptrdiff_t t = len(c), old = self.size, m = old + t
         if m > self.capacity:
-            self._grow(m + max(16, m // 4))
+            self._grow(m + max(16, m // 8))
         if rows.flags.c_contiguous:
             self._store(rows, old)
         else:
