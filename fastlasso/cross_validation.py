@@ -6,7 +6,8 @@ its held-out rows at weight zero, standardising included. Three things make K fo
 - Where the whole Gram matrix is formed (n >> p), one pass sums it up fold by fold, and the Gram matrix of a training
   set is the total less its held-out part (`design.Summed`); held-out squared errors are quadratic forms in the latter.
 - Elsewhere the residual that certifies a solution covers the held-out rows too, so their errors need no further look.
-- The full-data path and the folds run on as many threads as there are.
+- The full-data path and the folds run at once, as many as there are threads and as X's bytes allow (`paths_at_once`);
+  beyond that the threads work inside a fold.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from . import validation
 from .design import compressible
 from .matrices import as_matrix
 from .parallel import Pool
-from .path import Limits, Walk, automatic_grid, given_grid, threads, warn_uncertified
+from .path import Limits, Walk, automatic_grid, given_grid, paths_at_once, threads, warn_uncertified
 from .problem import Options, Problem
 from .results import LassoPath, predictions
 from .validation import FREE
@@ -208,7 +209,7 @@ class Folded:
     Attributes
     ----------
     whole : Problem
-        On all rows.
+        On all rows; gone once its path is known.
     splits : list of (train, test)
         Row indices; train is None where it is all rows but test. May be empty.
     """
@@ -216,6 +217,8 @@ class Folded:
     def __init__(self, matrix, y, options, limits, splits, pool, scoring="mse"):
         n = matrix.shape[0]
         self.whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
+        self.matrix, self.group_sums, self.y_mean = self.whole.design.matrix, self.whole.group_sums, self.whole.y_mean
+        self.pool = pool
         self.options, self.limits, self.splits, self.scoring = options, limits, splits, scoring
         self.y = validation.target(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
@@ -227,23 +230,23 @@ class Folded:
 
     def each(self, work, first=-1):
         """Return [work(k, problem k) for each fold k], -1 standing for all rows, on as many threads as there are."""
-        pool = self.whole.design.pool
-
-        def on_share(k, own):
-            problem = self.problem(k, own) if k >= 0 else self.whole
-            problem.design.pool = own
+        def with_share(k, own):
+            problem = self.problem(k, own) if k >= 0 else self._take_whole(own)
             return work(k, problem)
 
-        results = pool.each(on_share, range(first, len(self.splits)))
-        self.whole.design.pool = pool
-        return results
+        return self.pool.each(with_share, range(first, len(self.splits)), paths_at_once(self.matrix))
+
+    def _take_whole(self, pool):
+        whole, self.whole = self.whole, None
+        whole.design.pool = pool
+        return whole
 
     def fit(self, grid, callback):
         """Return (paths, errors): the path on all rows and those of the folds, the held-out errors of each fold."""
         if callback is None:
             done = self.each(lambda k, problem: self._path(k, problem, grid))
         else:
-            done = [self._path(-1, self.whole, grid, callback)]
+            done = [self._path(-1, self._take_whole(self.pool), grid, callback)]
             grid = done[0][0].alphas
             done += self.each(lambda k, problem: self._path(k, problem, grid), first=0)
         return [path for path, _ in done], [errors for _, errors in done[1:]]
@@ -264,8 +267,9 @@ class Folded:
         if train is None:
             counts[test] = 0.0
         options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
-        matrix, sums = self.whole.design.matrix, self.whole.group_sums
-        return Problem(matrix.source if sums is None else matrix.without(sums[k]), self.y, options, pool)
+        sums = self.group_sums
+        matrix = self.matrix.source if sums is None else self.matrix.without(sums[k])
+        return Problem(matrix, self.y, options, pool)
 
     def _path(self, k, problem, grid, callback=None):
         """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""
@@ -308,11 +312,11 @@ class Folded:
         return errors
 
     def _errors_of(self, k, path, pool):
-        if self.whole.group_sums is not None and self.scoring in ("mse", "r2"):
-            errors = self._quadratic_errors(self.whole.group_sums[k], path)
+        if self.group_sums is not None and self.scoring in ("mse", "r2"):
+            errors = self._quadratic_errors(self.group_sums[k], path)
             if errors is not None:
                 return errors if self.scoring == "mse" else self._share(errors, self.splits[k][1])
-        test, matrix = self.splits[k][1], self.whole.design.matrix.source
+        test, matrix = self.splits[k][1], self.matrix.source
         y, errors = (self.y - self.shift)[test], []
         step = int(np.clip(matrix.nbytes // (32 * len(self.y)), 1, ALPHAS_AT_ONCE))     # a quarter of X's bytes
         for start in range(0, len(path), step):
@@ -325,7 +329,7 @@ class Folded:
     def _quadratic_errors(self, S, path):
         """sum w (y - b0 - x b)^2 / sum w = u'Su / S_11 with u = (-b, 1, y_mean - b0 - centre b); None if it cancels."""
         coefs = path.coefs.toarray()
-        last = self.whole.y_mean - path.intercepts - self.whole.design.matrix.centre @ coefs
+        last = self.y_mean - path.intercepts - self.matrix.centre @ coefs
         U = np.vstack([-coefs, np.ones(len(path)), last])
         errors = np.einsum("ik,ik->k", U, S @ U) / S[-1, -1]
         squares = (S[-2, -2] + last**2 * S[-1, -1]) / S[-1, -1]
@@ -333,10 +337,10 @@ class Folded:
 
     def predict_out_of_fold(self, result):
         """Fill in the predictions of each held-out row at the chosen alpha, all folds in one look at X."""
-        matrix, at = self.whole.design.matrix, result.index
+        at = result.index
         coefs = np.stack([fold.fit_at(at).coef for fold in result.fold_paths])
         cols = np.flatnonzero(coefs.any(axis=0))
-        fitted = matrix.combine(cols, np.ascontiguousarray(coefs[:, cols]), self.whole.design.pool)
+        fitted = self.matrix.combine(cols, np.ascontiguousarray(coefs[:, cols]), self.pool)
         for (_, test), fold, row in zip(self.splits, result.fold_paths, fitted, strict=True):
             result.oof_predictions[test] = row[test] + fold.intercepts[at]
         result.oof_predictions += self.shift

@@ -26,7 +26,7 @@ class Stopped(Exception):
 class Pool:
     """Run pieces of work on `n_threads` threads; a context manager that ends its threads on exit.
 
-    A pool made by `share` lives inside a piece of another one, and stops when that does.
+    A pool with an `outer` one lives inside a piece of that, and stops when that does.
     """
 
     def __init__(self, n_threads=None, outer=None):
@@ -42,10 +42,6 @@ class Pool:
         """Raise Stopped where there is no use in going on."""
         if self.stopping:
             raise Stopped
-
-    def share(self, n_pieces):
-        """A pool for one of `n_pieces` that run at once, with its share of the threads."""
-        return Pool(max(1, self.n_threads // n_pieces), self)
 
     def __enter__(self):
         return self
@@ -80,15 +76,20 @@ class Pool:
             wait(futures)
             raise
 
-    def each(self, function, jobs):
-        """Return [function(job, share of this pool) for each job]; as many at once as there are threads."""
+    def each(self, function, jobs, most=None):
+        """Return [function(job, pool of its own) for each job]: `most` at once, or as many as there are threads.
+
+        The pools of those that run at once share the threads of this one.
+        """
+        at_once = max(1, min(self.n_threads, len(jobs), len(jobs) if most is None else most))
         results = [None] * len(jobs)
 
         def work(k):
-            with self.share(len(jobs)) as own:
+            with Pool(self.n_threads // at_once, runners) as own:
                 results[k] = function(jobs[k], own)
 
-        self.run(work, [(k,) for k in range(len(jobs))])
+        with Pool(at_once, self) as runners:
+            runners.run(work, [(k,) for k in range(len(jobs))])
         return results
 
     def split(self, n_items, work_per_item, align=1):

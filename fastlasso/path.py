@@ -25,6 +25,10 @@ LONG_STEP = 0.6         # what counts as a large step
 LOWEST_BRIDGE = 1e-6    # and no further than this
 SMALL = 1 << 15         # values of X up to which a dense problem is small,
 SMALL_FEATURES = 64     # and columns
+PATHS_SHARE = 0.3       # of X's bytes for paths that are followed at once,
+PATHS_BYTES = 1 << 24   # or 16 MB;
+PATH_VECTORS = 10       # one takes so many vectors of n + p values
+PATH_COLUMNS = 600      # and the Gram matrix and factor of so many columns, or fewer
 SMALLEST_SHARE = 1e-9   # of the largest alpha_max that these norms allow: an alpha_max below it is rounding
 
 
@@ -228,6 +232,13 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
     return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, values, intercepts, gaps,
                      1 - 0.5 * rr / null, np.ones(len(grid)), null, limits.tol, "complete", 0.0, *X.shape,
                      scalars(options))
+
+
+def paths_at_once(matrix):
+    """How many paths on weighted rows of a matrix may be followed at once for the memory that they take."""
+    n, p = matrix.shape
+    each = 8 * PATH_VECTORS * (n + p) + 16 * min(2 * n, p, PATH_COLUMNS) ** 2
+    return max(1, int(max(PATHS_BYTES, PATHS_SHARE * matrix.nbytes) / each))
 
 
 def threads(n_threads):

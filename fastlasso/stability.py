@@ -22,7 +22,7 @@ import numpy as np
 
 from . import validation
 from .parallel import Pool
-from .path import WARNING_CLASS, Limits, Walk, automatic_grid, given_grid, threads
+from .path import WARNING_CLASS, Limits, Walk, automatic_grid, given_grid, paths_at_once, threads
 from .problem import Options, Problem
 from .validation import FREE
 
@@ -178,8 +178,9 @@ class Halves:
     def path(self, grid):
         """Fit all of them, on as many threads as there are, and count."""
         probabilities = np.zeros((self.whole.design.n_features, len(grid)))
-        paths = self.whole.design.pool.each(lambda k, own: self._first_selected(k, grid, own),
-                                            range(2 * len(self.half_of)))
+        design = self.whole.design
+        paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own), range(2 * len(self.half_of)),
+                                 paths_at_once(design.matrix))
         for cols, first, _, _ in paths:
             probabilities[cols, first] += 1
         uncertified = sum(not certified for _, _, certified, _ in paths)

@@ -91,6 +91,17 @@ def test_folds_copy_no_rows(order):
     assert peak <= 0.25 * X.nbytes + 8 * 40 * 6_000
 
 
+@pytest.mark.parametrize("n_threads", [1, 2, 8])
+def test_threads_do_not_multiply_what_folds_take(n_threads):
+    """Three tenths of X however many threads there are."""
+    X, y = dense(250, 24_000, "F", np.float64)
+    peak, _ = peak_of(lambda: cross_validate_path(X, y, cv=5, alphas=20, eps=0.05, n_threads=n_threads))
+    assert peak <= 0.3 * X.nbytes
+    X, y = stored_entries(8_000, 60_000, "csr", ENTRIES)
+    peak, _ = peak_of(lambda: cross_validate_path(X, y, cv=5, alphas=20, eps=0.02, n_threads=n_threads))
+    assert peak <= 0.3 * matrix_bytes(X)
+
+
 @pytest.mark.parametrize("order", ["F", "C"])
 @pytest.mark.parametrize("call", [
     lambda X, y: cross_validate_relaxed(X, y, cv=4, alphas=10, eps=0.3),
