@@ -328,10 +328,11 @@ class Folded:
 
     def _quadratic_errors(self, S, path):
         """sum w (y - b0 - x b)^2 / sum w = u'Su / S_11 with u = (-b, 1, y_mean - b0 - centre b); None if it cancels."""
-        coefs = path.coefs.toarray()
-        last = self.y_mean - path.intercepts - self.matrix.centre @ coefs
-        U = np.vstack([-coefs, np.ones(len(path)), last])
-        errors = np.einsum("ik,ik->k", U, S @ U) / S[-1, -1]
+        used, B = rows_of(path, range(len(path)))
+        last = self.y_mean - path.intercepts - B @ self.matrix.centre[used]
+        U = np.column_stack([-B, np.ones(len(path)), last])
+        at = np.append(used, [-2, -1])
+        errors = np.einsum("ki,ki->k", U, U @ S[np.ix_(at, at)]) / S[-1, -1]
         squares = (S[-2, -2] + last**2 * S[-1, -1]) / S[-1, -1]
         return errors if (errors > SQUARES_LEFT * squares).all() else None
 

@@ -17,6 +17,8 @@ from fastlasso import (
     fit_path,
     fit_schedule,
 )
+from fastlasso.matrices import as_matrix
+from fastlasso.parallel import Pool
 
 SHAPES = {"tall": (60, 12), "wide": (45, 100)}
 
@@ -181,6 +183,26 @@ def test_an_error_that_is_no_number_is_refused(data):
 
 
 # ---------------------------------------------------------------- n >> p: sums over groups of rows
+
+GROUPINGS = {"contiguous": lambda n: np.arange(n) * 3 // n, "scattered": lambda n: np.arange(n) * 7 % 5,
+             "blocks": lambda n: np.arange(n) // 1000 % 2, "some alone": lambda n: np.where(np.arange(n) % 3, 0, -1),
+             "rare": lambda n: np.where(np.arange(n) % 997, 0, 1)}
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("grouping", GROUPINGS)
+def test_sums_over_groups_are_those_of_their_rows(layout, grouping):
+    n, p = 30_000, 4        # so that several groups are gathered together
+    A = exact_matrix(n, p, seed=3)
+    y, owner, centre = target(A, seed=3), GROUPINGS[grouping](n), np.array([0.5, -1.0, 0.0, 4.5])
+    w = np.random.default_rng(3).random(n)
+    groups = [np.flatnonzero(owner == k) for k in range(owner.max() + 1)]
+    with Pool(2) as pool:
+        sums = as_matrix(build(layout, A)).group_sums(groups, centre, y, w, pool)
+    for S, rows in zip(sums, groups, strict=True):
+        a = np.column_stack([A[rows] - centre, y[rows], np.ones(len(rows))])
+        np.testing.assert_allclose(S, (a * w[rows, None]).T @ a, rtol=1e-10, atol=1e-10)
+
 
 @pytest.mark.parametrize("layout", PLAIN)
 @pytest.mark.parametrize("shuffled", [False, True])
