@@ -40,20 +40,7 @@ def fitted(folded, fit, errors_of):
 def grid_of(problem, alphas, eps):
     """The user's values of alpha in descending order, or an automatic grid of so many."""
     grid = given_grid(alphas, eps)
-    if grid is not None:
-        return grid
-    return (ridge_grid if problem.l1_ratio == 0 else automatic_grid)(problem, alphas, eps)
-
-
-def ridge_grid(problem, n_alphas, eps):
-    """Geometric grid from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
-
-    Ridge shrinks along an eigenvector of the (scaled) Gram matrix with value d by d / (d + alpha): at the top of the
-    grid everything is shrunk below a tenth.
-    """
-    used = (problem.l2 > 0) & np.isfinite(problem.l1)
-    total = float(np.sum(problem.design.norm2[used] / problem.l2[used])) or 1.0
-    return np.geomspace(10 * total, eps * total / max(np.count_nonzero(used), 1), n_alphas)
+    return automatic_grid(problem, alphas, eps) if grid is None else grid
 
 
 def path_of(problem, grid, limits):

@@ -61,7 +61,8 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
         A number asks for that many values from alpha_max down to eps * alpha_max, evenly spaced on a log scale.
         Values may come in any order; the result is in descending order.
     eps : float, default=1e-3
-        Smallest alpha of an automatic grid as a fraction of the largest.
+        Smallest alpha of an automatic grid as a fraction of the largest. Ridge, whose alpha_max is infinite, has one
+        from ten times the sum of the eigenvalues of its Gram matrix to eps times their mean.
     l1_ratio : float in [0, 1], default=1.0
         1 is the lasso, 0 ridge regression.
     fit_intercept : bool, default=True
@@ -271,12 +272,22 @@ def given_grid(alphas, eps):
 
 
 def automatic_grid(problem, n_alphas, eps):
-    """Geometric grid from alpha_max to eps * alpha_max; ridge, whose alpha_max is infinite, starts as l1_ratio .001."""
-    top = problem.alpha_max()
+    """Geometric grid from alpha_max to eps * alpha_max; that of ridge, whose alpha_max is infinite, is `ridge_grid`."""
     if problem.l1_ratio == 0:
-        top = float(np.max(np.abs(problem.correlation), initial=0.0)) * 1e3
-    top = max(top, SMALLEST_SHARE * largest_correlation(problem)) or np.finfo(float).tiny ** 0.5
+        return ridge_grid(problem, n_alphas, eps)
+    top = max(problem.alpha_max(), SMALLEST_SHARE * largest_correlation(problem)) or np.finfo(float).tiny ** 0.5
     return geometric(top, eps, n_alphas)
+
+
+def ridge_grid(problem, n_alphas, eps):
+    """Geometric grid from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
+
+    Ridge shrinks along an eigenvector of the (scaled) Gram matrix with value d by d / (d + alpha): at the top of the
+    grid everything is shrunk below a tenth. As it should, the grid does not depend on y.
+    """
+    used = (problem.l2 > 0) & np.isfinite(problem.l1)
+    total = float(np.sum(problem.design.norm2[used] / problem.l2[used])) or 1.0
+    return geometric(10 * total, 0.1 * eps / max(np.count_nonzero(used), 1), n_alphas)
 
 
 def geometric(top, eps, n_alphas):

@@ -15,10 +15,11 @@ from fastlasso import (
     fit,
     fit_path,
     fit_schedule,
+    relaxed_path,
     reweighted_path,
     verify,
 )
-from fastlasso.held_out import fit_of, ridge_grid
+from fastlasso.held_out import fit_of
 from fastlasso.parallel import Pool
 from fastlasso.path import Limits
 from fastlasso.problem import Options, Problem
@@ -462,14 +463,24 @@ def ridge():
 
 
 def test_a_ridge_grid_starts_where_nearly_nothing_is_left(ridge):
-    X, y, problem = ridge
-    grid = ridge_grid(problem, 7, 1e-3)
+    X, y, _ = ridge
+    grid = fit_path(X, y, l1_ratio=0.0, alphas=7).alphas
     least_squares, top = fit(X, y, 0.0).coef, fit(X, y, grid[0], l1_ratio=0.0).coef
     assert len(grid) == 7
     assert (np.diff(grid) < 0).all()
     assert 0 < np.linalg.norm(top) <= 0.1 * np.linalg.norm(least_squares)
     end = fit(X, y, grid[-1], l1_ratio=0.0).coef
     assert np.linalg.norm(end - least_squares) <= 0.1 * np.linalg.norm(least_squares)
+
+
+def test_every_method_has_the_same_ridge_grid_whatever_y(ridge):
+    X, y, _ = ridge
+    options = {"l1_ratio": 0.0, "alphas": 4}
+    grid = fit_path(X, y, **options).alphas
+    schedule = fit_schedule(X, y, [Stage("min", **options)], cv=4)
+    for alphas in (fit_path(X, -8 * y, **options).alphas, cross_validate_path(X, y, cv=4, **options).alphas,
+                   relaxed_path(X, y, **options).alphas, schedule.paths[0].alphas):
+        np.testing.assert_allclose(alphas, grid, rtol=1e-12)
 
 
 def test_a_ridge_pilot_is_chosen_on_its_own_grid():
