@@ -25,7 +25,7 @@ class TargetError(DataError):
     """The target asked for is not in the data, or none was asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A regression problem.
 

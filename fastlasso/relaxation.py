@@ -28,7 +28,7 @@ from .validation import FREE
 PHIS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RelaxedPath:
     """A lasso path and the least-squares refit on each of its supports.
 
@@ -50,6 +50,11 @@ class RelaxedPath:
 
     def __len__(self):
         return len(self.lasso)
+
+    def __repr__(self):
+        return (f"<RelaxedPath: {len(self)} alphas, {self.lasso.n_features} features, up to "
+                f"{max(self.lasso.df, default=0)} used, {self.lasso.status}, "
+                f"{'certified' if self.certified.all() else 'NOT all certified'} to {self.lasso.tol:g}>")
 
     @property
     def alphas(self):
@@ -85,7 +90,7 @@ class RelaxedPath:
                        intercepts=mix(self.lasso.intercepts, self.refit_intercepts))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class RelaxedCV:
     """A relaxed path, cross-validated over alpha and phi.
 
@@ -109,6 +114,11 @@ class RelaxedCV:
     fold_paths: list
     oof_predictions: np.ndarray
     rule: str
+
+    def __repr__(self):
+        n_alphas, n_phis, n_folds = self.errors.shape
+        return (f"<RelaxedCV: {n_alphas} alphas, {n_phis} phis, {n_folds} folds, rule {self.rule!r}: "
+                f"alpha={self.alpha:g}, phi={self.phi:g}, error {self.mean_error[self.index]:.4g}>")
 
     @property
     def mean_error(self):

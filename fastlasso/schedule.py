@@ -114,7 +114,7 @@ def combined(given, own):
         return np.where((given == 0) | np.isinf(given), given, given * own)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ScheduleFit:
     """A schedule that was run.
 
@@ -135,6 +135,11 @@ class ScheduleFit:
     penalty_factors: list
     paths: list
     cvs: list
+
+    def __repr__(self):
+        return (f"<ScheduleFit: {len(self.fits)} stages, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
+                f"alphas {', '.join(f'{alpha:g}' for alpha in self.alphas)}, "
+                f"{'certified' if self.certified else 'NOT certified'}>")
 
     def add(self, *stage):
         """Append what one stage came to: its fit, penalty factors, path and cross-validation."""

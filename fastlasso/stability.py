@@ -29,7 +29,7 @@ from .validation import FREE
 NEITHER = 2     # of the two halves, 0 and 1
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class StabilityPath:
     """Selection probabilities along a path.
 
@@ -51,6 +51,10 @@ class StabilityPath:
     mean_selected: np.ndarray
     n_pairs: int
     n_passes: float = 0.0
+
+    def __repr__(self):
+        return (f"<StabilityPath: {len(self.alphas)} alphas, {len(self.probabilities)} features, {self.n_pairs} pairs "
+                f"of halves, {self.mean_selected[-1]:.4g} selected on average at the end>")
 
     def error_bound(self, threshold, index=-1, unimodal=False):
         """Return a bound on the expected number of selected columns that are selected no more often than at random.

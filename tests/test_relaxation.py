@@ -6,11 +6,14 @@ from layouts import PLAIN, build, exact_matrix, folds_of, spelled_out, target
 
 from fastlasso import (
     ConvergenceWarning,
+    Stage,
     cross_validate_path,
     cross_validate_relaxed,
     fit_path,
+    fit_schedule,
     relaxed_path,
     solver,
+    stability_selection,
     verify,
 )
 
@@ -36,6 +39,23 @@ def judged(A, y, path, options):
                       penalty_factor=np.where(used, 0.0, np.inf), **rest)
         assert true.relative_gap <= 1e-9, k
         assert set(np.flatnonzero(path.coef_at(k))) <= set(np.flatnonzero(used))
+
+
+RESULTS = {
+    "RelaxedPath": lambda X, y: relaxed_path(X, y, alphas=4),
+    "RelaxedCV": lambda X, y: cross_validate_relaxed(X, y, alphas=4),
+    "ScheduleFit": lambda X, y: fit_schedule(X, y, [Stage(0.5), Stage("bic", factor="adaptive", alphas=3)]),
+    "StabilityPath": lambda X, y: stability_selection(X, y, n_pairs=2, alphas=3, random_state=0)}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_are_shown_in_a_line_and_compare_by_identity(name):
+    A = exact_matrix(60, 12)
+    result = RESULTS[name](A, target(A))
+    assert repr(result).startswith(f"<{name}: ")
+    assert len(repr(result)) < 150
+    assert result in [result]
+    assert result != RESULTS[name](A, target(A))
 
 
 @pytest.mark.parametrize("name", OPTIONS)
