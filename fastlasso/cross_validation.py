@@ -178,23 +178,40 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
     >>> result.errors.shape
     (20, 3)
     """
+    result, = cross_validate_ratios(
+        X, y, [l1_ratio], cv=cv, groups=groups, scoring=scoring, rule=rule, random_state=random_state, alphas=alphas,
+        eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback, fit_intercept=fit_intercept,
+        standardize=standardize, sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower,
+        upper=upper)
+    return result
+
+
+def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None,
+                          alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None, callback=None, **options):
+    """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them."""
     validation.one_of(rule, "rule", RULES)
     if not callable(scoring) and scoring not in ("mse", "mae", "r2"):
         raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
-    limits = Limits.checked(tol, max_iter)
-    grid = given_grid(alphas, eps)
+    limits, grid = Limits.checked(tol, max_iter), given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
         splits = folds(cv, X, y, groups, matrix.shape[0], random_state)
-        folded = Folded(matrix, y, options, limits, splits, pool, scoring)
-        if grid is None:
-            grid = automatic_grid(folded.whole, alphas, eps)
-        paths, errors = folded.fit(grid, callback)
-        for path, whose in named(paths):
-            warn_uncertified(path, whose)
-        paths[0].remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
-        return folded.result(paths, errors, rule)
+        folded = Folded(matrix, y, Options(l1_ratios[0], **options), limits, splits, pool, scoring)
+        grids = [automatic_grid(at_ratio(folded.whole, ratio), alphas, eps) if grid is None else grid
+                 for ratio in l1_ratios]
+        results = []
+        for ratio, (paths, errors) in zip(l1_ratios, folded.fit(l1_ratios, grids, callback), strict=True):
+            for path, whose in named(paths):
+                warn_uncertified(path, whose, stacklevel=5)
+            paths[0].remember(X, y, options | {"l1_ratio": ratio}, max_iter=max_iter, n_threads=n_threads)
+            results.append(folded.result(paths, errors, rule))
+        return results
+
+
+def at_ratio(problem, l1_ratio):
+    """The same problem under another l1_ratio."""
+    same = l1_ratio == problem.l1_ratio
+    return problem if same else problem.with_penalty_factor(problem.penalty_factor, l1_ratio)
 
 
 def named(paths):
@@ -241,15 +258,22 @@ class Folded:
         whole.design.pool = pool
         return whole
 
-    def fit(self, grid, callback):
-        """Return (paths, errors): the path on all rows and those of the folds, the held-out errors of each fold."""
+    def fit(self, l1_ratios, grids, callback):
+        """Return (paths, errors) for each l1_ratio and its grid of alphas.
+
+        These are the path on all rows and those of the folds, and the held-out errors of each fold.
+        """
+        def work(k, problem, callback=None):
+            return [self._path(k, at_ratio(problem, ratio), grid, callback)
+                    for ratio, grid in zip(l1_ratios, grids, strict=True)]
+
         if callback is None:
-            done = self.each(lambda k, problem: self._path(k, problem, grid))
+            done = self.each(work)
         else:
-            done = [self._path(-1, self._take_whole(self.pool), grid, callback)]
-            grid = done[0][0].alphas
-            done += self.each(lambda k, problem: self._path(k, problem, grid), first=0)
-        return [path for path, _ in done], [errors for _, errors in done[1:]]
+            done = [work(-1, self._take_whole(self.pool), callback)]
+            grids = [path.alphas for path, _ in done[0]]
+            done += self.each(work, first=0)
+        return [([path for path, _ in parts], [errors for _, errors in parts[1:]]) for parts in zip(*done, strict=True)]
 
     def result(self, paths, errors, rule):
         """The `PathCV` of the path on all rows (the first) and those of the folds, at the same alphas."""
@@ -277,7 +301,7 @@ class Folded:
         watch = None if k < 0 else lambda residual: self._error(test, residual[test])
         walk = Walk(problem, self.limits, callback=callback, watch=watch)
         walk.down(grid)
-        path = walk.result(self.options)
+        path = walk.result(replace(self.options, l1_ratio=problem.l1_ratio))
         if k < 0:
             return path, None
         seen = np.array(walk.seen)

@@ -35,7 +35,7 @@ except ImportError as error:
 from joblib import effective_n_jobs
 
 from . import path as engine_path
-from .cross_validation import cross_validate_path
+from .cross_validation import cross_validate_ratios
 from .matrices import as_matrix
 from .parameters import (
     GRAM,
@@ -595,8 +595,8 @@ class LinearModelCV(LinearModel):
         check_gram(self.precompute, X.shape[1])
         choice = {"cv": splits, "scoring": held_out_measure(self.scoring), "rule": self.rule, "eps": self.eps,
                   "alphas": asked_grid(self.alphas, self.n_alphas), "callback": progress(self.verbose)}
-        return [cross_validate_path(X, y, l1_ratio=float(l1_ratio), **choice, **self._options(sample_weight))
-                for l1_ratio in np.ravel(self.l1_ratio)]
+        return cross_validate_ratios(X, y, np.ravel(self.l1_ratio).astype(float).tolist(), **choice,
+                                     **self._options(sample_weight))
 
     def _choose(self, results, dtype):
         """Keep the best of some `PathCV`s and what led to it."""

@@ -391,12 +391,13 @@ class Walk:
             n_features=problem.design.n_features, params=scalars(options))
 
 
-def warn_uncertified(path, whose=""):
+def warn_uncertified(path, whose="", stacklevel=4):
     """Warn of the worst solution that misses its promise."""
     if not path.certified.all():
         worst = int(np.argmax(path.gaps))
         warn_gap(path.alphas[worst], path.gaps[worst], path.tol, path.null_objective,
-                 f"{whose}{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
+                 f"{whose}{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ",
+                 stacklevel)
 
 
 def warn_gap(alpha, gap, tol, null_objective, prefix="", stacklevel=4):

@@ -21,7 +21,8 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, estimators, verify
+from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, estimators, matrices, verify
+from fastlasso.cross_validation import cross_validate_ratios
 
 BOTH = [LassoCV, ElasticNetCV]
 EXACT = {"tol": 1e-12, "max_iter": 100_000}
@@ -81,6 +82,21 @@ def test_the_automatic_grid_is_that_of_scikit_learn(data, ours):
     assert_same(mine, theirs, data[0])
     assert mine.alphas_.shape == (100,)
     assert ours(alphas=7).fit(*data).alphas_.shape == (7,)
+
+
+@pytest.mark.parametrize(("shape", "verb", "looks"), [((400, 8), "group_sums", 1), ((40, 90), "moments", 4)])
+def test_several_l1_ratios_share_what_is_known_of_X(shape, verb, looks, monkeypatch):
+    A, seen, read = exact_matrix(*shape), [], getattr(matrices.DenseRows, verb)
+    monkeypatch.setattr(matrices.DenseRows, verb, lambda *args: seen.append(verb) or read(*args))
+    y, ratios = target(A), [0.5, 1.0, 0.2]
+    results = cross_validate_ratios(A, y, ratios, cv=3, alphas=5)
+    assert len(seen) == looks
+    for result, ratio in zip(results, ratios, strict=True):
+        alone = cross_validate_path(A, y, cv=3, alphas=5, l1_ratio=ratio)
+        np.testing.assert_array_equal(result.errors, alone.errors)
+        np.testing.assert_array_equal(result.coef, alone.coef)
+        np.testing.assert_array_equal(result.oof_predictions, alone.oof_predictions)
+        assert result.path.params == alone.path.params
 
 
 @pytest.mark.parametrize("l1_ratio", [[0.5], [0.2, 0.9], [0.9, 1.0, 0.2]])
