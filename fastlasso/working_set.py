@@ -342,7 +342,7 @@ class RidgeRows:
         n = problem.design.n_samples
         visit = NS_DENSE_VISIT if problem.design.dense else NS_SPARSE_VISIT
         cheap = NS_ROW_PAIR * n * n * len(slots) <= SWEEPS_PER_ALPHA * visit * columns.stored
-        self.applies = (cheap and 32 * n * len(slots) <= GRAM_BYTES and self.root.min() > 0
+        self.applies = (cheap and 32 * n * len(slots) <= GRAM_BYTES / 8 and self.root.min() > 0
                         and not problem.l1[slots].any())
         if self.applies:
             X = columns.rooted_columns()

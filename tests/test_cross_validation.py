@@ -51,13 +51,13 @@ def test_folds_are_fits_of_their_training_rows(data, options, weighted):
     splits = folds_of(len(y))
     if options.get("penalty_factor") == "two free columns":
         options = {"penalty_factor": np.r_[0.0, 0.0, np.ones(A.shape[1] - 2)]}
-    ours = cross_validate_path(A, y, cv=splits, alphas=6, eps=0.05, tol=1e-12, offset=offset, sample_weight=w,
+    ours = cross_validate_path(A, y, cv=splits, alphas=6, eps=0.05, tol=1e-14, offset=offset, sample_weight=w,
                                **options)
     assert len(ours.fold_paths) == 4
     for f, (train, test) in enumerate(splits):
-        alone = fit_path(A[train], y[train], alphas=ours.alphas, tol=1e-12, offset=offset[train],
+        alone = fit_path(A[train], y[train], alphas=ours.alphas, tol=1e-14, offset=offset[train],
                          sample_weight=w[train], **options)
-        np.testing.assert_allclose(ours.fold_paths[f].coefs.toarray(), alone.coefs.toarray(), atol=1e-7)
+        np.testing.assert_allclose(ours.fold_paths[f].coefs.toarray(), alone.coefs.toarray(), atol=1e-6)
         predicted = alone.predict(A[test], offset=offset[test])
         errors = np.average((y[test][:, None] - predicted) ** 2, axis=0, weights=w[test])
         np.testing.assert_allclose(ours.errors[:, f], errors, rtol=1e-6)

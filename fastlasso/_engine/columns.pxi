@@ -129,7 +129,7 @@ def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] 
 
 
 def gather_rows(const real[:, :] X, const int64_t[::1] rows, const double[::1] shift, const double[::1] scale,
-                double[:, ::1] out):
+                double[:, :] out):
     """out[j, k] = (X[i, j] - shift[j]) scale[i] for the rows i = rows[k]."""
     cdef ptrdiff_t i, j, k
     cdef ptrdiff_t n = rows.shape[0], p = X.shape[1]
