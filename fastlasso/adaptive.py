@@ -44,8 +44,9 @@ class AdaptivePath(LassoPath):
 
 
 def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3, l1_ratio=1.0, cv=5,
-                  random_state=None, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                  penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+                  groups=None, random_state=None, fit_intercept=True, standardize=False, sample_weight=None,
+                  offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
+                  n_threads=None):
     """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
 
         v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
@@ -62,7 +63,7 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
         The penalty of a lasso or ridge pilot, or how to choose it (`Stage`); ridge with 0 is least squares.
     gamma : float, default=1.0
         0 gives back the lasso on the columns that the pilot keeps.
-    cv, random_state
+    cv, groups, random_state
         As in `cross_validate_path`, for the choice of `pilot_alpha`.
 
     Returns
@@ -89,19 +90,19 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
-        course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
+        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
         run_pilot(course, pilot, stages[:-1])
         course.leave_folds()
         problems = course.next_problems(stages[-1])
-        path, = course.paths(stages[-1], problems)
+        (path,), _ = course.paths(stages[-1], problems)
     return adaptive_result(path, problems[0].penalty_factor, course.coefs[0], X, y, options, max_iter=max_iter,
                            n_threads=n_threads)
 
 
-def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, rule="min", random_state=None,
-                            alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
-                            sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1],
-                            tol=1e-6, max_iter=10_000, n_threads=None):
+def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None, rule="min",
+                            random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
+                            standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0],
+                            upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
 
     A pilot that has seen the rows held out would make them look too well predicted. Only `pilot_alpha`, where it is
@@ -111,7 +112,7 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
     ----------
     X, y, pilot, ..., n_threads
         As in `adaptive_path`.
-    cv, rule, random_state
+    cv, groups, rule, random_state
         As in `cross_validate_path`.
 
     Returns
@@ -134,7 +135,7 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
     with Pool(threads(n_threads)) as pool:
-        course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
+        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
         run_pilot(course, pilot, stages[:-1])
         pilot_coef = course.coefs[0]
         course.run(stages[-1])

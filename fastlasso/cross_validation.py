@@ -245,17 +245,27 @@ class Folded:
             if self.weights is not None and not self.weights[test].any():
                 raise ValueError("a fold of cv holds out only rows of weight zero")
 
-    def each(self, work, first=-1):
-        """Return [work(k, problem k) for each fold k], -1 standing for all rows, on as many threads as there are."""
+    def each(self, work, first=-1, problems=None):
+        """Return [work(k, problem k) for each fold k from `first` on], -1 standing for all rows.
+
+        As many are at work at once as there are threads and as memory allows. `problems` take the place of new ones.
+        """
         def with_share(k, own):
-            problem = self.problem(k, own) if k >= 0 else self._take_whole(own)
-            return work(k, problem)
+            if problems is None:
+                problem = self.problem(k, own) if k >= 0 else self._take_whole()
+            else:
+                problem = problems[k - first]
+            problem.design.pool = own
+            try:
+                return work(k, problem)
+            finally:
+                problem.design.pool = self.pool     # `own` ends here
 
-        return self.pool.each(with_share, range(first, len(self.splits)), paths_at_once(self.matrix))
+        stop = len(self.splits) if problems is None else first + len(problems)
+        return self.pool.each(with_share, range(first, stop), paths_at_once(self.matrix))
 
-    def _take_whole(self, pool):
+    def _take_whole(self):
         whole, self.whole = self.whole, None
-        whole.design.pool = pool
         return whole
 
     def fit(self, l1_ratios, grids, callback):
@@ -270,7 +280,7 @@ class Folded:
         if callback is None:
             done = self.each(work)
         else:
-            done = [work(-1, self._take_whole(self.pool), callback)]
+            done = [work(-1, self._take_whole(), callback)]
             grids = [path.alphas for path, _ in done[0]]
             done += self.each(work, first=0)
         return [([path for path, _ in parts], [errors for _, errors in parts[1:]]) for parts in zip(*done, strict=True)]

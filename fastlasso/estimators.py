@@ -518,9 +518,36 @@ def held_out_measure(scoring):
     return Score(check_scoring(Foretold(), scoring))
 
 
+class Splitting:
+    """What estimators with a parameter `cv` share: splits, and metadata routed to the splitter."""
+
+    def _splits(self, X, y, sample_weight, params):
+        """What `cross_validate_path` takes as `cv`: contiguous folds as their number, without arrays of indices."""
+        cv = 5 if self.cv is None else self.cv
+        splitter = check_cv(cv)         # first: routing looks at `cv` again, and a generator is used up by one look
+        metadata = self._for_splitter(sample_weight, params)
+        return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))
+
+    def _for_splitter(self, sample_weight, params):
+        """The keyword arguments of ``cv.split``: what it requests, or the groups where metadata are not routed."""
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+        if unexpected := params.keys() - {"groups"}:
+            raise ValueError(
+                f"Passing extra keyword arguments to {type(self).__name__}.fit is only supported if "
+                "enable_metadata_routing=True, which you can set using `sklearn.set_config`. Extra parameters passed "
+                f"are: {unexpected}")
+        return params
+
+    def get_metadata_routing(self):
+        """Return scikit-learn's `MetadataRouter`: `fit` passes metadata on to the splitter."""
+        return MetadataRouter(owner=type(self).__name__).add_self_request(self).add(
+            splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
+
+
 @described
-class LinearModelCV(LinearModel):
-    """What all cross-validated models share: splits with routed metadata, the choice, and what is kept of it.
+class LinearModelCV(Splitting, LinearModel):
+    """What all cross-validated models share: the choice, and what is kept of it.
 
     A subclass of another kind overrides `_cross_validate`.
 
@@ -566,29 +593,6 @@ class LinearModelCV(LinearModel):
         y = self._one_target(y)
         splits = self._splits(X, y, sample_weight, params)
         return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
-
-    def _splits(self, X, y, sample_weight, params):
-        """What `cross_validate_path` takes as `cv`: contiguous folds as their number, without arrays of indices."""
-        cv = 5 if self.cv is None else self.cv
-        splitter = check_cv(cv)         # first: routing looks at `cv` again, and a generator is used up by one look
-        metadata = self._for_splitter(sample_weight, params)
-        return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))
-
-    def _for_splitter(self, sample_weight, params):
-        """The keyword arguments of ``cv.split``: what it requests, or the groups where metadata are not routed."""
-        if get_config()["enable_metadata_routing"]:
-            return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
-        if unexpected := params.keys() - {"groups"}:
-            raise ValueError(
-                f"Passing extra keyword arguments to {type(self).__name__}.fit is only supported if "
-                "enable_metadata_routing=True, which you can set using `sklearn.set_config`. Extra parameters passed "
-                f"are: {unexpected}")
-        return params
-
-    def get_metadata_routing(self):
-        """Return scikit-learn's `MetadataRouter`: `fit` passes metadata on to the splitter."""
-        return MetadataRouter(owner=type(self).__name__).add_self_request(self).add(
-            splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
 
     def _cross_validate(self, X, y, splits, sample_weight):
         """One `PathCV` per value of l1_ratio."""

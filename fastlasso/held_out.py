@@ -10,21 +10,21 @@ import numpy as np
 
 from .cross_validation import Folded, folds
 from .matrices import as_matrix
-from .path import Walk, automatic_grid, given_grid, warn_gap, warn_uncertified
+from .path import Walk, automatic_grid, given_grid
 from .problem import Options
 
 NO_FOLDS = object()     # in place of `cv` where nothing is cross-validated; None of a caller is an error
 
 
-def in_folds(X, y, options, limits, cv, random_state, pool):
+def in_folds(X, y, options, limits, cv, groups, random_state, pool):
     """Return the `Folded` of a problem."""
     matrix = as_matrix(X)
-    splits = [] if cv is NO_FOLDS else folds(cv, X, y, None, matrix.shape[0], random_state)
+    splits = [] if cv is NO_FOLDS else folds(cv, X, y, groups, matrix.shape[0], random_state)
     return Folded(matrix, y, options, limits, splits, pool)
 
 
-def fitted(folded, fit, errors_of):
-    """Fit all rows and every fold on as many threads as there are.
+def fitted(folded, fit, errors_of, problems=None):
+    """Fit all rows and every fold, at once as `Folded.each` does.
 
     ``fit(problem)`` makes a path; ``errors_of(k, path, pool)`` are the held-out errors of the path of fold k. Returns
     (paths, errors): the path on all rows first.
@@ -33,7 +33,7 @@ def fitted(folded, fit, errors_of):
         path = fit(problem)
         return path, None if k < 0 else errors_of(k, path, problem.design.pool)
 
-    done = folded.each(work)
+    done = folded.each(work, problems=problems)
     return [path for path, _ in done], [errors for _, errors in done[1:]]
 
 
@@ -47,19 +47,14 @@ def path_of(problem, grid, limits):
     """The path of a problem along a grid, as a `LassoPath`."""
     walk = Walk(problem, limits)
     walk.down(grid)
-    path = walk.result(options_of(problem))
-    warn_uncertified(path)
-    return path
+    return walk.result(options_of(problem))
 
 
 def fit_of(problem, alpha, limits):
     """The solution of a problem at one alpha, as a `LassoFit`."""
     walk = Walk(problem, limits)
     walk.down(np.array([alpha]))
-    fit = walk.solution(0)
-    if not fit.certified:
-        warn_gap(fit.alpha, fit.gap, fit.tol, fit.null_objective)
-    return fit
+    return walk.solution(0)
 
 
 def options_of(problem):

@@ -8,12 +8,11 @@ from numbers import Integral
 from typing import ClassVar
 
 from sklearn.feature_selection import SelectorMixin
-from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .adaptive import PILOTS, adaptive_path, cross_validate_adaptive
 from .cross_validation import RULES
-from .estimators import Estimator, LinearModel, LinearModelCV, all_or_nothing
+from .estimators import Estimator, LinearModel, LinearModelCV, Splitting, all_or_nothing
 from .parameters import (
     COUNT,
     FLAG,
@@ -60,15 +59,39 @@ class Refined(LinearModel):
         sample_weight : float or array of shape (n_samples,), optional
             Weights >= 0; only ratios matter.
         """
+        return self._fit(X, y, sample_weight, {})
+
+    def _fit(self, X, y, sample_weight, params):
         self._check_parameters()
         X, y = self._validated(X, y)
         y = self._one_target(y)
-        return self._keep([self._solve(X, y, self._options(sample_weight))], X.dtype, one_target=True)
+        options = self._options(sample_weight) | self._folds(X, y, sample_weight, params)
+        return self._keep([self._solve(X, y, options)], X.dtype, one_target=True)
 
-    def _splits(self, X, y):
-        """The folds of an inner choice, as the functions below take them."""
-        cv = 5 if self.cv is None else self.cv
-        return cv if isinstance(cv, Integral) else list(check_cv(cv).split(X, y))
+    def _folds(self, *_):
+        return {}
+
+
+class RefinedOnFolds(Splitting, Refined):
+    """One that is refined by a choice on folds; `_solve` finds them as `cv` among the options."""
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None, **params):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0; only ratios matter.
+        **params
+            For ``cv.split``: `groups`; with ``sklearn.set_config(enable_metadata_routing=True)`` whatever is requested.
+        """
+        return self._fit(X, y, sample_weight, params)
+
+    def _folds(self, X, y, sample_weight, params):
+        return {"cv": self._splits(X, y, sample_weight, params)}
 
 
 class RefinedCV(LinearModelCV):
@@ -80,7 +103,7 @@ class RefinedCV(LinearModelCV):
 
 
 @described
-class AdaptiveLasso(Refined):
+class AdaptiveLasso(RefinedOnFolds):
     """Lasso with penalty factors 1 / |pilot_j|^gamma from a pilot fit (`adaptive_path`).
 
     Parameters
@@ -126,7 +149,7 @@ class AdaptiveLasso(Refined):
 
     def _solve(self, X, y, options):
         path = adaptive_path(X, y, pilot=self.pilot, pilot_alpha=self.pilot_alpha, gamma=self.gamma,
-                             alphas=[self.alpha], cv=self._splits(X, y), **options)
+                             alphas=[self.alpha], **options)
         self.pilot_coef_, self.penalty_factor_ = path.pilot, path.penalty_factor
         return path.fit_at(0)
 
@@ -361,7 +384,7 @@ class RelaxedLassoCV(RefinedCV):
 
 
 @described
-class TwoStageLasso(Refined):
+class TwoStageLasso(RefinedOnFolds):
     """Prune hard, then refine gently: a lasso chooses the columns, a second fit on them takes over (`fit_schedule`).
 
     Where the second stage is cross-validated, the first is fitted again inside each fold. Coefficients and what belongs
@@ -418,7 +441,7 @@ class TwoStageLasso(Refined):
         stages = self.stages
         if stages is None:
             stages = [Stage(self.prune), Stage(self.refine, l1_ratio=self.l1_ratio, factor=self.factor)]
-        self.schedule_ = fit_schedule(X, y, stages, cv=self._splits(X, y), **options)
+        self.schedule_ = fit_schedule(X, y, stages, **options)
         self.alphas_ = self.schedule_.alphas
         return self.schedule_.fits[-1]
 

@@ -219,9 +219,10 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
     return path
 
 
-def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0,
-                           fit_intercept=True, standardize=False, sample_weight=None, offset=None, penalty_factor=None,
-                           lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", random_state=None, alphas=100, eps=1e-3,
+                           l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+                           penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
+                           n_threads=None):
     """Choose alpha and phi of the relaxed lasso by cross-validation.
 
     Parameters
@@ -229,7 +230,7 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
     X, y, alphas, ..., n_threads
         As in `relaxed_path`.
     phis : array of floats in [0, 1]
-    cv, random_state
+    cv, groups, random_state
         As in `cross_validate_path`.
     rule : {"min", "1se"}, default="min"
         See `RelaxedCV.index`.
@@ -256,7 +257,7 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, rule="min", random_state=No
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
-        folded = in_folds(X, y, options, limits, cv, random_state, pool)
+        folded = in_folds(X, y, options, limits, cv, groups, random_state, pool)
         grid = grid_of(folded.whole, alphas, eps)
         (path, *fold_paths), errors = fitted(folded, lambda problem: relaxed(problem, grid, limits),
                                              lambda k, fold, own: parabolas(folded, k, fold, phis, own))

@@ -371,7 +371,7 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
     return path.remember(X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
-def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5, rule="min",
+def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5, groups=None, rule="min",
                               random_state=None, alphas=100, eps=1e-3, fit_intercept=True, standardize=False,
                               sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1],
                               tol=1e-6, max_iter=10_000, n_threads=None):
@@ -381,7 +381,7 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
     ----------
     X, y, penalty, ..., n_threads
         As in `reweighted_path`.
-    cv, rule, random_state
+    cv, groups, rule, random_state
         As in `cross_validate_path`.
 
     Returns
@@ -404,7 +404,7 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
     limits, concave = Limits.checked(tol, max_iter), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
-        folded = in_folds(X, y, options, limits, cv, random_state, pool)
+        folded = in_folds(X, y, options, limits, cv, groups, random_state, pool)
         grid = grid_of(folded.whole, alphas, eps)
         paths, errors = fitted(folded, lambda problem: walked(problem, grid, concave, limits, max_steps), folded.errors)
         result = folded.result(paths, errors, rule)

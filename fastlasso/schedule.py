@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import validation
-from .cross_validation import RULES
-from .held_out import NO_FOLDS, fit_of, grid_of, in_folds, path_of, remember
+from .cross_validation import RULES, named
+from .held_out import NO_FOLDS, fit_of, fitted, grid_of, in_folds, path_of, remember
 from .parallel import Pool
-from .path import Limits, threads
+from .path import Limits, threads, warn_gap, warn_uncertified
 from .problem import Options
 from .results import predictions
 from .validation import FREE
@@ -178,8 +178,8 @@ class Course:
     """
 
     def __init__(self, X, folded):
-        self.X, self.folded, self.limits, self.pool = X, folded, folded.limits, folded.whole.design.pool
-        self.problems = [folded.whole, *(folded.problem(k, self.pool) for k in range(len(folded.splits)))]
+        self.X, self.folded, self.limits = X, folded, folded.limits
+        self.problems = folded.each(lambda k, problem: problem)
         self.coefs = [None] * len(self.problems)
         self.result = ScheduleFit([], [], [], [])
 
@@ -191,18 +191,17 @@ class Course:
         """Run one stage on all rows and on the folds."""
         problems, path, cv = self.next_problems(stage), None, None
         if isinstance(stage.alpha, str):
-            paths = self.paths(stage, problems if stage.cross_validated else problems[:1])
+            paths, errors = self.paths(stage, problems if stage.cross_validated else problems[:1])
             path = remember(paths[0], self.X, self.folded.y, self.folded.options, problems[0].penalty_factor,
                             max_iter=self.limits.max_iter)
         if stage.cross_validated:
-            errors = [self.folded.errors(k, fold, self.pool) for k, fold in enumerate(paths[1:])]
             cv = self.folded.result(paths, errors, stage.alpha)
             fits = [part.fit_at(cv.index) for part in paths]
         elif path is not None:
             chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
-            fits = [chosen, *(fit_of(problem, chosen.alpha, self.limits) for problem in problems[1:])]
+            fits = [chosen, *self.fits(chosen.alpha, problems[1:], 0)]
         else:
-            fits = [fit_of(problem, float(stage.alpha), self.limits) for problem in problems]
+            fits = self.fits(float(stage.alpha), problems)
         self.coefs = [fit.coef for fit in fits]
         self.result.add(fits[0], problems[0].penalty_factor, path, cv)
 
@@ -211,14 +210,26 @@ class Course:
         return [stage.problem(problem, coef) for problem, coef in zip(self.problems, self.coefs, strict=True)]
 
     def paths(self, stage, problems):
-        """Paths of some problems, all along the grid of the first."""
+        """(paths, held-out errors of the folds) of some problems, all along the grid of the first."""
         grid = grid_of(problems[0], stage.alphas, stage.eps)
-        return [path_of(problem, grid, self.limits) for problem in problems]
+        paths, errors = fitted(self.folded, lambda problem: path_of(problem, grid, self.limits), self.folded.errors,
+                               problems)
+        for path, whose in named(paths):
+            warn_uncertified(path, whose, stacklevel=6)
+        return paths, errors
+
+    def fits(self, alpha, problems, first=-1):
+        """Solutions of some problems at one alpha, that of all rows or of fold 0 first."""
+        fits = self.folded.each(lambda k, problem: fit_of(problem, alpha, self.limits), first, problems)
+        for k, fit in enumerate(fits, first):
+            if not fit.certified:
+                warn_gap(alpha, fit.gap, fit.tol, fit.null_objective, f"fold {k}: " if k >= 0 else "", stacklevel=5)
+        return fits
 
 
-def fit_schedule(X, y, stages, *, cv=5, random_state=None, fit_intercept=True, standardize=False, sample_weight=None,
-                 offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
-                 n_threads=None):
+def fit_schedule(X, y, stages, *, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
+                 sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6,
+                 max_iter=10_000, n_threads=None):
     """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
 
     Parameters
@@ -226,7 +237,7 @@ def fit_schedule(X, y, stages, *, cv=5, random_state=None, fit_intercept=True, s
     X, y, fit_intercept, ..., n_threads
         As in `fit_path`; every stage has the same weights, offset and bounds.
     stages : list of Stage
-    cv, random_state
+    cv, groups, random_state
         As in `cross_validate_path`, for stages with the rule "min" or "1se". The stages before such a stage are run
         again inside each fold, at the alphas that they chose on all rows.
 
@@ -257,7 +268,7 @@ def fit_schedule(X, y, stages, *, cv=5, random_state=None, fit_intercept=True, s
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
-        course = Course(X, in_folds(X, y, options, limits, cv, random_state, pool))
+        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
                 course.leave_folds()

@@ -1,5 +1,7 @@
 """Cross-validation is the fit of each fold's training rows, judged on the rows it did not see."""
 
+import threading
+
 import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, folds_of, target
@@ -12,6 +14,7 @@ from fastlasso import (
     Stage,
     cross_validate_adaptive,
     cross_validate_path,
+    cross_validate_relaxed,
     cross_validate_reweighted,
     cross_validation,
     fit_path,
@@ -19,6 +22,8 @@ from fastlasso import (
 )
 from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool
+from fastlasso.path import Walk
+from fastlasso.reweighting import ReweightedWalk
 
 SHAPES = {"tall": (60, 12), "wide": (45, 100)}
 
@@ -328,3 +333,49 @@ def test_folds_with_unpenalised_columns(data, layout, intercept, judge):
     judge(A, y, result.path, (1, 7), **options)
     for (_, test), path in zip(splits, result.fold_paths, strict=True):
         judge(A, y, path, (1, 7), sample_weight=np.isin(np.arange(len(y)), test, invert=True), **options)
+
+
+# ---------------------------------------------------------------- every method goes the same way
+
+METHODS = {
+    "lasso": cross_validate_path, "adaptive": cross_validate_adaptive, "relaxed": cross_validate_relaxed,
+    "reweighted": lambda *data, **options: cross_validate_reweighted(*data, eps=0.1, **options),
+    "schedule": lambda *data, alphas, **options: fit_schedule(
+        *data, [Stage("1se", alphas=alphas), Stage("min", factor="adaptive", alphas=alphas)], **options).cvs[1]}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_takes_groups(data, method):
+    A, y = data
+    groups = np.arange(len(y)) % 6
+    ours = METHODS[method](A, y, cv=GroupKFold(3), groups=groups, alphas=5)
+    pairs = METHODS[method](A, y, cv=list(GroupKFold(3).split(A, y, groups)), alphas=5)
+    np.testing.assert_array_equal(ours.errors, pairs.errors)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_threads_change_no_bit_of_any_method(data, method):
+    one, two, eight = (METHODS[method](*data, cv=3, alphas=5, n_threads=k) for k in (1, 2, 8))
+    for other in (two, eight):
+        assert other.errors.tobytes() == one.errors.tobytes()
+        assert other.oof_predictions.tobytes() == one.oof_predictions.tobytes()
+        assert other.coef.tobytes() == one.coef.tobytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_folds_are_fitted_at_once(data, method, monkeypatch):
+    """The first two walks down a grid wait for each other, so that one thread alone would never end."""
+    both, walks = threading.Barrier(2, timeout=60), iter(range(2))
+
+    def waiting(down):
+        def go(self, grid):
+            if next(walks, None) is not None:
+                both.wait()
+            down(self, grid)
+
+        return go
+
+    for kind in (Walk, ReweightedWalk):
+        monkeypatch.setattr(kind, "down", waiting(kind.down))
+    METHODS[method](*data, cv=3, alphas=5, n_threads=2)
+    assert next(walks, None) is None

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import sklearn
 from layouts import PLAIN, build, exact_matrix, target
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning as PeerWarning
@@ -168,18 +169,20 @@ def test_results_do_not_depend_on_threads(data, estimator):
         np.testing.assert_array_equal(getattr(one, name, 0), getattr(three, name, 0))
 
 
-@pytest.mark.parametrize("estimator", [*CV, TwoStageLasso()], ids=name_of)
+@pytest.mark.parametrize("estimator", [*CV, TwoStageLasso(), AdaptiveLasso(0.1)], ids=name_of)
 def test_splitters_and_groups(data, estimator):
     A, y = data
     splitter = KFold(4, shuffle=True, random_state=0)
     by_splitter = clone(estimator).set_params(cv=splitter).fit(A, y)
     by_list = clone(estimator).set_params(cv=list(splitter.split(A))).fit(A, y)
     np.testing.assert_array_equal(by_splitter.coef_, by_list.coef_)
-    if name_of(estimator) != "TwoStageLasso":
-        groups = np.arange(len(y)) % 6
-        by_groups = clone(estimator).set_params(cv=GroupKFold(3)).fit(A, y, groups=groups)
-        by_list = clone(estimator).set_params(cv=list(GroupKFold(3).split(A, y, groups))).fit(A, y)
-        np.testing.assert_array_equal(by_groups.mse_path_, by_list.mse_path_)
+    groups = np.arange(len(y)) % 6
+    by_list = clone(estimator).set_params(cv=list(GroupKFold(3).split(A, y, groups))).fit(A, y)
+    by_groups = clone(estimator).set_params(cv=GroupKFold(3)).fit(A, y, groups=groups)
+    np.testing.assert_array_equal(by_groups.coef_, by_list.coef_)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = clone(estimator).set_params(cv=GroupKFold(3).set_split_request(groups=True)).fit(A, y, groups=groups)
+    np.testing.assert_array_equal(routed.coef_, by_list.coef_)
 
 
 # ---------------------------------------------------------------- help

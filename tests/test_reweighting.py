@@ -19,9 +19,7 @@ from fastlasso import (
     reweighted_path,
     verify,
 )
-from fastlasso.held_out import fit_of
 from fastlasso.parallel import Pool
-from fastlasso.path import Limits
 from fastlasso.problem import Options, Problem
 from fastlasso.reweighting import PENALTIES, Mcp, ReweightedWalk
 from fastlasso.schedule import combined
@@ -490,7 +488,10 @@ def test_a_ridge_pilot_is_chosen_on_its_own_grid():
     np.testing.assert_array_equal(np.isinf(path.penalty_factor), path.pilot == 0)
 
 
-def test_one_solution_that_misses_its_promise_is_warned_of(ridge):
-    _, _, problem = ridge
-    with pytest.warns(ConvergenceWarning):
-        fit_of(problem, 0.01, Limits.checked(0.0, 0))
+def test_solutions_of_stages_that_miss_their_promise_are_warned_of(ridge):
+    X, y, _ = ridge
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit_schedule(X, y, [Stage(0.01), Stage("min", alphas=2, factor="support")], cv=3, tol=0.0, max_iter=0)
+    said = [str(warning.message) for warning in caught]
+    for whose in ("at alpha=0.01", "fold 2: at alpha=0.01", "2 of 2 alphas", "fold 0: 2 of 2"):
+        assert any(text.startswith(whose) for text in said), said
