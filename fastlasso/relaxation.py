@@ -262,7 +262,7 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", ra
         (path, *fold_paths), errors = fitted(folded, lambda problem: relaxed(problem, grid, limits),
                                              lambda k, fold, own: parabolas(folded, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
-                           np.full(folded.whole.design.n_samples, np.nan), rule)
+                           np.full(len(folded.y), np.nan), rule)
         folded.predict_out_of_fold(Blend(result))
     for part, whose in named([path, *fold_paths]):
         warn_relaxed(part, whose)
