@@ -5,19 +5,28 @@ import subprocess
 import sys
 import time
 from copy import copy
+from functools import partial
 from pathlib import Path
 
 import fuzz
 import numpy as np
 import pytest
 
-SAMPLE, CHUNK = 2000, 100       # problems, about 10 ms each
+from fastlasso.parallel import available_cores
+
+SAMPLE, CHUNK = 2000, 100       # problems, about 5 ms each
 
 
 @pytest.mark.parametrize("start", range(0, SAMPLE, CHUNK))
 def test_random_problems_are_solved_as_promised(start):
     violations, *_ = fuzz.outcomes(range(start, start + CHUNK))
     assert not violations
+
+
+@pytest.mark.slow
+def test_a_million_random_problems_are_solved_as_promised(capsys):
+    with capsys.disabled():
+        assert fuzz.run(1_000_000, available_cores(), 0, partial(print, flush=True)) == 0
 
 
 ONCE_VIOLATIONS = {
