@@ -86,3 +86,17 @@ def test_the_strongest_are_the_first_of_the_sorted(room):
     z, l1 = rng.standard_normal(40), rng.uniform(0.5, 2, 40)
     best = np.sort(np.argsort(-np.abs(z) / l1)[:room])
     np.testing.assert_array_equal(screening.strongest(SimpleNamespace(l1=l1), z, np.arange(40), room), best)
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_without_penalty_are_the_strongest():
+    z, l1 = np.array([0.0, 5.0, 1e-3, 0.2]), np.array([0.0, 1.0, 0.0, 1e-3])
+    np.testing.assert_array_equal(screening.strongest(SimpleNamespace(l1=l1), z, np.arange(4), 1), [2])
+
+
+def test_the_strongest_of_many():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        z = rng.standard_normal(2000)
+        found = screening.strongest(SimpleNamespace(l1=np.ones(2000)), z, np.arange(2000), 900)
+        np.testing.assert_array_equal(found, np.sort(np.argsort(-np.abs(z))[:900]))
