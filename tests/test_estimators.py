@@ -282,7 +282,7 @@ def test_an_interrupted_fit_leaves_nothing(data, ours, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    for name in ("fit", "cross_validate_path"):
+    for name in ("fit", "cross_validate_ratios"):
         monkeypatch.setattr(estimators, name, interrupt)
     model = ours()
     with pytest.raises(KeyboardInterrupt):
