@@ -164,7 +164,7 @@ def test_ctrl_c_while_work_is_handed_over_stops_what_has_begun():
 
 def test_ctrl_c_between_calls_stops_pools_within_pools_and_what_waits_in_them():
     def inner():
-        with contextlib.suppress(Stopped), pool.share(1) as own:
+        with contextlib.suppress(Stopped), Pool(2, pool) as own:
             own.run(work.piece, [(own,)] * 6)
 
     def outer():
