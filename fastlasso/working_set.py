@@ -26,6 +26,7 @@ NS_DENSE_VISIT = 0.4    # the same, dense
 DENSE_BLOCK = 1 << 20   # values gathered at a time: 8 MB
 EPOCHS_PER_NEWTON = 64  # of coordinate descent on a Gram matrix
 NEWTON_STEPS = 64       # in a row
+STALLED = 128           # extrapolations
 PATIENCE = 64           # rounds of epochs and Newton steps
 WISHED, SETTLED = 1e-3, 0.1     # of the gap asked for, see `GramSet._descend`
 LARGEST_NEWTON = 1500   # coordinates: a tenth of a second
@@ -242,15 +243,22 @@ class ResidualSet:
         return len(alphas)
 
     def _descend(self, alpha, b, target, max_iter):
-        """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`."""
+        """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`.
+
+        Columns of means far from zero may round it to more than that: STALLED extrapolations without a hundredth less
+        end it.
+        """
         penalty = self._penalty(alpha)
         if self._solve_ridge(alpha, b):
             return
         state = self.columns.residual(self.problem.y, b)
-        trail = []
+        trail, best, waited = [], np.inf, 0
         for epoch in range(0, max_iter, ANDERSON):
             self._refit_free(alpha, b, state, target)
-            if epoch and self._gap(alpha, b, state) <= target:
+            gap = self._gap(alpha, b, state) if epoch else np.inf
+            waited = waited + 1 if gap > 0.99 * best else 0
+            best = min(best, gap)
+            if gap <= target or waited > STALLED:
                 return
             trail.append((b.copy(), state.copy()))
             self.problem.design.pool.check()
