@@ -584,7 +584,8 @@ class Solver:
         up, down = np.isinf(problem.upper[cols]), np.isinf(problem.lower[cols])
         hard = ((Q + error > limit) & up | (Q - error < -limit) & down) & (limit > 0) & (problem.l2[cols] == 0)
         delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=delta)
-        return (sizes * error).sum(axis=1) + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
+        with np.errstate(over="ignore"):        # an alpha near the smallest numbers: nothing is certified there
+            return (sizes * error).sum(axis=1) + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
 
     def _is_ill(self, alpha, b):
         """Whether unpenalised columns depend on each other more than c - G b can tell."""
