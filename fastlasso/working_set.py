@@ -245,19 +245,21 @@ class ResidualSet:
     def _descend(self, alpha, b, target, max_iter):
         """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`.
 
-        Columns of means far from zero may round it to more than that: STALLED extrapolations without a hundredth less
-        end it.
+        Columns of means far from zero may round it to more than that: STALLED extrapolations that lower neither it by
+        a hundredth nor the objective by more than rounding end it.
         """
         penalty = self._penalty(alpha)
         if self._solve_ridge(alpha, b):
             return
         state = self.columns.residual(self.problem.y, b)
-        trail, best, waited = [], np.inf, 0
+        trail, best, lowest, waited = [], np.inf, np.inf, 0
         for epoch in range(0, max_iter, ANDERSON):
             self._refit_free(alpha, b, state, target)
             gap = self._gap(alpha, b, state) if epoch else np.inf
-            waited = waited + 1 if gap > 0.99 * best else 0
-            best = min(best, gap)
+            objective = self._objective(alpha, b, state)
+            held_up = gap > 0.99 * best and objective > lowest - ROUNDING * self.problem.null_objective
+            waited = waited + 1 if held_up else 0
+            best, lowest = min(best, gap), min(lowest, objective)
             if gap <= target or waited > STALLED:
                 return
             trail.append((b.copy(), state.copy()))
