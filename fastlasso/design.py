@@ -11,14 +11,15 @@ from .validation import SMALLEST_SQUARE
 
 FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
 COMPRESS_FEATURES = 640 # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
+CONSTANT = 1e-14        # deviation from any point, as a share of the distance from there, that is rounding
 CANCELLED = 1e-4        # a column's sum of squares over some rows, as a share of all: below, 12 digits are not left
 
 
 class Summed(Matrix):
     """Some rows of another matrix, known by their sums S (see `Matrix.group_sums`).
 
-    Moments and Gram matrices need no look at X, but for columns of which these rows hold next to nothing: there the
-    difference of two sums has lost its digits.
+    Moments and Gram matrices need no look at X, but for columns of which these rows hold next to nothing, or which
+    hardly vary over them: there the difference of two sums has lost its digits.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ class Summed(Matrix):
         self.S, self.shape, self.nnz, self.nbytes = S, matrix.shape, matrix.nnz, matrix.nbytes
         self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
         self.check_finite, self.dense, self.column_sizes = matrix.check_finite, matrix.dense, matrix.column_sizes
-        self.lost = np.flatnonzero(S.diagonal() < CANCELLED * total.diagonal())
+        about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
+        self.lost = np.flatnonzero((S.diagonal()[:-2] < CANCELLED * size)
+                                   | (about_mean < CANCELLED * spread) & (spread > CONSTANT * size))
 
     @property
     def source(self):
@@ -72,6 +75,11 @@ class Summed(Matrix):
             G[:, lost] = rows[:, old:].T
             G[lost[old:]] = rows[np.count_nonzero(lost[:old]):]
         return G
+
+
+def spread_of(S):
+    """Sums of squares of the columns about their means."""
+    return S.diagonal()[:-2] - S[-1, :-2] ** 2 / S[-1, -1]
 
 
 def compressible(shape):
@@ -143,7 +151,7 @@ class Design:
         second = s1 + first * (first + 2 * s0)
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
-        self.flat = self.variance <= 1e-14 * s1
+        self.flat = self.variance <= np.maximum(CONSTANT * s1, CONSTANT**2 * second)
         self.constant = self.flat if self.fit_intercept else second <= 0
 
     def correlations(self, R):

@@ -110,7 +110,7 @@ class Matrix:
         return self
 
     def moments(self, w, u, pool):
-        """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d with d = X[:, j] - first[j]."""
+        """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d, d = X[:, j] - first[j]; u is zero where w is."""
         raise NotImplementedError
 
     def dots(self, R, pool):
@@ -175,6 +175,13 @@ class Dense(Matrix):
         self.dtype = X.dtype
         self.nnz = X.size
         self.nbytes = X.nbytes
+
+    def _from_first_weight(self, w, u):
+        """(X, w, u) from the first row of positive weight on: about its values a constant column is exactly zero."""
+        first = int(np.argmax(w > 0))
+        if first:
+            type(self)(self.X[:first]).check_finite()
+        return self.X[first:], w[first:], u[first:]
 
     def check_finite(self):
         """Raise ValueError where X has NaN or infinity; called when a moment came out non-finite."""
@@ -316,9 +323,9 @@ class DenseColumns(Dense):
 
     def moments(self, w, u, pool):
         n, p = self.shape
-        sums = np.empty((p, 3))
-        pool.run(lambda a, b: engine.dense_moments(self.X, a, b, w, u, sums), pool.split(p, n))
-        return self.X[0].astype(np.float64), sums
+        sums, (X, w, u) = np.empty((p, 3)), self._from_first_weight(w, u)
+        pool.run(lambda a, b: engine.dense_moments(X, a, b, w, u, sums), pool.split(p, n))
+        return X[0].astype(np.float64), sums
 
     def dots(self, R, pool):
         out = np.empty((len(R), self.shape[1]))
@@ -347,9 +354,9 @@ class DenseRows(Dense):
 
     def moments(self, w, u, pool):
         n, p = self.shape
-        sums = np.empty((p, 3))
-        pool.run(lambda a, b: engine.rows_moments(self.X.T, a, b, w, u, sums), pool.split(p, n, align=256))
-        return self.X[0].astype(np.float64), sums
+        sums, (X, w, u) = np.empty((p, 3)), self._from_first_weight(w, u)
+        pool.run(lambda a, b: engine.rows_moments(X.T, a, b, w, u, sums), pool.split(p, n, align=256))
+        return X[0].astype(np.float64), sums
 
     def dots(self, R, pool):
         out = np.empty((len(R), self.shape[1]))

@@ -69,6 +69,24 @@ def test_folds_are_fits_of_their_training_rows(data, options, weighted):
         np.testing.assert_allclose(ours.oof_predictions[test], predicted[:, ours.index], atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", ["F", "C"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_column_that_is_constant_in_the_training_rows_of_a_fold_is_not_used_there(layout, fit_intercept):
+    """Its variance there is the rounding of a difference of sums: standardised by that it would cost nothing."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((1000, 6)) + 0.1
+    y = A[:, 0] + rng.standard_normal(1000)
+    test = np.arange(200)
+    A[:, 3], A[200:, 3] = rng.standard_normal(1000), 0.3
+    A[:, 4], A[200:, 4] = 1e3 * rng.standard_normal(1000), 77.7
+    splits = [(np.arange(200, 1000), test), (np.arange(200), np.arange(200, 1000))]
+    ours = cross_validate_path(build(layout, A), y, cv=splits, alphas=8, standardize=True, fit_intercept=fit_intercept)
+    assert not ours.fold_paths[0].coefs.toarray()[3:5].any()
+    for (train, _), fold in zip(splits, ours.fold_paths, strict=True):
+        alone = fit_path(A[train], y[train], alphas=ours.alphas, standardize=True, fit_intercept=fit_intercept)
+        np.testing.assert_allclose(fold.coefs.toarray(), alone.coefs.toarray(), atol=1e-5)
+
+
 def test_fields(data):
     A, y = data
     result = cross_validate_path(A, y, cv=5, alphas=20)

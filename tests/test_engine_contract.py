@@ -161,7 +161,7 @@ def close(got, expected, atol):
 
 def check_moments(matrix, A, weighted, pool):
     rng, w = np.random.default_rng(3), weights_of(len(A), weighted)
-    u = rng.standard_normal(len(A))
+    u = w * rng.standard_normal(len(A))
     first, sums = matrix.moments(w, u, pool)
     mean = w @ A
     close(first + sums[:, 0], mean, atol=1e-11 * np.abs(A).max())

@@ -465,3 +465,19 @@ def test_sweeps_that_rounding_holds_up_end(monkeypatch):
         found = fit(X, y, 1e-3, l1_ratio=0.0, upper=1e-3, tol=1e-14, max_iter=20_000)
     assert found.gap <= 1e-9 * found.null_objective
     assert 0 < len(sweeps) < 10_000
+
+
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_constant_columns_are_never_used_however_many_rows_they_have(layout, weighted):
+    """What rounding leaves of their variance is not zero, and a standardised penalty would divide by it."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((1000, 5))
+    A[:, 0], A[:, 1], A[:, 2] = 0.3, 1e3 / 3, 1e-5
+    w = rng.random(1000) if weighted else np.ones(1000)
+    if weighted:
+        A[:7, :3], w[:7] = rng.standard_normal((7, 3)), 0.0      # constant where it counts
+    y = A[:, 3] + rng.standard_normal(1000)
+    path = fit_path(build(layout, A), y, alphas=6, standardize=True, sample_weight=w)
+    assert not path.coefs.toarray()[:3].any()
+    assert path.df[-1] == 2
