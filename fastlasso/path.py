@@ -223,6 +223,8 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
     if small is None:
         return None
     if grid is None:
+        if not small.alpha_max > SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * np.abs(X).max():
+            return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
         grid = geometric(small.alpha_max, eps, n_alphas)
     solved = small.solve(grid, limits.tol * small.null_objective)
     if solved is None:

@@ -111,3 +111,14 @@ def test_tiny(shape, judge):
     y = np.arange(float(shape[0]))
     judge(A, y, fit(A, y, 0.01))
     assert fit_path(A, y, alphas=5).certified.all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_columns_that_have_nothing_to_do_with_y_have_a_grid_and_a_gap(fit_intercept):
+    """Their alpha_max is zero, or rounding."""
+    X = np.array([[1.0, 0.1], [-1.0, 0.1], [1.0, -0.1], [-1.0, -0.1]])
+    for y in ([1.0, -1.0, -1.0, 1.0], [0.1, -0.1, -0.1, 0.1]):
+        path = fit_path(X, np.array(y), alphas=5, fit_intercept=fit_intercept)
+        assert path.certified.all()
+        assert not path.coefs.toarray().any()
+        assert (path.alphas > 0).all()
