@@ -215,8 +215,9 @@ class LeastSquares:
     With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': whatever their units, columns count alike. The Gram matrix tells
     s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns have by rounding, shows
     only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
-    the norms of the columns before they are centred, which are `sizes` of what they are after. Without images small
-    eigenvalues count as zero.
+    the norms of the columns before they are centred, which are `sizes` of what they are after. A direction v of
+    eigenvalue zero holds eps / s^2 of another one by rounding, and its image eps / s of that one's: as much counts as
+    zero. Without images small eigenvalues count as zero.
     """
 
     def __init__(self, gram, images=None, sizes=None):
@@ -231,9 +232,10 @@ class LeastSquares:
             Z = images(np.ascontiguousarray(self.vectors[:, small].T * self.unit))
             turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
             self.vectors = np.hstack([self.vectors[:, ~small], self.vectors[:, small] @ turn])
+            blur = eps * largest / np.sqrt(np.min(values[~small], initial=largest))
             values = np.concatenate([values[~small], singular**2])
             rounding = np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))
-            cutoff = (max(Z.shape[1], len(values)) * eps * rounding) ** 2
+            cutoff = np.maximum(max(Z.shape[1], len(values)) * eps * rounding, blur) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 
