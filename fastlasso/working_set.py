@@ -186,7 +186,7 @@ class GramSet:
         low = np.where((l1 > 0) & (now > 0), 0.0, lower[inside])
         high = np.where((l1 > 0) & (now < 0), 0.0, upper[inside])
         allowed = within(now, step, low, high)
-        b[inside] = now + allowed
+        b[inside] = np.clip(now + allowed, low, high)
         return allowed is not step
 
 

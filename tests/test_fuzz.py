@@ -41,6 +41,7 @@ ONCE_VIOLATIONS = {
     "one column of mean 1e10 standard deviations made directions of the others count as rounding": [20026837],
     "a fold's sums gave columns that are constant there a variance": [10624177, 10670395, 10673496],
     "no column had to do with y: all alphas were zero, and gaps not a number": [10305475],
+    "b + (bound - b) is beside the bound where b is 1e12": [1795275549128],
     "the image of a direction of eigenvalue zero was that of another, by rounding": [10773827],
 }
 

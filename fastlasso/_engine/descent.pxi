@@ -14,16 +14,17 @@ def dense_sweeps(const double[:, ::1] A, double[::1] r, double[::1] b, const dou
     Returns the largest move |change of b_j| |x_j| of the last sweep.
     """
     cdef ptrdiff_t j, n = r.shape[0]
-    cdef double delta, moved = 0.0
+    cdef double best, delta, moved = 0.0
     cdef int epoch
     with nogil:
         for epoch in range(epochs):
             moved = 0.0
             for j in range(A.shape[0]):
-                delta = prox(KERNELS.dot(n, &A[j, 0], &r[0]) + curvature[j] * b[j], curvature[j], a1[j], a2[j],
-                             lower[j], upper[j]) - b[j]
+                best = prox(KERNELS.dot(n, &A[j, 0], &r[0]) + curvature[j] * b[j], curvature[j], a1[j], a2[j],
+                            lower[j], upper[j])
+                delta = best - b[j]
                 if delta != 0:
-                    b[j] += delta
+                    b[j] = best
                     KERNELS.axpy(n, -delta, &A[j, 0], &r[0])
                     moved = max(moved, fabs(delta) * sqrt(curvature[j]))
     return moved
@@ -35,7 +36,7 @@ def sparse_sweeps(const double[::1] data, const int32_t[::1] rows, const int64_t
                   int epochs):
     """As dense_sweeps for CSC columns; wx holds w_i x_ij. Returns (largest move, offset)."""
     cdef ptrdiff_t j, k
-    cdef double z, delta, moved = 0.0
+    cdef double z, best, delta, moved = 0.0
     cdef int epoch
     with nogil:
         for epoch in range(epochs):
@@ -44,9 +45,10 @@ def sparse_sweeps(const double[::1] data, const int32_t[::1] rows, const int64_t
                 z = -offset * mean[j]
                 for k in range(indptr[j], indptr[j + 1]):
                     z += wx[k] * r[rows[k]]
-                delta = prox(z + curvature[j] * b[j], curvature[j], a1[j], a2[j], lower[j], upper[j]) - b[j]
+                best = prox(z + curvature[j] * b[j], curvature[j], a1[j], a2[j], lower[j], upper[j])
+                delta = best - b[j]
                 if delta != 0:
-                    b[j] += delta
+                    b[j] = best
                     for k in range(indptr[j], indptr[j + 1]):
                         r[rows[k]] -= delta * data[k]
                     offset -= delta * mean[j]

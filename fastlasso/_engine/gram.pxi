@@ -678,17 +678,18 @@ cdef class GramProblem:
         """
         cdef ptrdiff_t j, m = self.size
         cdef int epoch = 0
-        cdef double gap = INFINITY, delta, moved
+        cdef double gap = INFINITY, best, delta, moved
         cdef double* q = &self.q_[0]
         with nogil:
             self._take(&b[0])
             while epoch < max_epochs:
                 moved = 0.0
                 for j in range(m):
-                    delta = prox(q[j] + self.g[j, j] * b[j], self.g[j, j], alpha * self.l1_[j], alpha * self.l2_[j],
-                                 self.lower_[j], self.upper_[j]) - b[j]
+                    best = prox(q[j] + self.g[j, j] * b[j], self.g[j, j], alpha * self.l1_[j], alpha * self.l2_[j],
+                                self.lower_[j], self.upper_[j])
+                    delta = best - b[j]
                     if delta != 0:
-                        b[j] += delta
+                        b[j] = best     # not b + delta, which rounds to beside a bound
                         KERNELS.axpy(m, -delta, &self.g[j, 0], q)
                         moved = max(moved, fabs(delta) * sqrt(self.g[j, j]))
                 epoch += 1
