@@ -422,7 +422,7 @@ class SparseParts:
     """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
 
     def __init__(self, design, slots):
-        self.pool, self.roots = design.pool, design.rooted(np.ones(design.n_samples))
+        self.design, self.pool = design, design.pool
         self.data, self.rows, indptr = design.gather(slots)
         self.indptr = indptr.astype(np.int64, copy=False)
         self.stored = len(self.data)
@@ -472,10 +472,10 @@ class SparseParts:
 
     def rooted(self, state):
         """sqrt(w) r."""
-        return self.roots * (state[:-1] - state[-1])
+        return self.design.rooted(state[:-1] - state[-1])
 
     def rooted_columns(self):
         """All columns as dense rows, centred and scaled by sqrt(w)."""
-        X = np.repeat(-self.mean[:, None], len(self.roots), axis=1)
+        X = np.repeat(-self.mean[:, None], self.design.n_samples, axis=1)
         np.add.at(X, (np.repeat(np.arange(len(X)), np.diff(self.indptr)), self.rows), self.data)    # entries may repeat
-        return X * self.roots
+        return self.design.rooted(X)
