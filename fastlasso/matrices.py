@@ -285,18 +285,18 @@ class Dense(Matrix):
 
     def _gram_in_place(self, cols, n_new, mean, root, pool):
         """As gram, gathering only the new columns: <x_s - m_s, x_t - m_t> = <x_s, x_t - m_t>."""
-        old = len(cols) - n_new
-        new = aligned(n_new, self.shape[0])
-        engine.gather_dense(self.X, cols[old:], mean[old:], root, 0, self.shape[0], new)
-        square = np.zeros((n_new, n_new))
-        pool.run(lambda a, b: add_triangle(new, self.shape[0], square, a, b),
-                 pool.split(n_new, column_work(self.shape[0], n_new // 2), align=GRAM_TILE))
+        n, old = self.shape[0], len(cols) - n_new
+        new, square, pieces = aligned(n_new, n), np.zeros((n_new, n_new)), pool.split(n_new, n)
+        own, centre = cols[old:], mean[old:]
+        pool.run(lambda a, b: engine.gather_dense(self.X, own[a:b], centre[a:b], root, 0, n, new[a:b]), pieces)
+        parts = pool.split(n_new, column_work(n, n_new // 2), align=GRAM_TILE)
+        pool.run(lambda a, b: add_triangle(new, n, square, a, b), parts if len(parts) == 1 else tiles(n_new))
         engine.mirror_triangle(square)
         if not old:
             return square
         out = np.empty((n_new, len(cols)))
         out[:, old:] = square
-        new *= root
+        pool.run(lambda a, b: np.multiply(new[a:b], root, out=new[a:b]), pieces)
         out[:, :old] = self.dots_at(new, cols[:old], pool)
         return out
 
@@ -768,9 +768,13 @@ def converted(X, dtype, order="K"):
 def add_triangle(block, rows, S, start=0, stop=None):
     """Add block[:, :rows] block[:, :rows]' to S, in its rows start..stop the upper triangle, in tiles of GRAM_TILE."""
     stop = len(block) if stop is None else stop
-    for a in range(start, stop, GRAM_TILE):
-        b = min(a + GRAM_TILE, stop)
+    for a, b in tiles(stop, start):
         engine.products(block[a:b], block[a:], rows, S[a:b, a:])
+
+
+def tiles(stop, start=0):
+    """Cut range(start, stop) into pieces of GRAM_TILE."""
+    return [(a, min(a + GRAM_TILE, stop)) for a in range(start, stop, GRAM_TILE)]
 
 
 def column_work(n, k):

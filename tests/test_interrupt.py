@@ -150,15 +150,29 @@ class Work:
         raise KeyboardInterrupt
 
 
-def test_ctrl_c_while_work_is_handed_over_stops_what_has_begun():
-    class Pieces(list):
-        def __iter__(self):
-            yield self[0]
+def test_ctrl_c_in_this_thread_stops_what_others_have_begun():
+    def piece():
+        if threading.current_thread() is threading.main_thread():
             work.interrupt()
+        work.piece(pool)
 
     work = Work()
     with pytest.raises(KeyboardInterrupt), Pool(2) as pool:
-        pool.run(work.piece, Pieces([(pool,), (pool,)]))
+        pool.run(piece, [()] * 5)
+    assert work.told == [True]
+
+
+def test_what_goes_wrong_in_another_thread_is_raised_and_not_that_this_one_stopped():
+    def piece():
+        if threading.current_thread() is threading.main_thread():
+            work.piece(pool)
+            pool.check()
+        assert work.began.wait(20)
+        raise MemoryError
+
+    work = Work()
+    with pytest.raises(MemoryError), Pool(2) as pool:
+        pool.run(piece, [()] * 5)
     assert work.told == [True]
 
 

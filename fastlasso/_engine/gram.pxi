@@ -129,10 +129,12 @@ cdef class GramProblem:
         cdef ptrdiff_t t = len(c), old = self.size, m = old + t
         if m > self.capacity:
             self._grow(m + max(16, m // 8))
-        if rows.flags.c_contiguous:
-            self._store(rows, old)
+        cdef const double[:, ::1] straight = rows if rows.flags.c_contiguous else self._straightened(rows)
+        self._store(straight, old, m, old)
+        if self.pool is None:
+            self._store(straight, 0, old, old)
         else:
-            self._store(self._straightened(rows), old)
+            self.pool.run(lambda a, b: self._store(straight, a, b, old), self.pool.split(old, ACROSS * t, MIRROR_TILE))
         self.vectors[:, old:m] = 0.0
         for row, value in zip((self.c, self.l1, self.l2, self.lower, self.upper), (c, l1, l2, lower, upper)):
             row[old:m] = value
@@ -177,21 +179,20 @@ cdef class GramProblem:
             if self.l2_[j] > 0:
                 self.has_ridge = 1
 
-    cdef _store(self, const double[:, ::1] rows, ptrdiff_t old):
-        """Write new rows of G and mirror them into the columns, in tiles that stay in L1."""
+    cdef _store(self, const double[:, ::1] rows, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t old):
+        """Write columns start..stop of new rows of G, and the mirror image of old columns, in tiles that stay in L1."""
         cdef ptrdiff_t i, j, a, b, t = rows.shape[0]
         with nogil:
             for i in range(t):
-                memcpy(&self.g[old + i, 0], &rows[i, 0], (old + t) * sizeof(double))
-            a = 0
-            while a < old:
-                b = min(a + MIRROR_TILE, old)
+                memcpy(&self.g[old + i, start], &rows[i, start], (stop - start) * sizeof(double))
+            a = start
+            while a < min(stop, old):
+                b = min(a + MIRROR_TILE, stop)
                 i = 0
                 while i < t:
                     for j in range(a, b):
                         mirror(&rows[i, j], rows.shape[1], min(MIRROR_TILE, t - i), &self.g[j, old + i])
                     i += MIRROR_TILE
-                self._count_work(ACROSS * t * (b - a))
                 a = b
 
     # ------------------------------------------------------------ the factor
