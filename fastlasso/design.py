@@ -11,7 +11,7 @@ from .validation import SMALLEST_SQUARE
 
 FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
 COMPRESS_FEATURES = 640 # n >= p and p up to this: the whole Gram matrix once costs less than 25 passes over X
-CONSTANT = 1e-14        # deviation from any point, as a share of the distance from there, that is rounding
+CONSTANT = 1e-14        # variance, as a share of the mean square distance from any one point, that is rounding
 CANCELLED = 1e-4        # a column's sum of squares over some rows, as a share of all: below, 12 digits are not left
 
 
@@ -151,7 +151,7 @@ class Design:
         second = s1 + first * (first + 2 * s0)
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
-        self.flat = self.variance <= np.maximum(CONSTANT * s1, CONSTANT**2 * second)
+        self.flat = self.variance <= CONSTANT * s1
         self.constant = self.flat if self.fit_intercept else second <= 0
 
     def correlations(self, R):

@@ -414,20 +414,19 @@ class Sparse(Matrix):
         no_nan_or_inf(self.data, "X")
 
     def moments(self, w, u, pool):
-        """As `Matrix.moments`, with first = 0 but for columns stored in every row, which are taken about their mean."""
-        first = np.zeros(self.shape[1])
-        sums = self._sums(w, u, first, pool)
-        full = self.full_columns()
-        if len(full):
-            first[full] = sums[full, 0]
-            sums = self._sums(w, u, first, pool)
-        return first, sums
+        """As `Matrix.moments`, about the values in the first row of positive weight as far as `_values_in` has them."""
+        first = self._values_in(int(np.argmax(w > 0)))
+        return first, self._sums(w, u, first, pool)
 
     def typical(self):
-        """0 but for columns stored in every row, which have the value of some row."""
-        first, full = np.zeros(self.shape[1]), self.full_columns()
-        first[full] = self._first_values(full)
-        return first
+        return self._values_in(0)
+
+    def _values_in(self, row):
+        """Values in a row of the columns stored in every row, about which a constant one is exactly zero; others 0."""
+        values, full = np.zeros(self.shape[1]), self.full_columns()
+        if len(full):
+            values[full] = self._full_values(row, full)
+        return values
 
     def full_columns(self):
         """Columns stored in every row: centring them needs no implicit zeros, so it can be exact."""
@@ -508,10 +507,11 @@ class SparseColumns(Sparse):
     def _counts(self):
         return np.diff(self.indptr)
 
-    def _first_values(self, cols):
+    def _full_values(self, row, cols):
+        """Values in a row of columns that are stored in every row."""
         if self.canonical:
-            return self.data[self.indptr[cols]]
-        stored = np.flatnonzero(self.indices == 0)      # in the first row, perhaps in several parts
+            return self.data[self.indptr[cols] + row]
+        stored = np.flatnonzero(self.indices == row)        # perhaps in several parts
         column = np.searchsorted(self.indptr, stored, side="right") - 1
         return np.bincount(column, self.data[stored], minlength=self.shape[1])[cols]
 
@@ -608,8 +608,8 @@ class SparseRows(Sparse):
         else:
             engine.csr_moments(*self._slice(start, stop), 0, stop - start, w[start:stop], u[start:stop], shift, sums)
 
-    def _first_values(self, cols):
-        data, indices, _ = self._slice(0, 1)
+    def _full_values(self, row, cols):
+        data, indices, _ = self._slice(row, row + 1)
         return data[np.searchsorted(indices, cols)]
 
     def _row_pieces(self, work=1, first=0, last=None):

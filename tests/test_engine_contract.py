@@ -226,6 +226,19 @@ def test_matrix_verbs(layout, dtype, shape, tmp_path):
             check_gather(matrix, A, weighted, pool)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("layout", "dtype"), CASES)
+def test_constant_columns_have_moments_without_rounding(layout, dtype, weighted, tmp_path):
+    """Weights sum to one but for rounding: about a mean, which is rounded too, some variance would be left."""
+    n, w = 1003, weights_of(1003, weighted)
+    A = np.column_stack([np.full(n, value) for value in (0.3, 1e3 / 3, 1e-5)]).astype(dtype).astype(float)
+    A[w == 0] = 7.0
+    with Pool(1) as pool:
+        first, sums = as_matrix(build(layout, A, tmp_path, dtype)).moments(w, w, pool)
+    np.testing.assert_array_equal(first, A[1])
+    np.testing.assert_array_equal(sums, 0.0)
+
+
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 @pytest.mark.parametrize("shape", [(17_001, 66), (600, 310)], ids=["many_rows", "many_columns"])
 @pytest.mark.parametrize("layout", PLAIN)
