@@ -414,7 +414,7 @@ class Sparse(Matrix):
         no_nan_or_inf(self.data, "X")
 
     def moments(self, w, u, pool):
-        """As `Matrix.moments`, about the values in the first row of positive weight as far as `_values_in` has them."""
+        """As `Matrix.moments`, with first = 0 but for columns stored in every row, whose value in some row it is."""
         first = self._values_in(int(np.argmax(w > 0)))
         return first, self._sums(w, u, first, pool)
 
