@@ -19,7 +19,8 @@ class Summed(Matrix):
     """Some rows of another matrix, known by their sums S (see `Matrix.group_sums`).
 
     Moments and Gram matrices need no look at X, but for columns of which these rows hold next to nothing, or which
-    hardly vary over them: there the difference of two sums has lost its digits.
+    hardly vary over them, and for all columns where the rows weigh next to nothing: there the difference of two sums
+    has lost its digits.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ class Summed(Matrix):
         self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
         self.check_finite, self.dense, self.column_sizes = matrix.check_finite, matrix.dense, matrix.column_sizes
         about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
-        self.lost = np.flatnonzero((S.diagonal()[:-2] < CANCELLED * size)
+        self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])
+                                   | (S.diagonal()[:-2] < CANCELLED * size)
                                    | (about_mean < CANCELLED * spread) & (spread > CONSTANT * size))
 
     @property

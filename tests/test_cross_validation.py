@@ -87,6 +87,19 @@ def test_a_column_that_is_constant_in_the_training_rows_of_a_fold_is_not_used_th
         np.testing.assert_allclose(fold.coefs.toarray(), alone.coefs.toarray(), atol=1e-5)
 
 
+@pytest.mark.parametrize("layout", PLAIN)
+def test_a_fold_that_weighs_next_to_nothing_keeps_its_digits(layout):
+    """Its weight is the difference of two large ones, and so is what divides its sums."""
+    rng = np.random.default_rng(0)
+    A = rng.choice([-1.0, 1.0], (60, 5))
+    A[:30, :2] = A[0, :2]       # of these columns, the rows held out have nothing to take off
+    y, w = A[:, 0] + A[:, 2] + rng.standard_normal(60), np.where(np.arange(60) < 30, 1.0, 1e-9)
+    splits = [(np.arange(30, 60), np.arange(30))]
+    (fold,) = cross_validate_path(build(layout, A), y, cv=splits, alphas=5, sample_weight=w, tol=1e-12).fold_paths
+    alone = fit_path(A[30:], y[30:], alphas=fold.alphas, tol=1e-12)
+    np.testing.assert_allclose(fold.coefs.toarray(), alone.coefs.toarray(), atol=1e-12)
+
+
 def test_fields(data):
     A, y = data
     result = cross_validate_path(A, y, cv=5, alphas=20)
