@@ -273,7 +273,7 @@ def _projection(problem, residual):
     above, below = penalty.rigid
     unpenalised = penalty.l1 == 0
     free, room = unpenalised & above & below, _room(problem)
-    for trial in range(_SIGN_TRIALS):
+    for trial in range(_SIGN_TRIALS):  # pragma: no branch (in the last one all that may be wrong are free)
         removed, leak = _remove(residual, *_component(problem, free))
         rest = residual - removed
         pair = np.column_stack([residual, rest] if free.any() else [rest]) * problem.root[:, None]

@@ -121,6 +121,5 @@ def described(cls):
         own.update({name: DESCRIBED[other][name] if other else text for name in names})
         return "".join(", ".join(alike) + said for said, alike in groupby(names, own.get))
 
-    if cls.__doc__ is not None:     # as it is under python -OO
-        cls.__doc__ = ENTRY.sub(filled, cleandoc(cls.__doc__) + "\n")
+    cls.__doc__ = ENTRY.sub(filled, cleandoc(cls.__doc__ or "") + "\n")     # python -OO leaves none
     return cls

@@ -181,6 +181,7 @@ NONSENSE = [
     ("inf.csv", "a,b\n1,2\n\n1,inf\n", "1", r"line 4, column 'b': 'inf' is not a finite number"),
     ("decimal_comma.csv", "a;b\n1,5;2\n", "1", r"'1,5' is not a finite number"),
     ("ragged.csv", "a,b\n1,2\n3,4,5\n", "1", r"line 3: 3 fields, but 2"),
+    ("open_quote.csv", 'a,b\n1,"2\n3,4\n', "1", "could not convert string"),      # no line of it alone is wrong
     ("short_header.csv", "a,b\n1,2,3\n", "1", r"names 2 columns, the rows have 3|line 2: 3 fields, but 2"),
     ("twice.csv", "a,a\n1,2\n", "1", r"names 'a' twice"),
     ("empty.csv", "", "1", "is empty"),

@@ -15,6 +15,7 @@ from fastlasso import (
     fit,
     fit_path,
     reweighted_path,
+    solver,
     verify,
     working_set,
 )
@@ -422,11 +423,20 @@ def test_a_target_constant_but_for_rounding_is_constant(scale, weighted):
 
 # ---------------------------------------------------------------- beyond the limits of exact steps
 
+SIX_FREE = {"penalty_factor": np.r_[np.zeros(6), np.ones(114)]}
 LIMITED = {
     "bounds": {"lower": -0.3, "upper": 0.3},
-    "unpenalised": {"penalty_factor": np.r_[np.zeros(6), np.ones(114)]},
-    "unpenalised_and_bounds": {"penalty_factor": np.r_[np.zeros(6), np.ones(114)], "lower": -0.3, "upper": 0.3},
+    "unpenalised": SIX_FREE,
+    "unpenalised_and_bounds": {**SIX_FREE, "lower": -1.0, "upper": 1.0},
 }
+
+
+def twelve_of_120(common=0.0):
+    """(X, y): 60 rows and, besides noise, a common part of that many standard deviations in all columns."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((60, 120))
+    y = X[:, :12] @ np.linspace(-2, 2, 12) + rng.standard_normal(60)
+    return X + common * rng.standard_normal((60, 1)), y
 
 
 @pytest.mark.parametrize("memory", [1 << 28, 0], ids=["gram", "residual"])
@@ -435,10 +445,43 @@ def test_descent_alone_ends_at_the_solution_too(name, memory, monkeypatch, judge
     """No Newton step and no joint refit of more than two coordinates, with and without room for a Gram matrix."""
     monkeypatch.setattr(working_set, "LARGEST_NEWTON", 2)
     monkeypatch.setattr(working_set, "GRAM_BYTES", memory)
-    rng = np.random.default_rng(3)
-    X = rng.standard_normal((60, 120))
-    y = X[:, :12] @ np.linspace(-2, 2, 12) + rng.standard_normal(60)
+    X, y = twelve_of_120()
     judge(X, y, fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name]), **LIMITED[name])
+
+
+def holds_to_tol(X, y, path, options):
+    """Whether every solution is within the tolerance, whatever is claimed."""
+    solutions = zip(path.alphas, path.coefs.toarray().T, path.intercepts, strict=True)
+    return all(verify(X, y, coef, intercept, alpha=alpha, **options).relative_gap <= path.tol
+               for alpha, coef, intercept in solutions)
+
+
+@pytest.mark.parametrize("limit", [("LARGEST_NEWTON", 2), ("NEWTON_STEPS", 1)], ids=str)
+@pytest.mark.parametrize("name", LIMITED)
+def test_descent_goes_on_where_newton_steps_are_too_large_or_cut_too_often(name, limit, monkeypatch):
+    monkeypatch.setattr(working_set, *limit)
+    X, y = twelve_of_120(common=3.0)
+    path = fit_path(X, y, alphas=6, eps=0.05, **LIMITED[name])
+    assert path.certified.all()
+    assert holds_to_tol(X, y, path, LIMITED[name])
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_more_unpenalised_columns_than_are_refitted_together_end_at_the_solution_too(name, monkeypatch):
+    """The gap claimed leaves out what they would gain jointly (docs/promises.md)."""
+    monkeypatch.setattr(solver, "MOST_REFITTED", 2)
+    X, y = twelve_of_120()
+    assert holds_to_tol(X, y, fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name]), LIMITED[name])
+
+
+def test_signs_that_need_more_rounds_than_there_are_leave_the_gap_of_the_dual_point_zero(monkeypatch):
+    X, y = twelve_of_120()
+    monkeypatch.setattr(solver, "SIGN_ROUNDS", 0)
+    with pytest.warns(ConvergenceWarning):
+        found = fit(X[:, :30], y, 0.0, lower=0.0)
+    true = verify(X[:, :30], y, found.coef, found.intercept, alpha=0.0, lower=0.0)
+    assert found.gap == pytest.approx(true.primal)
+    assert true.relative_gap <= found.tol
 
 
 @pytest.mark.parametrize("options", [{}, {"sample_weight": "some"}, {"upper": 1e9}], ids=str)

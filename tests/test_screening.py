@@ -80,6 +80,32 @@ def test_residuals_are_split_into_affine_combinations_of_references_and_a_rest_r
     np.testing.assert_allclose(left[1] @ (a.residual - b.residual), 0, atol=1e-11)
 
 
+def test_rounding_of_a_distance_counts_the_sizes_that_cancel():
+    """Columns 0 and 1 are one: e = (5, -5, 0) moves no residual, and what rounding may hide is all that is left.
+
+    The sizes: |y| = 7 and at most sum |x_j b_j| = 5 + 5 + 2 x 2, for the solution and for 1 + sum |T| = 3 references.
+    """
+    a, b = reference(2.0, [1, 1, 9]), reference(1.0, [1, 1, 5])
+    a.coef, b.coef = np.zeros(3), np.array([0.0, 0.0, 1.0])
+    T, distance = screening.spans(SimpleNamespace(norm2=np.array([1.0, 1.0, 4.0])), [a, b], np.arange(3),
+                                  np.array([[5.0, -5.0, 2.0]]), np.array([[1.0, 1.0, 1.0]]), 7.0)
+    np.testing.assert_allclose(T, [[-1, 2]], rtol=1e-14)
+    squared = 64 * np.finfo(float).eps * (7 + 14) * 3 * (5 + 5)
+    assert distance[0] == pytest.approx(np.sqrt(squared), rel=1e-6)
+
+
+def test_references_that_say_nearly_the_same_are_not_played_off_against_each_other():
+    """1e7 times the second less 1e7 times the third would be the residual: nothing but their rounding."""
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1e-7]])
+    references = [reference(2.0 - k, -point) for k, point in enumerate(points)]
+    for point, one in zip(points, references, strict=True):
+        one.coef = point
+    B = np.array([[0.0, 1.0]])
+    T, distance = screening.spans(SimpleNamespace(norm2=np.ones(2)), references, np.arange(2), B, -B, 1.0)
+    np.testing.assert_allclose(T, [[1, 0, 0]], atol=1e-6)
+    assert distance[0] == pytest.approx(1, rel=1e-6)
+
+
 @pytest.mark.parametrize("room", [1, 7, 39])
 def test_the_strongest_are_the_first_of_the_sorted(room):
     rng = np.random.default_rng(room)
@@ -94,9 +120,10 @@ def test_columns_without_penalty_are_the_strongest():
     np.testing.assert_array_equal(screening.strongest(SimpleNamespace(l1=l1), z, np.arange(4), 1), [2])
 
 
-def test_the_strongest_of_many():
+@pytest.mark.parametrize("room", [1, 900])
+def test_the_strongest_of_many(room):
     rng = np.random.default_rng(0)
     for _ in range(20):
         z = rng.standard_normal(2000)
-        found = screening.strongest(SimpleNamespace(l1=np.ones(2000)), z, np.arange(2000), 900)
-        np.testing.assert_array_equal(found, np.sort(np.argsort(-np.abs(z))[:900]))
+        found = screening.strongest(SimpleNamespace(l1=np.ones(2000)), z, np.arange(2000), room)
+        np.testing.assert_array_equal(found, np.sort(np.argsort(-np.abs(z))[:room]))
