@@ -8,6 +8,7 @@ from layouts import CASES, LAYOUTS, PLAIN, build, content, exact_matrix, target
 from scipy import sparse
 
 from fastlasso import cross_validate_path, fit, fit_path
+from fastlasso._engine import engine
 from fastlasso.design import Design
 from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool
@@ -308,3 +309,33 @@ def test_a_fit_survives_means_of_1e8_standard_deviations(layout, standardize, ju
     near = fit_path(D, y, alphas=10, eps=1e-2, standardize=standardize)
     np.testing.assert_allclose(path.coefs.toarray(), near.coefs.toarray(), atol=1e-5)
     assert path.certified.all()
+
+
+# ---------------------------------------------------------------- kernels alone
+
+COLS, LONG, EVERY_OTHER = np.arange(2), np.ones((2, 6)), np.ones((2, 12))[:, ::2]
+CALLS_WITH_GAPS = {
+    "dense_dots_at": lambda: engine.dense_dots_at(np.ones((6, 2)), COLS, EVERY_OTHER, np.empty((2, 2))),
+    "gather_dense": lambda: engine.gather_dense(np.ones((6, 2)), COLS, np.zeros(2), np.ones(6), 0, 6, EVERY_OTHER),
+    "products, left": lambda: engine.products(EVERY_OTHER, LONG, 6, np.zeros((2, 2))),
+    "products, right": lambda: engine.products(LONG, EVERY_OTHER, 6, np.zeros((2, 2))),
+}
+
+
+@pytest.mark.parametrize("call", CALLS_WITH_GAPS.values(), ids=CALLS_WITH_GAPS)
+def test_rows_with_gaps_are_refused_and_not_read_as_if_they_had_none(call):
+    with pytest.raises(ValueError, match="contiguous"):
+        call()
+
+
+def test_a_large_gram_matrix_keeps_its_values_when_it_grows():
+    """Its memory is extended, and 2,100 rows move to their new places within it."""
+    n = 2100
+    gram, nothing = engine.GramProblem(n), np.zeros(n)
+    values = np.add.outer(np.arange(n), 1.0 / (1 + np.arange(n)))
+    values = np.minimum(values, values.T)
+    for start, stop in ((0, n - 1), (n - 1, n)):
+        gram.extend(values[start:stop, :stop], *[nothing[start:stop]] * 5)
+    gram.extend(np.ones((1, n + 1)), *[np.ones(1)] * 5)
+    np.testing.assert_array_equal(gram.G[:n, :n], values)
+    np.testing.assert_array_equal(gram.G[:n + 1, n], 1.0)

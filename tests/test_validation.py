@@ -383,6 +383,15 @@ def test_every_entry_checks_structure(kind, call_name, no_kernel):
         CALLS[call_name](X)
 
 
+def test_a_long_column_is_looked_at_to_its_end(call, no_kernel):
+    """Signals are looked for every four million entries of it."""
+    rows = np.zeros(5 << 20, np.int32)
+    X = sparse.csc_array((np.ones(len(rows), np.float32), rows, np.r_[0, np.full(8, len(rows))]), shape=A.shape)
+    X.indices[-1] = 12
+    with pytest.raises(ValueError, match="sparse"):
+        call(X)
+
+
 @pytest.mark.parametrize("form", ["csr_array", "csc_array"])
 def test_sparse_matrices_without_entries_are_sound(form):
     path = fit_path(getattr(sparse, form)((12, 8)), Y, alphas=3)
