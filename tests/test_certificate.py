@@ -267,6 +267,14 @@ def test_dual_point_is_the_best_multiple_of_the_residual(alpha, l1_ratio, lower)
         assert abs(scales[np.argmax(value)] - result.dual_scale) < 2e-3
 
 
+def test_dual_point_of_a_single_column_is_the_best_multiple_too():
+    """At b = 0, D(t) = |y|^2 (t - t^2 / 2) - (t c - l1)^2 / (2 l2), c = x.y, is largest where D'(t) = 0."""
+    x, y = np.array([1.0, 2.0, -3.0]), np.array([2.0, 1.0, -4.0])
+    result = verify(x[:, None], y, np.zeros(1), 0.0, alpha=1.0, l1_ratio=0.5, fit_intercept=False)
+    c, yy, l1, l2 = x @ y / 3, y @ y / 3, 0.5, 0.5
+    assert result.dual_scale == pytest.approx((yy + c * l1 / l2) / (yy + c * c / l2), rel=1e-12)
+
+
 def test_bounds_far_away_cost_nothing():
     """h_j* rises by u_j per unit beyond l1_j, so an error of 1e-15 in c_j must not be multiplied by u_j = 1e9."""
     X, y = random_data(29)
