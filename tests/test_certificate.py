@@ -228,6 +228,8 @@ def test_signs_that_take_too_many_rounds_leave_a_dual_point_all_the_same(monkeyp
     sharp = verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0)
     monkeypatch.setattr(certificate_module, "_SIGN_TRIALS", 2)
     assert 0 < verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0).dual < sharp.dual
+    monkeypatch.setattr(certificate_module, "_SIGN_TRIALS", 3)      # as many as it takes
+    assert verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0).dual == sharp.dual
 
 
 @pytest.mark.parametrize("bound", [-0.2, -0.05])
