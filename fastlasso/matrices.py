@@ -482,7 +482,7 @@ class Sparse(Matrix):
     def _pieces(self):
         """Major slices to read at a time; where they are copied to sum duplicates, of a sixteenth of X or 64 KB."""
         n_major = len(self.indptr) - 1
-        piece = 1 << 22 if self.canonical else min(1 << 20, max(self.nnz // 16, 1 << 12))
+        piece = PIECE if self.canonical else min(1 << 20, max(self.nnz // 16, 1 << 12))
         step = max(1, int(piece * n_major // max(self.nnz, 1)))
         return [(start, min(start + step, n_major)) for start in range(0, n_major, step)]
 
