@@ -144,28 +144,34 @@ EXPAND_DOTS(float, f32, ROWS)
 #undef DOTS_FAMILY
 
 
-/* out += a0 c0, then a1 c1, a2 c2, a3 c3: four columns for one load and store of out. */
-#define COMBINE(T, suffix)                                                                                             \
-    INLINE void LEVEL(quad_##suffix)(const T *const *a, const double *coef, ptrdiff_t sj, ptrdiff_t n, double *out)    \
+/* out_c += a_0 coef_0c, then a_1 coef_1c, a_2 coef_2c, a_3 coef_3c, for C right-hand sides c: four columns for one load
+ * and store of out, and one load of them for all c. */
+#define QUAD(T, suffix, C)                                                                                             \
+    INLINE void LEVEL(quad_##suffix##_##C)(const T *const *a, const double *coef, ptrdiff_t sj, ptrdiff_t sc,          \
+                                           ptrdiff_t n, double *out, ptrdiff_t ldo)                                    \
     {                                                                                                                  \
-        const double c0 = coef[0], c1 = coef[sj], c2 = coef[2 * sj], c3 = coef[3 * sj];                                 \
-        const VEC v0 = c0 - (VEC){0}, v1 = c1 - (VEC){0}, v2 = c2 - (VEC){0}, v3 = c3 - (VEC){0};                      \
+        VEC v[C][4];                                                                                                   \
+        for (int c = 0; c < C; c++)                                                                                    \
+            for (int r = 0; r < 4; r++) v[c][r] = coef[r * sj + c * sc] - (VEC){0};                                    \
         ptrdiff_t i = 0;                                                                                               \
         for (; i + WIDTH <= n; i += WIDTH) {                                                                           \
-            VEC o = LEVEL(load_f64)(out + i);                                                                           \
-            o = FMA(LEVEL(load_##suffix)(a[0] + i), v0, o);                                                            \
-            o = FMA(LEVEL(load_##suffix)(a[1] + i), v1, o);                                                            \
-            o = FMA(LEVEL(load_##suffix)(a[2] + i), v2, o);                                                            \
-            o = FMA(LEVEL(load_##suffix)(a[3] + i), v3, o);                                                            \
-            LEVEL(store)(out + i, o);                                                                                  \
+            VEC x[4];                                                                                                  \
+            for (int r = 0; r < 4; r++) x[r] = LEVEL(load_##suffix)(a[r] + i);                                         \
+            for (int c = 0; c < C; c++) {                                                                              \
+                VEC o = LEVEL(load_f64)(out + i + c * ldo);                                                            \
+                for (int r = 0; r < 4; r++) o = FMA(x[r], v[c][r], o);                                                 \
+                LEVEL(store)(out + i + c * ldo, o);                                                                    \
+            }                                                                                                          \
         }                                                                                                              \
-        for (; i < n; i++) {                                                                                            \
-            double o = __builtin_fma(a[0][i], c0, out[i]);                                                              \
-            o = __builtin_fma(a[1][i], c1, o);                                                                          \
-            o = __builtin_fma(a[2][i], c2, o);                                                                          \
-            out[i] = __builtin_fma(a[3][i], c3, o);                                                                     \
-        }                                                                                                              \
-    }                                                                                                                  \
+        for (; i < n; i++)                                                                                             \
+            for (int c = 0; c < C; c++)                                                                                \
+                for (int r = 0; r < 4; r++)                                                                            \
+                    out[i + c * ldo] = __builtin_fma(a[r][i], coef[r * sj + c * sc], out[i + c * ldo]);                \
+    }
+
+#define QUAD_SHAPES(T, suffix, C) QUAD(T, suffix, C)
+#define EXPAND_COMBINE(T, suffix, C) COMBINE(T, suffix, C)
+#define COMBINE(T, suffix, C)                                                                                          \
     INLINE void LEVEL(single_##suffix)(const T *a, double c, ptrdiff_t n, double *out)                                 \
     {                                                                                                                  \
         ptrdiff_t i = 0;                                                                                               \
@@ -185,8 +191,11 @@ EXPAND_DOTS(float, f32, ROWS)
             for (; j + 4 <= m; j += 4) {                                                                               \
                 const T *a[4];                                                                                         \
                 for (int r = 0; r < 4; r++) a[r] = A + i + (cols ? cols[j + r] : j + r) * lda;                         \
-                for (ptrdiff_t c = 0; c < k; c++)                                                                      \
-                    LEVEL(quad_##suffix)(a, coef + j * sj + c * sc, sj, rows, out + i + c * ldo);                      \
+                ptrdiff_t c = 0;                                                                                       \
+                for (; c + C <= k; c += C)                                                                             \
+                    LEVEL(quad_##suffix##_##C)(a, coef + j * sj + c * sc, sj, sc, rows, out + i + c * ldo, ldo);       \
+                for (; c < k; c++)                                                                                     \
+                    LEVEL(quad_##suffix##_1)(a, coef + j * sj + c * sc, sj, sc, rows, out + i + c * ldo, ldo);         \
             }                                                                                                          \
             for (; j < m; j++)                                                                                         \
                 for (ptrdiff_t c = 0; c < k; c++)                                                                      \
@@ -194,9 +203,18 @@ EXPAND_DOTS(float, f32, ROWS)
                                            out + i + c * ldo);                                                         \
         }                                                                                                              \
     }
-COMBINE(double, f64)
-COMBINE(float, f32)
+QUAD_SHAPES(double, f64, 1)
+QUAD_SHAPES(float, f32, 1)
+#if RHS > 1
+QUAD_SHAPES(double, f64, RHS)
+QUAD_SHAPES(float, f32, RHS)
+#endif
+EXPAND_COMBINE(double, f64, RHS)
+EXPAND_COMBINE(float, f32, RHS)
+#undef QUAD
+#undef QUAD_SHAPES
 #undef COMBINE
+#undef EXPAND_COMBINE
 
 /* Moments of each column about its own first value, so that a mean far from zero costs no digits. */
 #define MOMENTS(T, suffix)                                                                                             \
