@@ -150,13 +150,15 @@ def exact_gap(X, y, coef, intercept, alpha, options):
 
 
 def face_residual(A, z, b, penalty):
-    """Residual of the best coefficients that are zero, at a bound or of one sign where b is; of b where none are."""
+    """Residual of the best coefficients that are zero, at a bound or of one sign where b is.
+
+    Columns that depend on others of the face keep the coefficients that they have.
+    """
     l1, l2, lower, upper = penalty
-    fixed = [b[j] if b[j] in (0, lower[j], upper[j]) else None for j in range(len(b))]
-    try:
-        return without_columns(z, A, face_minimum(A, z, l1, l2, [mp.sign(v) for v in b], fixed))
-    except ZeroDivisionError:       # columns of the face that depend on each other
-        return without_columns(z, A, b)
+    basis = []
+    inside = [b[j] not in (0, lower[j], upper[j]) and (l2[j] > 0 or extend(basis, A[j])) for j in range(len(b))]
+    fixed = [None if free else value for value, free in zip(b, inside, strict=True)]
+    return without_columns(z, A, face_minimum(A, z, l1, l2, [mp.sign(v) for v in b], fixed))
 
 
 def gap_from(start, rho, drift, A, b, penalty):
