@@ -20,6 +20,7 @@ from .matrices import Dense, as_matrix
 LARGE = 1 << 18     # stored values from which one pass is worth saving
 NO_WORSE = 1 + 1e-12        # a refit may raise |r|^2 by rounding, not by more
 NEARLY_DEPENDENT = 1e-6     # eigenvalue of a Gram matrix, of the largest, below which X itself is asked
+IMAGES = 8              # directions of unpenalised columns whose images are formed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +216,9 @@ class LeastSquares:
     With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': whatever their units, columns count alike. The Gram matrix tells
     s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns have by rounding, shows
     only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
-    the norms of the columns before they are centred, which are `sizes` of what they are after. A direction v of
-    eigenvalue zero holds eps / s^2 of another one by rounding, and its image eps / s of that one's: as much counts as
-    zero. Without images small eigenvalues count as zero.
+    the norms of the columns before they are centred, which are `sizes` of what they are after. By rounding of G a
+    direction of small eigenvalue holds eps / s^2 of another one, and its image eps / s of that one's: where as much
+    matters it is taken out. Without images small eigenvalues count as zero.
     """
 
     def __init__(self, gram, images=None, sizes=None):
@@ -229,15 +230,30 @@ class LeastSquares:
         small = values < NEARLY_DEPENDENT * values[-1]
         self.basis = None       # (X D^-1 v)' / s of the last directions v
         if images is not None and small.any():
-            Z = images(np.ascontiguousarray(self.vectors[:, small].T * self.unit))
+            V, Z = self.vectors[:, small], self._images(images, small)
             turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
-            self.vectors = np.hstack([self.vectors[:, ~small], self.vectors[:, small] @ turn])
             blur = eps * largest / np.sqrt(np.min(values[~small], initial=largest))
+            noise = max(Z.shape[1], len(values)) * eps
+            if ((singular > noise * np.sqrt(largest)) & (singular <= blur)).any():
+                V, Z = self._apart(V, Z, images, values, np.flatnonzero(~small))
+                turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
+            self.vectors = np.hstack([self.vectors[:, ~small], V @ turn])
             values = np.concatenate([values[~small], singular**2])
-            rounding = np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))
-            cutoff = np.maximum(max(Z.shape[1], len(values)) * eps * rounding, blur) ** 2
+            cutoff = (noise * np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))) ** 2
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
+
+    def _images(self, images, directions):
+        return images(np.ascontiguousarray(self.vectors[:, directions].T * self.unit))
+
+    def _apart(self, V, Z, images, values, others):
+        """Directions V and their images Z without what they hold of other directions."""
+        for start in range(0, len(others), IMAGES):
+            part = others[start:start + IMAGES]
+            U = self._images(images, part)
+            shares = (U @ Z.T) / values[part, None]
+            V, Z = V - self.vectors[:, part] @ shares, Z - shares.T @ U
+        return V, Z
 
     def _coordinates(self, z, rooted):
         """The part of r in the span, in its orthonormal basis X D^-1 v / s: v'D^-1 z / s, or from root-weighted r."""

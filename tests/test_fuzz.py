@@ -42,7 +42,7 @@ ONCE_VIOLATIONS = {
     "a fold's sums gave columns that are constant there a variance": [10624177, 10670395, 10673496],
     "no column had to do with y: all alphas were zero, and gaps not a number": [10305475],
     "b + (bound - b) is beside the bound where b is 1e12": [1795275549128],
-    "the image of a direction of eigenvalue zero was that of another, by rounding": [10773827],
+    "the image of a direction of eigenvalue zero was that of another, by rounding": [10773827, 11603167],
     "a column varied by 7e-15 of its size, which was taken for rounding": [11136630],
     "the weight of a fold was the difference of two large ones": [11244510],
 }
@@ -58,6 +58,11 @@ ONCE_UNCERTIFIED = {
     "at alpha 0 a step ended where a coefficient changed its sign": [8002223, 8017598],
     "a step ended at the first of many tiny coefficients": [8000102, 8008166],
 }
+
+
+def test_the_judge_bears_columns_of_a_face_that_depend_on_each_other():
+    """X is far from the origin: from the rounded residual itself, 60 digits prove a fifth less than was claimed."""
+    assert fuzz.outcome(11558085, way="working set")[0] == []
 
 
 @pytest.mark.parametrize("seed", [seed for seeds in ONCE_UNCERTIFIED.values() for seed in seeds])
