@@ -246,23 +246,28 @@ class ResidualSet:
         """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`.
 
         Columns of means far from zero may round it to more than that: STALLED extrapolations that lower neither it by
-        a hundredth nor the objective by more than rounding end it.
+        a hundredth nor the objective by more than rounding end it. So do sweeps after which the objective is twice the
+        lowest: rounding is all that moves them, and the lowest is what counts.
         """
         penalty = self._penalty(alpha)
         if self._solve_ridge(alpha, b):
             return
         state = self.columns.residual(self.problem.y, b)
-        trail, best, lowest, waited = [], np.inf, np.inf, 0
+        trail, kept, best, lowest, waited = [], None, np.inf, np.inf, 0
         for epoch in range(0, max_iter, ANDERSON):
             self._refit_free(alpha, b, state, target)
             gap = self._gap(alpha, b, state) if epoch else np.inf
             objective = self._objective(alpha, b, state)
+            if epoch and not objective <= 2 * lowest:
+                b[:], state[:] = kept
+                return
             held_up = gap > 0.99 * best and objective > lowest - ROUNDING * self.problem.null_objective
             waited = waited + 1 if held_up else 0
-            best, lowest = min(best, gap), min(lowest, objective)
             if gap <= target or waited > STALLED:
                 return
             trail.append((b.copy(), state.copy()))
+            kept = trail[0] if objective <= lowest else kept
+            best, lowest = min(best, gap), min(lowest, objective)
             self.problem.design.pool.check()
             for _ in range(ANDERSON):
                 moved = self.columns.sweep(b, state, penalty)

@@ -42,6 +42,7 @@ ONCE_VIOLATIONS = {
     "a fold's sums gave columns that are constant there a variance": [10624177, 10670395, 10673496],
     "no column had to do with y: all alphas were zero, and gaps not a number": [10305475],
     "b + (bound - b) is beside the bound where b is 1e12": [1795275549128],
+    "sweeps over sparse columns of mean 1e11 standard deviations blew up to 1e167": [11791926],
     "the image of a direction of eigenvalue zero was that of another, by rounding": [10773827, 11603167],
     "a column varied by 7e-15 of its size, which was taken for rounding": [11136630],
     "the weight of a fold was the difference of two large ones": [11244510],
