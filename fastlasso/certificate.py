@@ -267,12 +267,13 @@ def _projection(problem, residual):
     """Project the residual off the unpenalised columns and correlate what remains.
 
     A column with l1 = l2 = 0 and one infinite bound demands one sign of c_j, which no scaling can give. It is
-    projected out where the sign comes out wrong, and at first also where the optimum is likely to have c_j = 0.
+    projected out where the sign comes out wrong, and, as any without a penalty, where the optimum is likely to have
+    c_j = 0: at first those that are pulled to neither bound by more than their distance from it.
     """
     penalty, norm = problem.penalty, problem.columns.norm
     above, below = penalty.rigid
-    unpenalised = penalty.l1 == 0
-    free, room = unpenalised & above & below, _room(problem)
+    unpenalised = (penalty.l1 == 0) & (penalty.l2 == 0) & (penalty.lower < penalty.upper)
+    free, (down, up) = unpenalised & above & below, _room(problem)
     for trial in range(_SIGN_TRIALS):  # pragma: no branch (in the last one all that may be wrong are free)
         removed, leak = _remove(residual, *_component(problem, free))
         rest = residual - removed
@@ -280,8 +281,10 @@ def _projection(problem, residual):
         products = problem.columns.correlate(pair)
         gradient, correlation = products[:, 0], products[:, -1]
         error = norm * (dot_rounding(len(rest)) * euclidean_norm(rest) + leak)
-        slack = error + (room if trial == 0 else 0.0)
-        wrong = unpenalised & ~free & ((above & (correlation + slack > 0)) | (below & (slack - correlation > 0)))
+        wrong = (above & (correlation + error > 0)) | (below & (error - correlation > 0))
+        if trial == 0:
+            wrong |= (correlation + error > -down) & (correlation - error < up)
+        wrong &= unpenalised & ~free
         if not wrong.any():
             break
         free = free | (wrong if trial < _SIGN_TRIALS - 2 else unpenalised & (above | below))
@@ -289,13 +292,12 @@ def _projection(problem, residual):
 
 
 def _room(problem):
-    """Return |x_j|^2 times the distance of b_j from its only finite bound: a column pulled back by less is not held.
+    """Return |x_j|^2 times the distances of b_j from its bounds: a column pulled there by less is not held.
 
-    This is the rule of the primal-dual active set method; infinite where b_j has no bound, or 0 where it has two.
+    This is the rule of the primal-dual active set method.
     """
-    lower, upper, above, below = problem.penalty.lower, problem.penalty.upper, *problem.penalty.rigid
-    distance = np.where(above, problem.coef - lower, np.where(below, upper - problem.coef, 0.0))
-    return np.where(problem.columns.norm > 0, problem.columns.norm, 1.0) ** 2 * distance
+    square = np.where(problem.columns.norm > 0, problem.columns.norm, 1.0) ** 2
+    return square * (problem.coef - problem.penalty.lower), square * (problem.penalty.upper - problem.coef)
 
 
 def _component(problem, free):

@@ -219,16 +219,20 @@ class LeastSquares:
     the norms of the columns before they are centred, which are `sizes` of what they are after. By rounding of G a
     direction of small eigenvalue holds eps / s^2 of another one, and its image eps / s of that one's: where as much
     matters it is taken out. Without images small eigenvalues count as zero.
+
+    A direction whose image is nothing but rounding counts as zero, too. Rounding of row i is in proportion to its
+    `root` sqrt(w_i / W), so what a light row has of such a direction may be true: then `vague` says that what these
+    columns have to gain cannot be told.
     """
 
-    def __init__(self, gram, images=None, sizes=None):
+    def __init__(self, gram, images=None, sizes=None, root=None):
         norm = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
         self.unit = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
         values, self.vectors = np.linalg.eigh(gram * self.unit * self.unit[:, None])
         eps, largest = np.finfo(float).eps, max(values[-1], 0.0)
         cutoff = len(values) * eps * largest
         small = values < NEARLY_DEPENDENT * values[-1]
-        self.basis = None       # (X D^-1 v)' / s of the last directions v
+        self.basis, self.vague = None, False    # (X D^-1 v)' / s of the last directions v
         if images is not None and small.any():
             V, Z = self.vectors[:, small], self._images(images, small)
             turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
@@ -240,6 +244,9 @@ class LeastSquares:
             self.vectors = np.hstack([self.vectors[:, ~small], V @ turn])
             values = np.concatenate([values[~small], singular**2])
             cutoff = (noise * np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))) ** 2
+            nothing = (values <= cutoff)[-len(singular):]
+            rows = np.abs(singular[nothing, None] * self.basis[nothing]).max(axis=0, initial=0.0)
+            self.vague = root is not None and bool((rows > noise * np.sqrt(sizes @ sizes) * root).any())
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 

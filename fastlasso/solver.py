@@ -332,7 +332,8 @@ class Solver:
             sizes = np.sqrt(1 + design.mean[cols] ** 2 / design.norm2[cols])
             known = np.flatnonzero(np.isin(self.slots, cols))
             gram = self.set.gram_of(known) if len(known) == len(cols) else design.gram(cols, len(cols))
-            self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), sizes)
+            root = None if design.weights is None else design.rooted(1.0)
+            self.free_columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), sizes, root)
         return self.free_columns[1]
 
     def _admit(self, alphas, B, marks):
@@ -371,8 +372,8 @@ class Solver:
         """As _separate_gap, with the dual point orthogonal to the columns U that nothing penalises or holds.
 
         With d = G_UU^+ z_U and r = X_U d + r', r' takes the place of r, and |X_U d|^2 / 2 comes on top. Columns that r'
-        pulls away from their only bound join U. Where that does not end, and where it is less, the gap of the dual
-        point 0 counts: the objective itself.
+        pulls away from their only bound join U. Where that does not end, where d cannot be told, and where it is less,
+        the gap of the dual point 0 counts: the objective itself.
         """
         problem = self.problem
         l1, l2 = alpha * problem.l1[cols], alpha * problem.l2[cols]
@@ -386,6 +387,8 @@ class Solver:
                 residual, norm2, z = self._read(b)
             rest, gain, leak = self._without(np.flatnonzero(projected), cols, b, z, residual, norm2)
             wrong = (l1 == 0) & (l2 == 0) & (above & (rest > 0) | below & (rest < 0))
+            if np.isinf(gain):
+                break
             if not wrong.any():
                 left, leaks = max(norm2 - 2 * gain, 0.0), np.where(projected, 0.0, leak)
                 gap = gain + self._separate_gap(alpha, b, left, rest, cols)
@@ -394,7 +397,10 @@ class Solver:
         return objective
 
     def _without(self, at, cols, b, z, residual, norm2):
-        """Correlations with r' = r - X_U d, |X_U d|^2 / 2, and what rounding may leave of X_U d in r', U = cols[at]."""
+        """Correlations with r' = r - X_U d, |X_U d|^2 / 2, and what rounding may leave of X_U d in r', U = cols[at].
+
+        The second is infinite where that cannot be told.
+        """
         if not len(at):
             return z, 0.0, 0.0
         design, free = self.design, self._free_columns(cols[at])
@@ -408,7 +414,8 @@ class Solver:
             rest += design.correlations_at(fitted, cols)[0]
             error = ROUNDING * np.sqrt(norm2 * (design.norm2[cols[at]] + design.mean[cols[at]] ** 2))
         rest[at] = 0.0
-        return rest, free.gain(z[at], rooted), np.sqrt(2 * free.worst_gain(error))
+        gain = np.inf if free.vague else free.gain(z[at], rooted)
+        return rest, gain, np.sqrt(2 * free.worst_gain(error))
 
     def _leaked(self, alpha, b, norm2, z, cols, leaks, gain):
         """What r' has left in the span of U may hide, of length leaks[j] to cols[j], and X_U d in unread columns."""

@@ -136,7 +136,8 @@ def exact_gap(X, y, coef, intercept, alpha, options):
 
     The dual point is the best multiple t of a residual's part orthogonal to 1 and to the columns without any penalty
     or bound; a column with one bound and no penalty is projected out where its sign would be infeasible. The residual
-    is the solution's own or, where that proves less, the one of the best coefficients of the same face.
+    is the solution's own or, where that proves less, the one of the best coefficients of the same face; that one stays
+    orthogonal to all columns that have no penalty and are clear of their bounds.
     """
     with mp.workdps(DIGITS):
         A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
@@ -145,8 +146,9 @@ def exact_gap(X, y, coef, intercept, alpha, options):
             return math.inf
         rho, drift = without_columns(z, A, b), exact_drift(X, y, b, intercept, options)
         penalty = l1, l2, lower, upper
-        starts = rho, face_residual(A, z, b, penalty)
-        return float(min(gap_from(start, rho, drift, A, b, penalty) for start in starts))
+        inside = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and lower[j] < b[j] < upper[j]]
+        starts = (rho, []), (face_residual(A, z, b, penalty), inside)
+        return float(min(gap_from(*start, rho, drift, A, b, penalty) for start in starts))
 
 
 def face_residual(A, z, b, penalty):
@@ -161,10 +163,16 @@ def face_residual(A, z, b, penalty):
     return without_columns(z, A, face_minimum(A, z, l1, l2, [mp.sign(v) for v in b], fixed))
 
 
-def gap_from(start, rho, drift, A, b, penalty):
-    """The duality gap of b, whose residual is rho, at the best multiple of the feasible part of `start`."""
+def gap_from(start, inside, rho, drift, A, b, penalty):
+    """The duality gap of b, whose residual is rho, at the best multiple of the feasible part of `start`.
+
+    It is orthogonal to the columns `inside`, too.
+    """
     l1, l2, lower, upper = penalty
-    rest, basis = start, []
+    basis = []
+    for j in inside:
+        extend(basis, A[j])
+    rest = without(start, basis)
     while True:
         c = [mp.fdot(column, rest) for column in A]
         wrong = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and abs(c[j]) > 0

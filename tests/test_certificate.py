@@ -222,6 +222,16 @@ def test_unpenalised_columns_with_one_bound_keep_a_sharp_dual_point():
     assert verify(-X, y, -coef, intercept, alpha=0.0, upper=0.0).relative_gap < 1e-11
 
 
+def test_unpenalised_columns_between_two_bounds_keep_a_sharp_dual_point():
+    """Clear of its bounds a column is projected out; what is left of its correlation is not paid for by 1e5."""
+    X, y = random_data(4)
+    inside = np.linalg.lstsq(X - X.mean(axis=0), y - y.mean())[0]
+    coef = inside + 1e-5 * np.ones(20)
+    found = verify(X, y, coef, y.mean() - X.mean(axis=0) @ coef, alpha=0, lower=inside - 1e5, upper=inside + 1e5)
+    centred = (X - X.mean(axis=0)) @ (coef - inside)
+    assert found.gap == pytest.approx(0.5 * np.mean(centred**2), rel=1e-6)
+
+
 def test_signs_that_take_too_many_rounds_leave_a_dual_point_all_the_same(monkeypatch):
     """All columns with a bound are projected out then: a weaker bound, but not none."""
     X, y = random_data(23, n=100, p=60)
