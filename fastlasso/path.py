@@ -22,9 +22,9 @@ from .validation import FREE
 FIRST_BATCH = 4
 WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
 LONG_STEP = 0.6         # what counts as a large step
+SMALL_STEP = 0.8        # the same for small problems
 LOWEST_BRIDGE = 1e-6    # and no further than this
-SMALL = 1 << 15         # values of X up to which a dense problem is small,
-SMALL_FEATURES = 64     # and columns
+SMALL = 1 << 16         # values of X up to which a dense problem is small
 PATHS_SHARE = 0.3       # of X's bytes for paths that are followed at once,
 PATHS_BYTES = 1 << 24   # or 16 MB;
 PATH_VECTORS = 10       # one takes so many vectors of n + p values
@@ -195,25 +195,45 @@ def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, samp
 
 def small_problem(X, y, options):
     """The problem in two compiled calls where X is small and dense and options are the plainest; else None."""
-    plain = (type(X) is np.ndarray and type(y) is np.ndarray and 0 < X.size <= SMALL and X.ndim == 2
-             and X.dtype.char in "df" and X.dtype.isnative and X.shape[1] <= SMALL_FEATURES
-             and y.dtype.char == "d" and y.dtype.isnative and y.shape == X.shape[:1] and y.flags.c_contiguous
-             and options.are_plain())
-    if not plain:
+    if not (is_numeric(X) and is_numeric(y) and X.ndim == 2 and 0 < X.size <= SMALL
+            and y.shape in (X.shape[:1], (len(X), 1)) and options.are_plain()
+            and validation.sample_weights(options.sample_weight, len(X)) is None):
         return None
     l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
-    return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio) if l1_ratio > 0 else None
+    if l1_ratio == 0:
+        return None
+    if X.dtype.char not in "df" or not X.dtype.isnative:
+        X = X.astype(np.float64)
+    if y.dtype.char != "d" or y.ndim > 1 or not y.flags.c_contiguous or not y.dtype.isnative:
+        y = np.ascontiguousarray(y, dtype=np.float64).reshape(-1)
+    return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio)
+
+
+def is_numeric(values):
+    """Whether this is an array, and no more than that, of real numbers."""
+    return type(values) is np.ndarray and values.dtype.kind in "fiub" and values.itemsize <= 8
 
 
 def small_fit(X, y, alpha, options, limits):
     """`fit` of a small problem, or None where it is not one."""
     small = small_problem(X, y, options) if alpha > 0 else None
-    solved = None if small is None else small.solve(np.array([alpha]), limits.tol * small.null_objective)
+    if small is None:
+        return None
+    grid = np.array([alpha]) if small.long_steps else steps_down(small.alpha_max, alpha)
+    solved = small.solve(grid, limits.tol * small.null_objective)
     if solved is None:
         return None
-    B, (intercept,), (gap,), (rr,) = solved
-    null = small.null_objective
-    return LassoFit(alpha, B[0], float(intercept), float(gap), null, limits.tol, 1.0, float(1 - 0.5 * rr / null))
+    cols, B, *figures = solved
+    coef, null = np.zeros(X.shape[1]), small.null_objective
+    coef[cols] = B[-1]
+    intercept, gap, rr, passes = (float(values[-1]) for values in figures)
+    return LassoFit(alpha, coef, intercept, gap, null, limits.tol, passes, 1 - 0.5 * rr / null)
+
+
+def steps_down(top, alpha):
+    """Alphas from below `top` to `alpha`, each near the one before; where alpha is above `top` it stands alone."""
+    steps = max(1, int(np.ceil(np.log(alpha / top) / np.log(SMALL_STEP)))) if alpha < top else 1
+    return np.append(np.geomspace(top, alpha, steps + 1)[1:-1], alpha)
 
 
 def small_path(X, y, grid, n_alphas, eps, options, limits):
@@ -226,15 +246,15 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
         if not small.alpha_max > SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * np.abs(X).max():
             return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
         grid = geometric(small.alpha_max, eps, n_alphas)
-    solved = small.solve(grid, limits.tol * small.null_objective)
+    near = small.long_steps or run_length(np.append(small.alpha_max, grid)) == len(grid) + 1
+    solved = small.solve(grid, limits.tol * small.null_objective) if near else None
     if solved is None:
         return None
-    B, intercepts, gaps, rr = solved
-    counts, indices, values = compressed_columns(np.arange(X.shape[1]), B)
-    null = small.null_objective
+    cols, B, intercepts, gaps, rr, passes = solved
+    order, null = np.argsort(cols), small.null_objective
+    counts, indices, values = compressed_columns(cols[order], B[:, order])
     return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, values, intercepts, gaps,
-                     1 - 0.5 * rr / null, np.ones(len(grid)), null, limits.tol, "complete", 0.0, *X.shape,
-                     scalars(options))
+                     1 - 0.5 * rr / null, passes, null, limits.tol, "complete", 0.0, *X.shape, scalars(options))
 
 
 def paths_at_once(matrix):

@@ -37,8 +37,8 @@ class Options:
     upper: object = validation.FREE[1]
 
     def are_plain(self):
-        """Whether nothing but l1_ratio and fit_intercept differs from the defaults."""
-        return (self.sample_weight is None and self.offset is None and self.penalty_factor is None
+        """Whether nothing but l1_ratio, fit_intercept and weights, which may be equal, differs from the defaults."""
+        return (self.offset is None and self.penalty_factor is None
                 and not self.standardize and self.lower is validation.FREE[0] and self.upper is validation.FREE[1])
 
     def as_dict(self):

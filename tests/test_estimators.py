@@ -358,10 +358,11 @@ def test_arguments_of_a_path_without_effect(data):
     A, y = data
     plain = lasso_path(A, y)[1]
     for options in ({"precompute": A.T @ A}, {"precompute": False}, {"Xy": A.T @ y}, {"copy_X": False},
-                    {"coef_init": np.ones(A.shape[1])}, {"selection": "random", "random_state": 0}, {"verbose": 1},
+                    {"coef_init": np.ones(A.shape[1])}, {"selection": "random", "random_state": 0},
                     {"do_screening": False}, {"check_input": False}, {"X_offset": None}, {"alphas": 100},
                     {"sample_weight": np.full(len(y), 2.0)}):
         np.testing.assert_array_equal(lasso_path(A, y, **options)[1], plain)
+    np.testing.assert_allclose(lasso_path(A, y, verbose=1)[1], plain, atol=1e-12)     # with a callback
 
 
 def test_sample_weights_of_a_path(data):

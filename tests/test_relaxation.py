@@ -62,9 +62,9 @@ def test_results_are_shown_in_a_line_and_compare_by_identity(name):
 def test_every_refit_is_least_squares_on_its_support(data, name):
     A, y = data
     options = spelled_out(OPTIONS[name], A)
-    path = relaxed_path(A, y, alphas=12, eps=0.05, **options)
+    path = relaxed_path(A, y, alphas=12, eps=0.05, tol=1e-12, **options)
     judged(A, y, path, options)
-    lasso = fit_path(A, y, alphas=12, eps=0.05, **options)
+    lasso = fit_path(A, y, alphas=12, eps=0.05, tol=1e-12, **options)
     np.testing.assert_allclose(path.lasso.coefs.toarray(), lasso.coefs.toarray(), atol=1e-7)
 
 

@@ -51,6 +51,9 @@ cdef enum:
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
     MIRROR_TILE = 32        # values a side of a tile of a transposed copy
     MAX_APPEND = 64         # columns that enter the factor at once
+    FEW_COLUMNS = 64        # of a small problem, all of which its Gram matrix has
+    SMALL_BATCH = 8         # alphas of a small problem with more that are solved before all columns are looked at
+    SMALL_ROOM = 32         # columns that may join it at once, or half as many as it has
     SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
     SIGNAL_WORK = 1 << 22   # multiply-adds between two looks for Ctrl-C: about a millisecond
     ACROSS = 16             # multiply-adds that a value read or written across the rows of a large matrix takes
@@ -59,6 +62,9 @@ cdef enum:
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
 cdef double GRAM_ROUNDING = 8.9e-16     # of |x_j| (|y| + sum_k |x_k b_k|): what c - G b is off by
 cdef double PARKED_TOLERANCE = 1e-8     # relative violation put down to rounding in a column that depends on the face
+cdef double VIOLATION = 1e-10           # of a small problem: relative, by which a correlation must exceed alpha
+cdef double SMALL_REACH = 0.6           # how far down from its first alpha a batch of these goes
+cdef double PROMISING = 0.95            # of alpha: a column predicted to reach as much takes a slot
 cdef double SMALLEST_STEP = 1 - 1e-7    # of alpha, when the face does not settle
 cdef double SMALLEST_SQUARE = 1e-292    # sums of squares below it have lost digits to underflow
 cdef double PIVOT_FLOOR = 1e-10         # squared pivot / G_jj below which a column counts as dependent
