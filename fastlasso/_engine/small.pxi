@@ -62,7 +62,7 @@ cdef class SmallWideProblem:
     cdef double[:, ::1] columns         # centred, over sqrt(n); the last one is y
     cdef double[::1] mean, correlation
     cdef int64_t[::1] slots
-    cdef double[::1] coef               # of the alpha that a gap is asked for, zero where there is no slot
+    cdef unsigned char[::1] is_slot
     cdef double[::1] score              # how near alpha each column's correlation comes, in units of it; slots have 0
     cdef double[:, ::1] R, Z            # residuals at a few alphas, and their correlations with all columns
     cdef tuple before, last             # (alpha, correlations) where the last two batches ended, None without one
@@ -91,7 +91,8 @@ cdef class SmallWideProblem:
                 passes += 1
                 first = self._first_violated(alphas, first, stop, at)
                 self._take_in(1 + VIOLATION)
-            if self._report(alphas, B, at, stop, passes, out) > target:
+            self._report(alphas, B, at, stop, passes, out)
+            if not np.all(out.base[1, at:stop] <= target):
                 return None
             self.before, self.last = self.last, (alphas[stop - 1], self.Z.base[stop - 1 - at].copy())
             PyErr_CheckSignals()
@@ -101,7 +102,7 @@ cdef class SmallWideProblem:
     cdef _start(self):
         self.gram = GramProblem(2 * SMALL_ROOM)
         self.gram.yy = 2 * self.null_objective
-        self.slots, self.score, self.coef = np.empty(self.p, np.int64), np.empty(self.p), np.zeros(self.p)
+        self.slots, self.score, self.is_slot = np.empty(self.p, np.int64), np.empty(self.p), np.zeros(self.p, np.uint8)
         self.R, self.Z = np.empty((SMALL_BATCH, self.n)), np.empty((SMALL_BATCH, self.p))
         self.before, self.last = None, (self.alpha_max, self.correlation.base)
 
@@ -135,7 +136,7 @@ cdef class SmallWideProblem:
         t = len(new)
         if t == 0:
             return
-        self.slots.base[m:m + t], rows = new, np.zeros((t, m + t))
+        self.slots.base[m:m + t], self.is_slot.base[new], rows = new, True, np.zeros((t, m + t))
         for a in range(t):
             KERNELS.dots_f64(&self.columns[0, 0], self.n, &self.slots[0], m + t, &self.columns[self.slots[m + a], 0],
                              self.n, 1, self.n, &rows[a, 0], 1, m + t)
@@ -175,47 +176,70 @@ cdef class SmallWideProblem:
 
     cdef ptrdiff_t _first_violated(self, const double[::1] alphas, ptrdiff_t first, ptrdiff_t stop, ptrdiff_t at):
         """Score columns without a slot by their largest |z_j| / (alpha l1); return the first k that one violates."""
-        cdef ptrdiff_t k, j, s, found = stop
-        cdef double ratio
+        cdef ptrdiff_t k, s, found = stop
         memset(&self.score[0], 0, self.p * sizeof(double))
-        for s in range(self.gram.size):
-            self.score[self.slots[s]] = INFINITY        # passed over
         for k in range(first, stop):
-            for j in range(self.p):
-                ratio = fabs(self.Z[k - at, j]) / (alphas[k] * self.l1)
-                if ratio > self.score[j]:
-                    self.score[j] = ratio
-                    if ratio > 1 + VIOLATION:
-                        found = min(found, k)
+            raise_to(&self.score[0], &self.Z[k - at, 0], 1 / (alphas[k] * self.l1), self.p)
+            for s in range(self.gram.size):
+                self.score[self.slots[s]] = 0.0
+            if found == stop and any_above(&self.score[0], 1 + VIOLATION, self.p):
+                found = k
         return found
 
-    cdef double _report(self, const double[::1] alphas, const double[:, ::1] B, ptrdiff_t at, ptrdiff_t stop,
-                        ptrdiff_t passes, double[:, ::1] out) noexcept nogil:
-        """Write intercept, gap, r.r and passes for at <= k < stop; return the largest gap."""
+    cdef void _report(self, const double[::1] alphas, const double[:, ::1] B, ptrdiff_t at, ptrdiff_t stop,
+                      ptrdiff_t passes, double[:, ::1] out) noexcept nogil:
+        """Write intercept, gap, r.r and passes for at <= k < stop."""
         cdef ptrdiff_t k, s
-        cdef double worst = 0.0
         for k in range(at, stop):
             out[0, k], out[3, k] = self.y_mean, passes
             for s in range(self.gram.size):
                 out[0, k] -= self.mean[self.slots[s]] * B[k, s]
             out[2, k] = KERNELS.dot(self.n, &self.R[k - at, 0], &self.R[k - at, 0])
             out[1, k] = self._gap(alphas[k], &B[k, 0], &self.Z[k - at, 0], out[2, k])
-            worst = max(worst, out[1, k])
-        return worst
 
     cdef double _gap(self, double alpha, const double* b, const double* z, double rr) noexcept nogil:
-        """As `dual_gaps`, b by slot."""
+        """As `dual_gaps`, b by slot. Without a ridge part a column without a slot adds nothing."""
         cdef ptrdiff_t j, s
         cdef double scale = 1.0, gap, a1 = alpha * self.l1, a2 = alpha * self.l2
-        for s in range(self.gram.size):
-            self.coef[self.slots[s]] = b[s]
-        for j in range(self.p):
-            scale = min(scale, feasible_scale(z[j], a1, a2, -INFINITY, INFINITY))
+        if a2 == 0:
+            scale = feasible_scale(largest(z, self.p), a1, a2, -INFINITY, INFINITY)
         gap = 0.5 * (1 - scale) * (1 - scale) * rr
-        for j in range(self.p):
-            if self.coef[j] != 0 or scale * fabs(z[j]) > a1:
-                gap += fenchel_young(self.coef[j], scale * z[j], a1, a2, -INFINITY, INFINITY, 1.0)
+        for s in range(self.gram.size):
+            j = self.slots[s]
+            gap += fenchel_young(b[s], scale * z[j], a1, a2, -INFINITY, INFINITY, 1.0)
+        if a2 > 0:
+            for j in range(self.p):
+                if fabs(z[j]) > a1 and not self.is_slot[j]:
+                    gap += fenchel_young(0.0, z[j], a1, a2, -INFINITY, INFINITY, 1.0)
         return gap
+
+
+cdef void raise_to(double* score, const double* z, double unit, ptrdiff_t p) noexcept nogil:
+    """score_j <- max(score_j, |z_j| unit)"""
+    cdef ptrdiff_t j
+    cdef double value
+    for j in range(p):
+        value = fabs(z[j]) * unit
+        score[j] = value if value > score[j] else score[j]
+
+
+cdef bint any_above(const double* values, double bar, ptrdiff_t p) noexcept nogil:
+    cdef ptrdiff_t j
+    cdef int64_t count = 0
+    for j in range(p):
+        count += values[j] > bar
+    return count > 0
+
+
+cdef double largest(const double* z, ptrdiff_t p) noexcept nogil:
+    """max |z_j|, in four chains (see `total`)."""
+    cdef ptrdiff_t j, whole = p - p % 4
+    cdef double a = 0.0, b = 0.0, c = 0.0, d = 0.0
+    for j in range(0, whole, 4):
+        a, b, c, d = max(a, fabs(z[j])), max(b, fabs(z[j + 1])), max(c, fabs(z[j + 2])), max(d, fabs(z[j + 3]))
+    for j in range(whole, p):
+        a = max(a, fabs(z[j]))
+    return max(max(a, b), max(c, d))
 
 
 def small_problem(const real[:, :] X, const double[::1] y, bint fit_intercept, double l1_ratio):
