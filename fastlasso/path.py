@@ -13,6 +13,7 @@ import numpy as np
 
 from . import validation
 from ._engine import engine
+from .design import compressible
 from .parallel import Pool
 from .problem import Options, Problem
 from .results import LassoFit, LassoPath, scalars
@@ -25,6 +26,7 @@ LONG_STEP = 0.6         # what counts as a large step
 SMALL_STEP = 0.8        # the same for small problems
 LOWEST_BRIDGE = 1e-6    # and no further than this
 SMALL = 1 << 16         # values of X up to which a dense problem is small
+SMALL_FEATURES = 64     # and columns, all of which its Gram matrix has; of more, those that are used
 PATHS_SHARE = 0.3       # of X's bytes for paths that are followed at once,
 PATHS_BYTES = 1 << 24   # or 16 MB;
 PATH_VECTORS = 10       # one takes so many vectors of n + p values
@@ -199,6 +201,9 @@ def small_problem(X, y, options):
             and y.shape in (X.shape[:1], (len(X), 1)) and options.are_plain()
             and validation.sample_weights(options.sample_weight, len(X)) is None):
         return None
+    few = X.shape[1] <= SMALL_FEATURES
+    if not few and compressible(X.shape):
+        return None     # all columns are known by their Gram matrix the general way, too
     l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
     if l1_ratio == 0:
         return None
@@ -206,7 +211,7 @@ def small_problem(X, y, options):
         X = X.astype(np.float64)
     if y.dtype.char != "d" or y.ndim > 1 or not y.flags.c_contiguous or not y.dtype.isnative:
         y = np.ascontiguousarray(y, dtype=np.float64).reshape(-1)
-    return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio)
+    return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio, few)
 
 
 def is_numeric(values):
@@ -217,9 +222,9 @@ def is_numeric(values):
 def small_fit(X, y, alpha, options, limits):
     """`fit` of a small problem, or None where it is not one."""
     small = small_problem(X, y, options) if alpha > 0 else None
-    if small is None:
+    if small is None or not (small.long_steps or alpha >= LOWEST_BRIDGE * small.alpha_max):
         return None
-    grid = np.array([alpha]) if small.long_steps else steps_down(small.alpha_max, alpha)
+    grid = np.array([alpha]) if small.long_steps or alpha >= small.alpha_max else steps_down(small.alpha_max, alpha)
     solved = small.solve(grid, limits.tol * small.null_objective)
     if solved is None:
         return None
@@ -231,8 +236,8 @@ def small_fit(X, y, alpha, options, limits):
 
 
 def steps_down(top, alpha):
-    """Alphas from below `top` to `alpha`, each near the one before; where alpha is above `top` it stands alone."""
-    steps = max(1, int(np.ceil(np.log(alpha / top) / np.log(SMALL_STEP)))) if alpha < top else 1
+    """Alphas from below `top` to `alpha`, each near the one before."""
+    steps = int(np.ceil(np.log(alpha / top) / np.log(SMALL_STEP)))
     return np.append(np.geomspace(top, alpha, steps + 1)[1:-1], alpha)
 
 
@@ -243,7 +248,8 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
     if small is None:
         return None
     if grid is None:
-        if not small.alpha_max > SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * np.abs(X).max():
+        largest = max(float(X.max()), -float(X.min()))
+        if not small.alpha_max > SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * largest:
             return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
         grid = geometric(small.alpha_max, eps, n_alphas)
     near = small.long_steps or run_length(np.append(small.alpha_max, grid)) == len(grid) + 1

@@ -220,9 +220,9 @@ class LeastSquares:
     direction of small eigenvalue holds eps / s^2 of another one, and its image eps / s of that one's: where as much
     matters it is taken out. Without images small eigenvalues count as zero.
 
-    A direction whose image is nothing but rounding counts as zero, too. Rounding of row i is in proportion to its
-    `root` sqrt(w_i / W), so what a light row has of such a direction may be true: then `vague` says that what these
-    columns have to gain cannot be told.
+    A direction whose image is nothing but rounding counts as zero, too. Rounding of row i is in proportion to its size,
+    and that to its `root` sqrt(w_i / W), so what a light row has of such a direction may be true: then `vague` says
+    that what these columns have to gain cannot be told.
     """
 
     def __init__(self, gram, images=None, sizes=None, root=None):
@@ -244,14 +244,24 @@ class LeastSquares:
             self.vectors = np.hstack([self.vectors[:, ~small], V @ turn])
             values = np.concatenate([values[~small], singular**2])
             cutoff = (noise * np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))) ** 2
-            nothing = (values <= cutoff)[-len(singular):]
-            rows = np.abs(singular[nothing, None] * self.basis[nothing]).max(axis=0, initial=0.0)
-            self.vague = root is not None and bool((rows > noise * np.sqrt(sizes @ sizes) * root).any())
+            if root is not None:
+                nothing = (values <= cutoff)[-len(singular):]
+                left = np.abs(turn.T[nothing] @ Z).max(axis=0, initial=0.0)
+                self.vague = self._is_more(left, noise, np.sqrt(sizes @ sizes) * root, images)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 
     def _images(self, images, directions):
         return images(np.ascontiguousarray(self.vectors[:, directions].T * self.unit))
+
+    def _is_more(self, left, noise, size, images):
+        """Whether a row has more left than `noise` of its size: of the values before they are centred, and after."""
+        if (left <= noise * size).all():
+            return False
+        square = size * size
+        for start in range(0, len(self.unit), IMAGES):
+            square += (images(np.diag(self.unit)[start:start + IMAGES]) ** 2).sum(axis=0)
+        return bool((left > noise * np.sqrt(square)).any())
 
     def _apart(self, V, Z, images, values, others):
         """Directions V and their images Z without what they hold of other directions."""

@@ -391,6 +391,33 @@ def test_light_rows_leave_open_what_dependent_columns_have_to_gain():
     assert not is_vague(np.ones(30))
 
 
+def test_rows_of_weight_zero_leave_nothing_open(judge):
+    """Two dummy-coded factors without a penalty, and folds: rounding in a row of weight zero is no image."""
+    rng = np.random.default_rng(0)
+    first, second = np.arange(120) % 4, np.arange(120) // 4 % 3
+    X = np.column_stack([np.eye(4)[first], np.eye(3)[second], rng.standard_normal((120, 8))])
+    y = X[:, 7] + first + rng.standard_normal(120)
+    options = {"penalty_factor": np.repeat([0.0, 1.0], [7, 8])}
+    for light in (0.0, 1e-40):
+        weights = {"sample_weight": np.where(np.arange(120) < 24, light, 1.0)}
+        solution = fit(X, y, 0.05, **options, **weights)
+        assert solution.gap < 1e-12
+        judge(X, y, solution, **options, **weights)
+    found = cross_validate_path(X, y, alphas=10, **options)
+    assert all(path.certified.all() for path in found.fold_paths)
+
+
+def test_a_light_row_of_large_values_leaves_nothing_open():
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        X, w = rng.standard_normal((200, 12)), rng.uniform(0.5, 2.0, 200)
+        X[:, 1], X[:, 3], X[:, 4] = X[:, 0], X[:, 2], X[:, 0] + X[:, 2]
+        y = X[:, 0] - X[:, 5] + rng.standard_normal(200)
+        X[0], w[0] = 1e3 * X[0], 1e-6
+        solution = fit(X, y, 0.1, sample_weight=w, penalty_factor=np.repeat([0.0, 1.0], [5, 7]))
+        assert solution.certified
+
+
 def test_weights_that_leave_one_row(judge):
     A = base(20, 80)
     y = target(A)

@@ -73,8 +73,10 @@ def test_what_counts_as_small(monkeypatch):
     fit(A.astype(np.longdouble), y, 0.1)
     fit_path(A, y, alphas=3, dfmax=2)
     fit_path(A, y, alphas=3, callback=lambda state: False)
-    large = np.random.default_rng(0).standard_normal((300, 300))
-    fit(large, large[:, 0], 0.1)
+    rng = np.random.default_rng(0)
+    for shape in ((100, 90), (200, 400)):       # the Gram matrix of all columns pays; too many values
+        X = rng.standard_normal(shape)
+        fit(X, X[:, 0], 0.1)
     assert len(made) == 2 * len(plain)
 
 
@@ -97,6 +99,29 @@ def test_alphas_far_apart_are_not_for_many_columns(monkeypatch, judge):
         assert (path.n_passes[-1] == 1) == near      # the general way reads X for moments first
         judge(A, y, path, range(len(shares)))
     assert len(made) == len(grids)
+
+
+@pytest.mark.parametrize("p", [7, 90])
+def test_nothing_to_fit(p):
+    solution = fit(np.ones((10, p)), np.arange(10.0), 1.0)
+    assert (solution.certified, np.count_nonzero(solution.coef), solution.intercept) == (True, 0, 4.5)
+
+
+@pytest.mark.parametrize("alpha", [5e-324, 1e-100, 1e-5])
+def test_a_tiny_alpha_goes_the_general_way(alpha, general):
+    A, y = data(p=90)
+    np.testing.assert_array_equal(fit(A, y, alpha, tol=1e-4).coef, general(fit, A, y, alpha, tol=1e-4).coef)
+    assert fit(A, y, 1.0, l1_ratio=1e-300).certified
+
+
+def test_many_columns_that_are_all_used_go_the_general_way(monkeypatch, judge):
+    made, rng = count_small(monkeypatch), np.random.default_rng(0)
+    X = rng.standard_normal((10, 2000))
+    y = X[:, 0] + 0.1 * rng.standard_normal(10)
+    path = fit_path(X, y, alphas=20, eps=0.1, l1_ratio=1e-3)
+    assert path.df[-1] > 400
+    assert made[0].solve(path.alphas, np.inf) is None
+    judge(X, y, path, (3, 19), l1_ratio=1e-3)
 
 
 @pytest.mark.parametrize("p", [7, 90])
@@ -152,6 +177,19 @@ def test_bad_values_have_the_same_words(where, bad, general):
         with pytest.raises(ValueError) as error:
             way()
         words.append(str(error.value))
+    assert words[0] == words[1]
+
+
+@pytest.mark.parametrize("p", [7, 90])
+@pytest.mark.parametrize("size", [1e-145, 1.2e-146, 1e-146, 1e-160])
+def test_a_tiny_y_is_an_error_or_none_of_both_ways(p, size, general):
+    A, y = data(p=p)[0], size * np.repeat([1.0, -1.0], 20)
+    words = []
+    for way in (lambda: fit(A, y, size), lambda: general(fit, A, y, size)):
+        try:
+            words.append(np.count_nonzero(way().coef))
+        except ValueError as error:
+            words.append(str(error))
     assert words[0] == words[1]
 
 

@@ -51,9 +51,9 @@ cdef enum:
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
     MIRROR_TILE = 32        # values a side of a tile of a transposed copy
     MAX_APPEND = 64         # columns that enter the factor at once
-    FEW_COLUMNS = 64        # of a small problem, all of which its Gram matrix has
-    SMALL_BATCH = 8         # alphas of a small problem with more that are solved before all columns are looked at
+    SMALL_BATCH = 8         # alphas of a small problem of many columns, solved before all of these are looked at
     SMALL_ROOM = 32         # columns that may join it at once, or half as many as it has
+    SMALL_SLOTS = 320       # and at most (of an elastic net, whose factor is made anew for each alpha, 290 still pay)
     SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
     SIGNAL_WORK = 1 << 22   # multiply-adds between two looks for Ctrl-C: about a millisecond
     ACROSS = 16             # multiply-adds that a value read or written across the rows of a large matrix takes

@@ -74,7 +74,7 @@ cdef class SmallWideProblem:
         """As `SmallProblem.solve`; each alpha is to be near the one before, and the first near alpha_max.
 
         A few at a time are solved on the slots. What then violates at one of them takes a slot, until nothing does.
-        None where the face steps do not settle, or where a gap is above `target`.
+        None where the face steps do not settle, where a gap is above `target`, or where more than SMALL_SLOTS are used.
         """
         cdef ptrdiff_t at = 0, first, stop, passes = 0, count = alphas.shape[0]
         cdef double[:, ::1] B = np.zeros((count, 2 * SMALL_ROOM)), out = np.empty((4, count))
@@ -85,9 +85,10 @@ cdef class SmallWideProblem:
             self._take_in(PROMISING)
             while first < stop:
                 B = self._widened(B)
-                if not self._solve_slots(alphas[:stop], first, B):
+                if self.gram.size > SMALL_SLOTS or not self._solve_slots(alphas[:stop], first, B):
                     return None
-                self._look(B, first, stop, at)
+                with nogil:
+                    self._look(B, first, stop, at)
                 passes += 1
                 first = self._first_violated(alphas, first, stop, at)
                 self._take_in(1 + VIOLATION)
@@ -242,8 +243,11 @@ cdef double largest(const double* z, ptrdiff_t p) noexcept nogil:
     return max(max(a, b), max(c, d))
 
 
-def small_problem(const real[:, :] X, const double[::1] y, bint fit_intercept, double l1_ratio):
-    """Return X and y as a small problem, or None where y is constant, a column nearly so, or something not finite."""
+def small_problem(const real[:, :] X, const double[::1] y, bint fit_intercept, double l1_ratio, bint few):
+    """Return X and y as a small problem of `few` columns or more.
+
+    None where y is constant or too small, a column nearly constant, or something not finite.
+    """
     cdef ptrdiff_t i, j, n = X.shape[0], p = X.shape[1]
     cdef double[:, ::1] columns = np.empty((p + 1, n))
     cdef double[::1] mean = np.empty(p + 1)
@@ -255,7 +259,9 @@ def small_problem(const real[:, :] X, const double[::1] y, bint fit_intercept, d
     for j in range(p + 1):
         if not centred(&columns[j, 0], n, fit_intercept, &mean[j]) and (j == p or not is_zero(&columns[j, 0], n)):
             return None
-    return summed_up(columns, mean, l1_ratio) if p <= FEW_COLUMNS else wide(columns, mean, l1_ratio)
+    if not KERNELS.dot(n, &columns[p, 0], &columns[p, 0]) > 2 * SMALLEST_SQUARE:
+        return None
+    return summed_up(columns, mean, l1_ratio) if few else wide(columns, mean, l1_ratio)
 
 
 cdef bint centred(double* x, ptrdiff_t n, bint fit_intercept, double* mean) noexcept nogil:
@@ -327,6 +333,6 @@ cdef wide(double[:, ::1] columns, double[::1] mean, double l1_ratio):
     problem.l1, problem.l2 = l1_ratio, 1 - l1_ratio
     problem.correlation = np.zeros(p)
     KERNELS.dots_f64(&columns[0, 0], n, NULL, p, &columns[p, 0], n, 1, n, &problem.correlation[0], 1, p)
-    problem.alpha_max = np.abs(problem.correlation.base).max() / l1_ratio
+    problem.alpha_max = largest(&problem.correlation[0], p) / l1_ratio
     problem.y_mean, problem.null_objective = mean[p], 0.5 * KERNELS.dot(n, &columns[p, 0], &columns[p, 0])
     return problem
