@@ -14,7 +14,7 @@ import numpy as np
 
 from . import validation
 from ._engine import engine
-from .design import Design, Summed, compressible
+from .design import CANCELLED, Design, Summed, compressible
 from .matrices import Dense, as_matrix
 
 LARGE = 1 << 18     # stored values from which one pass is worth saving
@@ -216,9 +216,9 @@ class LeastSquares:
     With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': whatever their units, columns count alike. The Gram matrix tells
     s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns have by rounding, shows
     only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
-    the norms of the columns before they are centred, which are `sizes` of what they are after. By rounding of G a
-    direction of small eigenvalue holds eps / s^2 of another one, and its image eps / s of that one's: where as much
-    matters it is taken out. Without images small eigenvalues count as zero.
+    the norms of the columns before they are centred, which are `sizes` of what they are after. By rounding of G, eps
+    or where sums were subtracted eps / CANCELLED, a direction of small eigenvalue holds as much / s^2 of another one,
+    and its image as much / s of that one's: where that matters it is taken out. Without images small eigenvalues count as zero.
 
     A direction whose image is nothing but rounding counts as zero, too. Rounding of row i is in proportion to its size,
     and that to its `root` sqrt(w_i / W), so what a light row has of such a direction may be true: then `vague` says
@@ -236,7 +236,7 @@ class LeastSquares:
         if images is not None and small.any():
             V, Z = self.vectors[:, small], self._images(images, small)
             turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
-            blur = eps * largest / np.sqrt(np.min(values[~small], initial=largest))
+            blur = eps / CANCELLED * largest / np.sqrt(np.min(values[~small], initial=largest))
             noise = max(Z.shape[1], len(values)) * eps
             if ((singular > noise * np.sqrt(largest)) & (singular <= blur)).any():
                 V, Z = self._apart(V, Z, images, values, np.flatnonzero(~small))
