@@ -218,7 +218,8 @@ class LeastSquares:
     only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
     the norms of the columns before they are centred, which are `sizes` of what they are after. By rounding of G, eps
     or where sums were subtracted eps / CANCELLED, a direction of small eigenvalue holds as much / s^2 of another one,
-    and its image as much / s of that one's: where that matters it is taken out. Without images small eigenvalues count as zero.
+    and its image as much / s of that one's: where that matters it is taken out. Without images small eigenvalues count
+    as zero.
 
     A direction whose image is nothing but rounding counts as zero, too. Rounding of row i is in proportion to its size,
     and that to its `root` sqrt(w_i / W), so what a light row has of such a direction may be true: then `vague` says
