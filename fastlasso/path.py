@@ -363,6 +363,7 @@ class Walk:
 
     def _take(self, batch, n_alphas):
         """Keep the solutions of a batch up to the first that ends the path."""
+        batch.gaps += self.problem.intercept_costs(batch.cols, batch.coefs)
         r2 = self._r2(batch)
         df = np.count_nonzero(batch.coefs, axis=1)
         keep = len(batch.alphas)

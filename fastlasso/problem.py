@@ -205,9 +205,20 @@ class Problem:
         """b0 for each row of coefficients on the columns `cols`."""
         if not self.fit_intercept or not len(cols):
             return np.full(len(coefs), self.y_mean)
+        return self.y_mean - self._shifts(coefs, self.design.mean[cols])
+
+    def intercept_costs(self, cols, coefs):
+        """What rounding of b0 = y_mean - mean.b may add to each objective: (eps |mean|.|b|)^2 / 2."""
+        if not self.fit_intercept or not len(cols):
+            return np.zeros(len(coefs))
+        return 0.5 * (np.finfo(float).eps * self._shifts(np.abs(coefs), np.abs(self.design.mean[cols]))) ** 2
+
+    @staticmethod
+    def _shifts(coefs, mean):
+        """mean.b for each row b of `coefs`."""
         shift = np.zeros((len(coefs), 1))
-        engine.products(np.ascontiguousarray(coefs), self.design.mean[cols][None], len(cols), shift)
-        return self.y_mean - shift[:, 0]
+        engine.products(np.ascontiguousarray(coefs), mean[None], len(mean), shift)
+        return shift[:, 0]
 
 
 class LeastSquares:

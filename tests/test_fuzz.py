@@ -47,6 +47,7 @@ ONCE_VIOLATIONS = {
     "a column varied by 7e-15 of its size, which was taken for rounding": [11136630],
     "the weight of a fold was the difference of two large ones": [11244510],
     "the rank of a fold's unpenalised columns was told as if no sums had been subtracted": [15372893, 15476225],
+    "coefficients of 5e10 on columns of mean 1e5: rounding of the intercept cost more than the gap": [15488010],
     "alpha 0: what light rows had of a direction was taken for rounding of the heavy ones": [11574338, 11949479],
 }
 
