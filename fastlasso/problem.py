@@ -37,7 +37,7 @@ class Options:
     upper: object = validation.FREE[1]
 
     def are_plain(self):
-        """Whether nothing but l1_ratio, fit_intercept and weights, which may be equal, differs from the defaults."""
+        """Whether nothing but l1_ratio, fit_intercept and sample_weight differs from the defaults."""
         return (self.offset is None and self.penalty_factor is None
                 and not self.standardize and self.lower is validation.FREE[0] and self.upper is validation.FREE[1])
 
@@ -270,9 +270,10 @@ class LeastSquares:
         """Whether a row has more left than `noise` of its size: of the values before they are centred, and after."""
         if (left <= noise * size).all():
             return False
-        square = size * size
-        for start in range(0, len(self.unit), IMAGES):
-            square += (images(np.diag(self.unit)[start:start + IMAGES]) ** 2).sum(axis=0)
+        square, k = size * size, len(self.unit)
+        for start in range(0, k, IMAGES):
+            columns = np.eye(min(IMAGES, k - start), k, start) * self.unit
+            square += (images(columns) ** 2).sum(axis=0)
         return bool((left > noise * np.sqrt(square)).any())
 
     def _apart(self, V, Z, images, values, others):
