@@ -249,7 +249,7 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
         return None
     if grid is None:
         largest = max(float(X.max()), -float(X.min()))
-        if not small.alpha_max > SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * largest:
+        if not SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * largest < small.alpha_max < np.inf:
             return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
         grid = geometric(small.alpha_max, eps, n_alphas)
     near = small.long_steps or run_length(np.append(small.alpha_max, grid)) == len(grid) + 1
@@ -304,6 +304,9 @@ def automatic_grid(problem, n_alphas, eps):
     if problem.l1_ratio == 0:
         return ridge_grid(problem, n_alphas, eps)
     top = max(problem.alpha_max(), SMALLEST_SHARE * largest_correlation(problem)) or np.finfo(float).tiny ** 0.5
+    if not top < np.inf:
+        raise ValueError("alpha_max is infinite, as l1_ratio or a penalty factor is too near 0: pass alphas, or take "
+                         "l1_ratio=0, which is ridge regression")
     return geometric(top, eps, n_alphas)
 
 
@@ -324,9 +327,7 @@ def geometric(top, eps, n_alphas):
 
 def largest_correlation(problem):
     """|y| max_j |x_j| / l1_j: no alpha_max can be larger."""
-    penalised = (problem.l1 > 0) & np.isfinite(problem.l1)
-    reach = np.sqrt(problem.design.norm2[penalised]) / problem.l1[penalised]
-    return float(np.sqrt(2 * problem.null_objective) * np.max(reach, initial=0.0))
+    return problem.first_entry(np.sqrt(2 * problem.null_objective) * np.sqrt(problem.design.norm2))
 
 
 class Walk:

@@ -196,10 +196,15 @@ class Problem:
         reach = np.abs(z)
         if not (self.lower.max(initial=-np.inf) < 0 < self.upper.min(initial=np.inf)):
             reach = np.where(z > 0, np.where(self.upper > 0, reach, 0.0), np.where(self.lower < 0, reach, 0.0))
-        if self.l1.min() > 0:
-            return float((reach / self.l1).max())
-        penalised = self.l1 > 0
-        return float(np.max(reach[penalised] / self.l1[penalised], initial=0.0))
+        return self.first_entry(reach)
+
+    def first_entry(self, correlations):
+        """The largest |z_j| / l1_j; infinite where an l1_ratio near 0 makes it so."""
+        with np.errstate(over="ignore"):
+            if self.l1.min() > 0:
+                return float((np.abs(correlations) / self.l1).max())
+            penalised = self.l1 > 0
+            return float(np.max(np.abs(correlations[penalised]) / self.l1[penalised], initial=0.0))
 
     def intercepts(self, cols, coefs):
         """b0 for each row of coefficients on the columns `cols`."""

@@ -59,8 +59,7 @@ def candidates(problem, references, alpha, outside, limit):
 def strongest(problem, z, columns, limit):
     """The `limit` columns with the largest |z| / l1, in ascending order of index."""
     if len(columns) > limit:
-        l1 = problem.l1[columns]
-        score = np.abs(z[columns]) / np.where(l1 > 0, l1, 1e-300)
+        score = np.abs(z[columns]) / np.maximum(problem.l1[columns], 1e-150)
         columns = np.sort(columns[np.argpartition(-score, limit - 1)[:limit]])
     return columns
 

@@ -158,16 +158,11 @@ class Solver:
         first = usable if self.complete else self.problem.l1 == 0
         self._add(np.flatnonzero(first))
         if self.complete:
-            self.alpha = self._entry_of_all() or np.inf     # from a finite one the face finds its own steps
+            # above it zero is the solution, but for columns without an L1 part; from there the face finds its way
+            self.alpha = self.problem.first_entry(self.problem.correlation) or np.inf
             return
         residual, z = self._fit_free()
         self.references = [Reference(np.inf, self.b.copy(), residual, z, self.design.norms2(residual[None])[0])]
-
-    def _entry_of_all(self):
-        """The largest |x_j'y| / l1_j: above it zero is the solution, but for columns without an L1 part."""
-        problem = self.problem
-        penalised = (problem.l1 > 0) & np.isfinite(problem.l1)
-        return float(np.max(np.abs(problem.correlation[penalised]) / problem.l1[penalised], initial=0.0))
 
     def _fit_free(self):
         """Residual and correlations with only the columns that carry no L1 penalty in the model."""
@@ -419,10 +414,9 @@ class Solver:
 
     def _leaked(self, alpha, b, norm2, z, cols, leaks, gain):
         """What r' has left in the span of U may hide, of length leaks[j] to cols[j], and X_U d in unread columns."""
-        design, l1, delta = self.design, self.problem.l1, 0.0
+        design, delta = self.design, 0.0
         if alpha > 0 and not self.complete:
-            outside = ~self.inside & (l1 > 0)
-            farthest = np.max(np.sqrt(design.norm2[outside]) / l1[outside], initial=0.0)
+            farthest = self.problem.first_entry(np.sqrt(np.where(self.inside, 0.0, design.norm2)))
             delta = float((np.max(leaks, initial=0.0) + np.sqrt(2 * gain)) * farthest / alpha)
         error = leaks * np.sqrt(design.norm2[cols])
         return self._hidden(np.array([alpha]), b[None], z[None], np.array([norm2]), cols, error[None], delta)[0]
@@ -584,15 +578,17 @@ class Solver:
         """What errors e_j of the correlations q_j of the dual point may hide in each gap.
 
         They move sum_j b_j q_j, and a dual point that is feasible all the same is shorter by
-        delta = max_j e_j / (alpha l1_j), over the columns that e_j takes beyond alpha l1_j where no bound holds them.
+        delta = max_j e_j / (alpha l1_j), over the columns that e_j takes beyond alpha l1_j where no bound holds them,
+        or by 1, for 0 is feasible.
         """
         problem, sizes = self.problem, np.abs(B)
         l1, limit = problem.l1[cols], np.outer(alphas, problem.l1[cols])
         up, down = np.isinf(problem.upper[cols]), np.isinf(problem.lower[cols])
         hard = ((Q + error > limit) & up | (Q - error < -limit) & down) & (limit > 0) & (problem.l2[cols] == 0)
-        delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=delta)
-        with np.errstate(over="ignore"):        # an alpha near the smallest numbers: nothing is certified there
-            return (sizes * error).sum(axis=1) + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
+        with np.errstate(over="ignore"):        # an alpha near the smallest numbers
+            delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=delta)
+        delta = np.minimum(delta, 1.0)
+        return (sizes * error).sum(axis=1) + delta * alphas * (sizes @ l1) + 0.5 * delta * delta * rr
 
     def _is_ill(self, alpha, b):
         """Whether unpenalised columns depend on each other more than c - G b can tell."""

@@ -21,6 +21,8 @@ NS_GRAM_STREAM = 1.2    # ns per squared face size and alpha: three face steps t
 NS_GRAM_APPEND = 0.15   # ns per squared face size and entering column
 NS_ROW_PAIR = 0.6       # ns per column and pair of rows of a ridge problem solved by its rows
 NS_REBUILD = 0.03       # ns per cubed face size of a Cholesky factor made anew
+NS_PRODUCT = 0.03       # ns per multiply-add of a block of inner products,
+NS_SCALED = 6.0         # and per value of the columns that go into it, scaled and turned
 NS_SPARSE_VISIT = 2.0   # ns per stored value and sweep, sparse columns
 NS_DENSE_VISIT = 0.4    # the same, dense
 DENSE_BLOCK = 1 << 20   # values gathered at a time: 8 MB
@@ -200,7 +202,7 @@ class ResidualSet:
 
     def repenalise(self, problem):
         """Go on under another penalty and other bounds on the same design; the columns stay."""
-        self.problem, self.free_columns, self.ridge = problem, None, None
+        self.problem, self.free_columns, self.ridge, self.by_rows = problem, None, None, None
         self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
 
     @property
@@ -225,7 +227,7 @@ class ResidualSet:
     def extend(self, slots, n_new):
         """Gather the last `n_new` of `slots`."""
         del n_new       # gathering all anew keeps the parts contiguous and costs less than one sweep
-        self.slots, self.ridge = slots, None
+        self.slots, self.ridge, self.by_rows = slots, None, None
         self.columns = (DenseParts if self.problem.design.dense else SparseParts)(self.problem.design, slots)
 
     def first_violated(self, alphas, B, slack):
@@ -253,7 +255,7 @@ class ResidualSet:
         if self._solve_ridge(alpha, b):
             return
         state = self.columns.residual(self.problem.y, b)
-        trail, kept, best, lowest, waited = [], None, np.inf, np.inf, 0
+        trail, kept, best, lowest, waited, steps = [], None, np.inf, np.inf, 0, 0
         for epoch in range(0, max_iter, ANDERSON):
             self._refit_free(alpha, b, state, target)
             gap = self._gap(alpha, b, state) if epoch else np.inf
@@ -276,6 +278,24 @@ class ResidualSet:
                 return
             self._extrapolate(alpha, b, state, trail)
             trail.clear()
+            if epoch + ANDERSON >= (steps + 1) * self._sweeps_per_newton(alpha):    # both get half of the time
+                self._newton(alpha, b, state)
+                steps += 1
+
+    def _sweeps_per_newton(self, alpha):
+        """How many sweeps cost as much as a Newton step; infinite where there is none."""
+        if self.by_rows is None:
+            self.by_rows = RowSteps(self.problem, self.slots, self.columns)
+        return self.by_rows.sweeps if alpha > self.by_rows.least_alpha else np.inf
+
+    def _newton(self, alpha, b, state):
+        """Go to the minimum for the present signs and bounds, or towards it where that is no better than b."""
+        step, low, high = self.by_rows.step(alpha, b, self.columns.correlations(state))
+        for better in (np.clip(b + step, low, high), np.clip(b + within(b, step, low, high), low, high)):
+            residual = self.columns.residual(self.problem.y, better)
+            if self._objective(alpha, better, residual) < self._objective(alpha, b, state):
+                b[:], state[:] = better, residual
+                return
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where every slot is one of ridge regression, rows are few and no bound binds."""
@@ -360,7 +380,7 @@ class RidgeRows:
         self.applies = (cheap and 32 * n * len(slots) <= GRAM_BYTES / 8 and self.root.min() > 0
                         and not problem.l1[slots].any())
         if self.applies:
-            X = columns.rooted_columns()
+            X = np.concatenate([part for _, _, part in columns.rooted_parts()])
             self.U, self.s, self.V = np.linalg.svd(X / self.root[:, None], full_matrices=False)
 
     def solve(self, alpha):
@@ -371,6 +391,51 @@ class RidgeRows:
             shrunk = (self.s * (self.V @ left) - alpha * (self.root * b) @ self.U) / (self.s**2 + alpha)
             b += self.U @ shrunk / self.root
         return b
+
+
+class RowSteps:
+    """Newton steps for more columns than rows, all of them with a ridge part, by a system of as many equations as rows.
+
+    On the coordinates F that are neither zero nor at a bound, with D = alpha diag(l2_F) and the gradient g there,
+
+        d = -(X_F'X_F + D)^-1 g = h - D^-1 X_F's,    (I + X_F D^-1 X_F') s = X_F h,    h = -D^-1 g
+
+    (Woodbury's identity). Columns that are copies of each other share a coefficient so slowly in sweeps, by a factor of
+    1 + alpha l2 / |x_j|^2 each, that there may be thousands.
+    """
+
+    def __init__(self, problem, slots, columns):
+        self.problem, self.slots, self.columns, self.least_alpha = problem, slots, columns, np.inf
+        n, least = problem.design.n_samples, problem.l2[slots].min(initial=np.inf)
+        if n <= min(LARGEST_NEWTON, len(slots)) and least > 0:
+            visit = NS_DENSE_VISIT if problem.design.dense else NS_SPARSE_VISIT
+            cost = (NS_PRODUCT * n + NS_SCALED) * n * len(slots) + 2 * NS_REBUILD * n**3
+            self.sweeps = cost / (visit * max(columns.stored, 1))
+            # below it nothing but rounding is left of h - D^-1 X's
+            self.least_alpha = ROUNDING * problem.design.norm2[slots].max() / least
+
+    def step(self, alpha, b, z):
+        """The step d from b, whose correlations are z, and the bounds between which its signs hold."""
+        problem, slots, n = self.problem, self.slots, self.problem.design.n_samples
+        l1, l2 = alpha * problem.l1[slots], alpha * problem.l2[slots]
+        lower, upper = problem.lower[slots], problem.upper[slots]
+        inside = ((b != 0) | (l1 == 0)) & (b > lower) & (b < upper)
+        h = np.where(inside, (z - l1 * np.sign(b) - l2 * b) / l2, 0.0)
+        system, right = np.eye(n), np.zeros((n, 1))
+        for a, rows in self._scaled_rows(inside, l2):
+            engine.products(rows, rows, rows.shape[1], system)
+            engine.products(rows, (h * np.sqrt(l2))[None, a], rows.shape[1], right)
+        s = np.linalg.solve(system, right[:, 0])
+        for a, rows in self._scaled_rows(inside, l2):
+            h[a] -= s @ rows / np.sqrt(l2[a])
+        low, high = np.where((l1 > 0) & (b > 0), 0.0, lower), np.where((l1 > 0) & (b < 0), 0.0, upper)
+        return h, low, high
+
+    def _scaled_rows(self, inside, l2):
+        """Yield some of the columns in F, divided by sqrt(l2), as (their places, n rows)."""
+        for start, stop, A in self.columns.rooted_parts():
+            at = np.flatnonzero(inside[start:stop])
+            yield start + at, np.ascontiguousarray((A[at] / np.sqrt(l2[start + at, None])).T)
 
 
 class DenseParts:
@@ -393,9 +458,9 @@ class DenseParts:
             self.design.pool.check()
             yield a, b, self.kept[k] if self.kept else self.design.gather(self.slots[a:b])
 
-    def rooted_columns(self):
-        """All columns, as rows."""
-        return np.concatenate([A for _, _, A in self._parts()])
+    def rooted_parts(self):
+        """Yield (start, stop, columns as rows, centred and scaled by sqrt(w)): a few at a time."""
+        return self._parts()
 
     def residual(self, y, b):
         """sqrt(w) (y - X b)."""
@@ -479,8 +544,14 @@ class SparseParts:
         """sqrt(w) r."""
         return self.design.rooted(state[:-1] - state[-1])
 
-    def rooted_columns(self):
-        """All columns as dense rows, centred and scaled by sqrt(w)."""
-        X = np.repeat(-self.mean[:, None], self.design.n_samples, axis=1)
-        np.add.at(X, (np.repeat(np.arange(len(X)), np.diff(self.indptr)), self.rows), self.data)    # entries may repeat
-        return self.design.rooted(X)
+    def rooted_parts(self):
+        """Yield (start, stop, columns as dense rows, centred and scaled by sqrt(w)): a few at a time."""
+        n = self.design.n_samples
+        width = max(1, DENSE_BLOCK // n)
+        for start in range(0, len(self.mean), width):
+            self.pool.check()
+            indptr = self.indptr[start:start + width + 1]
+            here = slice(indptr[0], indptr[-1])
+            X = np.repeat(-self.mean[start:start + width, None], n, axis=1)
+            np.add.at(X, (np.repeat(np.arange(len(X)), np.diff(indptr)), self.rows[here]), self.data[here])
+            yield start, start + len(X), self.design.rooted(X)      # add.at, for entries may repeat

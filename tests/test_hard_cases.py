@@ -540,6 +540,38 @@ def test_ridge_on_few_rows_far_from_the_origin_is_solved_exactly(shape, layout, 
     assert (path.gaps <= 1e-12 * path.null_objective).all()
 
 
+@pytest.mark.parametrize("layout", PLAIN)
+@pytest.mark.parametrize("options", [{}, {"sample_weight": "some"}, {"lower": 0.0}, {"lower": -0.01, "upper": 0.01},
+                                     {"penalty_factor": "uneven"}], ids=str)
+def test_copies_of_columns_under_an_elastic_net(layout, options, judge, monkeypatch):
+    """Sweeps alone equalise the coefficients of copies so slowly that 500 of them left gaps of 1e-6 P(0)."""
+    monkeypatch.setattr("fastlasso.working_set.gram_pays", lambda *_: False)
+    A = np.tile(exact_matrix(12, 15, density=0.6), (1, 20))
+    named = {"some": np.arange(12) % 3 + 0.0, "uneven": 0.5 + np.arange(15)[np.arange(300) % 15] / 10}
+    options = {key: named[value] if isinstance(value, str) else value for key, value in options.items()}
+    X, y, options = build(layout, A), target(A), options | {"l1_ratio": 0.95}
+    path = fit_path(X, y, alphas=8, eps=1e-2, tol=1e-10, max_iter=500, **options)
+    judge(A, y, path, **options)
+    assert path.certified.all()
+    copies = path.coefs.toarray().reshape(20, 15, -1)
+    assert np.ptp(copies, axis=0).max() <= 1e-3 * np.abs(copies).max()
+
+
+def test_an_l1_ratio_next_to_nothing():
+    """alpha_max overflows: no automatic grid, but solutions of all alphas, and no warnings of NumPy's."""
+    rng = np.random.default_rng(0)
+    for n, p in ((50, 10), (50, 200), (300, 1000)):
+        X = rng.standard_normal((n, p))
+        y = X[:, 0] + rng.standard_normal(n)
+        for l1_ratio in (1e-310, 5e-324):
+            with pytest.raises(ValueError, match="alpha_max is infinite"):
+                fit_path(X, y, l1_ratio=l1_ratio)
+            path = fit_path(X, y, l1_ratio=l1_ratio, alphas=[0.5, 0.1])
+            ridge = fit_path(X, y, l1_ratio=0.0, alphas=[0.5, 0.1])
+            np.testing.assert_allclose(path.coefs.toarray(), ridge.coefs.toarray(), atol=1e-2)
+            assert path.certified.all()
+
+
 def test_sweeps_that_rounding_holds_up_end(monkeypatch):
     """Implicitly centred columns of mean 1e5 deviations: sweeps reach a gap of 3e-11 of P(0), and 1e-14 never."""
     rng, sweeps, honest = np.random.default_rng(0), [], working_set.SparseParts.sweep

@@ -215,3 +215,14 @@ def test_columns_that_have_nothing_to_do_with_y_have_a_grid_and_a_gap(fit_interc
         assert path.certified.all()
         assert not path.coefs.toarray().any()
         assert (path.alphas > 0).all()
+
+
+@pytest.mark.parametrize("p", [7, 90])
+def test_gaps_count_what_rounding_of_the_intercept_costs(p):
+    rng = np.random.default_rng(0)
+    A = 1e10 + rng.integers(-8, 9, (40, p))
+    y = A[:, 0] - A[:, 1] + rng.standard_normal(40)
+    shift = np.finfo(float).eps * 1e10
+    found = fit_path(A, y, alphas=5, eps=1e-2)
+    assert (found.gaps >= 0.5 * (shift * np.abs(found.coefs).sum(axis=0)) ** 2).all()
+    assert fit(A, y, found.alphas[3]).gap >= 0.5 * shift**2

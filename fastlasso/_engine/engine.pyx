@@ -61,6 +61,7 @@ cdef enum:
 
 cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
 cdef double GRAM_ROUNDING = 8.9e-16     # of |x_j| (|y| + sum_k |x_k b_k|): what c - G b is off by
+cdef double EPSILON = 2.0 ** -52
 cdef double PARKED_TOLERANCE = 1e-8     # relative violation put down to rounding in a column that depends on the face
 cdef double VIOLATION = 1e-10           # of a small problem: relative, by which a correlation must exceed alpha
 cdef double SMALL_REACH = 0.6           # how far down from its first alpha a batch of these goes

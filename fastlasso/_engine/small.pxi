@@ -27,19 +27,22 @@ cdef class SmallProblem:
         cdef ptrdiff_t k, j, count = alphas.shape[0]
         cdef double[:, ::1] B = np.empty((count, self.p)), Q = np.empty((count, self.p))
         cdef double[:, ::1] out = np.ones((4, count))
+        cdef double shift, size
         if self.gram.solve(np.zeros(self.p), INFINITY, alphas, 0, B, Q)[0] != SOLVED:
             return None
         for k in range(count):
-            out[0, k], out[2, k] = self.y_mean, self.gram.yy
+            out[0, k], out[2, k], size = self.y_mean, self.gram.yy, 0.0
             for j in range(self.p):
-                out[0, k] -= self.mean[j] * B[k, j]
+                shift = self.mean[j] * B[k, j]
+                out[0, k] -= shift
+                size += fabs(shift)
                 out[2, k] -= B[k, j] * (self.gram.c_[j] + Q[k, j])
             out[2, k] = max(out[2, k], 0.0)
             memcpy(&self.gram.q_[0], &Q[k, 0], self.p * sizeof(double))
             out[1, k] = self._rounding(alphas[k], &B[k, 0], out[2, k])
             if out[1, k] > 0.01 * target:
                 return None
-            out[1, k] += self.gram._gap(alphas[k], &B[k, 0])
+            out[1, k] += self.gram._gap(alphas[k], &B[k, 0]) + intercept_cost(size)
         return np.arange(self.p), B.base, *out.base
 
     cdef double _rounding(self, double alpha, const double* b, double rr) noexcept nogil:
@@ -50,7 +53,7 @@ cdef class SmallProblem:
             size += sqrt(self.gram.g[j, j]) * fabs(b[j])
             total += fabs(b[j])
         if self.gram.l2_[0] == 0:
-            delta = GRAM_ROUNDING * size * self.gram.largest / (alpha * l1)
+            delta = min(GRAM_ROUNDING * size * self.gram.largest / (alpha * l1), 1.0)
         return GRAM_ROUNDING * size * size + delta * alpha * l1 * total + 0.5 * delta * delta * rr
 
 
@@ -191,12 +194,15 @@ cdef class SmallWideProblem:
                       ptrdiff_t passes, double[:, ::1] out) noexcept nogil:
         """Write intercept, gap, r.r and passes for at <= k < stop."""
         cdef ptrdiff_t k, s
+        cdef double shift, size
         for k in range(at, stop):
-            out[0, k], out[3, k] = self.y_mean, passes
+            out[0, k], out[3, k], size = self.y_mean, passes, 0.0
             for s in range(self.gram.size):
-                out[0, k] -= self.mean[self.slots[s]] * B[k, s]
+                shift = self.mean[self.slots[s]] * B[k, s]
+                out[0, k] -= shift
+                size += fabs(shift)
             out[2, k] = KERNELS.dot(self.n, &self.R[k - at, 0], &self.R[k - at, 0])
-            out[1, k] = self._gap(alphas[k], &B[k, 0], &self.Z[k - at, 0], out[2, k])
+            out[1, k] = self._gap(alphas[k], &B[k, 0], &self.Z[k - at, 0], out[2, k]) + intercept_cost(size)
 
     cdef double _gap(self, double alpha, const double* b, const double* z, double rr) noexcept nogil:
         """As `dual_gaps`, b by slot. Without a ridge part a column without a slot adds nothing."""
@@ -213,6 +219,11 @@ cdef class SmallWideProblem:
                 if fabs(z[j]) > a1 and not self.is_slot[j]:
                     gap += fenchel_young(0.0, z[j], a1, a2, -INFINITY, INFINITY, 1.0)
         return gap
+
+
+cdef inline double intercept_cost(double size) noexcept nogil:
+    """As `Problem.intercept_costs`, where `size` is |mean|.|b|."""
+    return 0.5 * (EPSILON * size) * (EPSILON * size)
 
 
 cdef void raise_to(double* score, const double* z, double unit, ptrdiff_t p) noexcept nogil:
