@@ -261,8 +261,7 @@ class ResidualSet:
             gap = self._gap(alpha, b, state) if epoch else np.inf
             objective = self._objective(alpha, b, state)
             if epoch and not objective <= 2 * lowest:
-                b[:], state[:] = kept
-                return
+                break
             held_up = gap > 0.99 * best and objective > lowest - ROUNDING * self.problem.null_objective
             waited = waited + 1 if held_up else 0
             if gap <= target or waited > STALLED:
@@ -274,13 +273,15 @@ class ResidualSet:
             for _ in range(ANDERSON):
                 moved = self.columns.sweep(b, state, penalty)
                 trail.append((b.copy(), state.copy()))
-            if moved == 0:
-                return
+            if moved == 0:      # or nothing but NaN did
+                break
             self._extrapolate(alpha, b, state, trail)
             trail.clear()
             if epoch + ANDERSON >= (steps + 1) * self._sweeps_per_newton(alpha):    # both get half of the time
                 self._newton(alpha, b, state)
                 steps += 1
+        if kept is not None and not self._objective(alpha, b, state) <= 2 * lowest:
+            b[:], state[:] = kept
 
     def _sweeps_per_newton(self, alpha):
         """How many sweeps cost as much as a Newton step; infinite where there is none."""
