@@ -240,7 +240,8 @@ class ResidualSet:
         del here, Q
         b = before.copy()
         for k in range(start, len(alphas)):
-            self._descend(alphas[k], b, 0.3 * target_gap, max_iter)
+            with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
+                self._descend(alphas[k], b, 0.3 * target_gap, max_iter)
             B[k] = b
         return len(alphas)
 
