@@ -597,3 +597,16 @@ def test_constant_columns_are_never_used_however_many_rows_they_have(layout, wei
     path = fit_path(build(layout, A), y, alphas=6, standardize=True, sample_weight=w)
     assert not path.coefs.toarray()[:3].any()
     assert path.df[-1] == 2
+
+
+@pytest.mark.parametrize("n", [30, 300])
+def test_a_step_on_free_columns_that_leads_uphill_is_not_taken(n, monkeypatch):
+    """Where rounding is all that a step is made of; random problems no longer reach that, so the step is spoiled."""
+    monkeypatch.setattr(LeastSquares, "step", lambda self, z, rooted=None: np.full(len(z), 1e3))
+    A = exact_matrix(n, 90)
+    y, factor = target(A), np.where(np.arange(90) < 3, 0.0, 1.0)
+    with pytest.warns(ConvergenceWarning):
+        found = fit(A, y, 0.1, penalty_factor=factor)
+    assert np.abs(found.coef).max() < 10
+    assert not found.certified
+    assert found.gap >= verify(A, y, found.coef, found.intercept, alpha=0.1, penalty_factor=factor).gap * (1 - 1e-9)
