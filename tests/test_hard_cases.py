@@ -22,7 +22,8 @@ from fastlasso import (
 from fastlasso.design import Design
 from fastlasso.matrices import as_matrix
 from fastlasso.parallel import Pool
-from fastlasso.problem import LeastSquares
+from fastlasso.problem import LeastSquares, Options, Problem
+from fastlasso.solver import Solver
 
 SAMPLE_LAYOUTS = [*PLAIN, "csr_matrix-int64-unsorted_duplicates", "csc_matrix-int64-unsorted_duplicates"]
 
@@ -599,14 +600,20 @@ def test_constant_columns_are_never_used_however_many_rows_they_have(layout, wei
     assert path.df[-1] == 2
 
 
-@pytest.mark.parametrize("n", [30, 300])
-def test_a_step_on_free_columns_that_leads_uphill_is_not_taken(n, monkeypatch):
-    """Where rounding is all that a step is made of; random problems no longer reach that, so the step is spoiled."""
-    monkeypatch.setattr(LeastSquares, "step", lambda self, z, rooted=None: np.full(len(z), 1e3))
-    A = exact_matrix(n, 90)
-    y, factor = target(A), np.where(np.arange(90) < 3, 0.0, 1.0)
-    with pytest.warns(ConvergenceWarning):
-        found = fit(A, y, 0.1, penalty_factor=factor)
-    assert np.abs(found.coef).max() < 10
-    assert not found.certified
-    assert found.gap >= verify(A, y, found.coef, found.intercept, alpha=0.1, penalty_factor=factor).gap * (1 - 1e-9)
+@pytest.mark.parametrize("uphill", [False, True])
+def test_a_step_on_free_columns_is_taken_unless_it_leads_uphill(uphill, monkeypatch):
+    """As one does that is nothing but rounding; random problems no longer reach that, so the step is spoiled."""
+    A = exact_matrix(30, 90)
+    factor = np.where(np.arange(90) < 3, 0.0, 1.0)
+    with Pool(1) as pool:
+        walker = Solver(Problem(A, target(A), Options(penalty_factor=factor), pool), tol=1e-8)
+        walker.start()
+        walker.solve(np.array([0.1]))
+        moved = walker.b + (walker.problem.l1[walker.slots] == 0)
+        b, R = moved.copy(), walker._plain_residuals(moved[None])
+        before = R.copy()
+        if uphill:
+            monkeypatch.setattr(LeastSquares, "step", lambda self, z, rooted=None: np.full(len(z), 1e3))
+        walker._refit(0.1, b, R)
+    np.testing.assert_allclose(b, moved if uphill else walker.b, atol=1e-12)
+    np.testing.assert_allclose(R, before if uphill else walker._plain_residuals(b[None]), atol=1e-12)
