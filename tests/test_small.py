@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build
 
-from fastlasso import alpha_max, fit, fit_path, path
+from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, path
 
 
 def data(n=40, p=7, seed=0):
@@ -226,3 +226,12 @@ def test_gaps_count_what_rounding_of_the_intercept_costs(p):
     found = fit_path(A, y, alphas=5, eps=1e-2)
     assert (found.gaps >= 0.5 * (shift * np.abs(found.coefs).sum(axis=0)) ** 2).all()
     assert fit(A, y, found.alphas[3]).gap >= 0.5 * shift**2
+
+
+def test_a_tolerance_that_is_missed_is_tried_the_general_way(monkeypatch):
+    made, (A, y) = count_small(monkeypatch), data(p=90)
+    with pytest.warns(ConvergenceWarning):
+        found = fit_path(A, y, alphas=5, tol=1e-30)
+    assert type(made[0]).__name__ == "SmallWideProblem"
+    assert not found.certified.all()
+    np.testing.assert_allclose(found.coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(), atol=1e-8)
