@@ -319,6 +319,12 @@ def negligible(target, null_objective):
     return 1e-6 * target * target / null_objective if null_objective > 0 else 0.0
 
 
+def orthant(b, l1, lower, upper):
+    """(which coordinates are neither zero nor at a bound, bounds low, high between which the signs of b hold)."""
+    inside = ((b != 0) | (l1 == 0)) & (b > lower) & (b < upper)
+    return inside, np.where((l1 > 0) & (b > 0), 0.0, lower), np.where((l1 > 0) & (b < 0), 0.0, upper)
+
+
 def within(now, step, low, high):
     """The step, cut short where the first coordinate reaches its bound (and lands on it exactly)."""
     with np.errstate(divide="ignore", invalid="ignore"):

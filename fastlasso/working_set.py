@@ -11,7 +11,7 @@ import numpy as np
 from ._engine import engine
 from .matrices import cuts_by_size
 from .parallel import PIECE
-from .problem import NO_WORSE, LeastSquares, negligible, within
+from .problem import NO_WORSE, LeastSquares, negligible, orthant, within
 
 # sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
 ANDERSON = 5
@@ -41,9 +41,14 @@ def face_cost(n_face, entering=0.0):
     return max(n_face, 1) ** 2 * (NS_GRAM_STREAM + NS_GRAM_APPEND * entering)
 
 
+def visit_cost(design):
+    """Nanoseconds per stored value of a sweep."""
+    return NS_DENSE_VISIT if design.dense else NS_SPARSE_VISIT
+
+
 def pass_cost(design):
     """Nanoseconds of one pass over X."""
-    return design.matrix.nnz * (NS_DENSE_VISIT if design.dense else NS_SPARSE_VISIT)
+    return design.matrix.nnz * visit_cost(design)
 
 
 def gram_pays(design, stored, n_slots, n_face, entering, ridge):
@@ -55,12 +60,11 @@ def gram_pays(design, stored, n_slots, n_face, entering, ridge):
     """
     if 16.0 * n_slots * n_slots > max(GRAM_BYTES, design.matrix.nbytes / 4):
         return False
-    visit = NS_DENSE_VISIT if design.dense else NS_SPARSE_VISIT
-    gram = face_cost(n_face, entering)
+    sweep, gram = visit_cost(design) * stored, face_cost(n_face, entering)
     if ridge:
-        return gram + NS_REBUILD * n_face**3 <= SWEEPS_PER_ALPHA * visit * stored
+        return gram + NS_REBUILD * n_face**3 <= SWEEPS_PER_ALPHA * sweep
     sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * min(n_face / design.n_samples, 1.0) ** 2
-    return gram <= sweeps * visit * stored
+    return gram <= sweeps * sweep
 
 
 class GramSet:
@@ -179,14 +183,14 @@ class GramSet:
         """Whether the step (G + alpha l2)_FF d = (q - alpha (l1 sign(b) + l2 b))_F, q = c - G b, had to be cut."""
         m, gram = len(b), self.gram
         l1, l2, lower, upper = alpha * gram.l1[:m], alpha * gram.l2[:m], gram.lower[:m], gram.upper[:m]
-        inside = np.flatnonzero(((b != 0) | (l1 == 0)) & (b > lower) & (b < upper))
+        inside, low, high = orthant(b, l1, lower, upper)
+        inside = np.flatnonzero(inside)
         if not 0 < len(inside) <= LARGEST_NEWTON:
             return False
         now, l1, l2 = b[inside], l1[inside], l2[inside]
         system = LeastSquares(gram.G[np.ix_(inside, inside)] + np.diag(l2))
         step = system.step(gram.q[inside] - l1 * np.sign(now) - l2 * now)
-        low = np.where((l1 > 0) & (now > 0), 0.0, lower[inside])
-        high = np.where((l1 > 0) & (now < 0), 0.0, upper[inside])
+        low, high = low[inside], high[inside]
         allowed = within(now, step, low, high)
         b[inside] = np.clip(now + allowed, low, high)
         return allowed is not step
@@ -293,9 +297,10 @@ class ResidualSet:
     def _newton(self, alpha, b, state):
         """Go to the minimum for the present signs and bounds, or towards it where that is no better than b."""
         step, low, high = self.by_rows.step(alpha, b, self.columns.correlations(state))
+        objective = self._objective(alpha, b, state)
         for better in (np.clip(b + step, low, high), np.clip(b + within(b, step, low, high), low, high)):
             residual = self.columns.residual(self.problem.y, better)
-            if self._objective(alpha, better, residual) < self._objective(alpha, b, state):
+            if self._objective(alpha, better, residual) < objective:
                 b[:], state[:] = better, residual
                 return
 
@@ -377,8 +382,7 @@ class RidgeRows:
     def __init__(self, problem, slots, columns):
         self.problem, self.columns, self.root = problem, columns, np.sqrt(problem.l2[slots])
         n = problem.design.n_samples
-        visit = NS_DENSE_VISIT if problem.design.dense else NS_SPARSE_VISIT
-        cheap = NS_ROW_PAIR * n * n * len(slots) <= SWEEPS_PER_ALPHA * visit * columns.stored
+        cheap = NS_ROW_PAIR * n * n * len(slots) <= SWEEPS_PER_ALPHA * visit_cost(problem.design) * columns.stored
         self.applies = (cheap and 32 * n * len(slots) <= GRAM_BYTES / 8 and self.root.min() > 0
                         and not problem.l1[slots].any())
         if self.applies:
@@ -410,9 +414,8 @@ class RowSteps:
         self.problem, self.slots, self.columns, self.least_alpha = problem, slots, columns, np.inf
         n, least = problem.design.n_samples, problem.l2[slots].min(initial=np.inf)
         if n <= min(LARGEST_NEWTON, len(slots)) and least > 0:
-            visit = NS_DENSE_VISIT if problem.design.dense else NS_SPARSE_VISIT
             cost = (NS_PRODUCT * n + NS_SCALED) * n * len(slots) + 2 * NS_REBUILD * n**3
-            self.sweeps = cost / (visit * max(columns.stored, 1))
+            self.sweeps = cost / (visit_cost(problem.design) * max(columns.stored, 1))
             # below it nothing but rounding is left of h - D^-1 X's
             self.least_alpha = ROUNDING * problem.design.norm2[slots].max() / least
 
@@ -420,8 +423,7 @@ class RowSteps:
         """The step d from b, whose correlations are z, and the bounds between which its signs hold."""
         problem, slots, n = self.problem, self.slots, self.problem.design.n_samples
         l1, l2 = alpha * problem.l1[slots], alpha * problem.l2[slots]
-        lower, upper = problem.lower[slots], problem.upper[slots]
-        inside = ((b != 0) | (l1 == 0)) & (b > lower) & (b < upper)
+        inside, low, high = orthant(b, l1, problem.lower[slots], problem.upper[slots])
         h = np.where(inside, (z - l1 * np.sign(b) - l2 * b) / l2, 0.0)
         system, right = np.eye(n), np.zeros((n, 1))
         for a, rows in self._scaled_rows(inside, l2):
@@ -430,7 +432,6 @@ class RowSteps:
         s = np.linalg.solve(system, right[:, 0])
         for a, rows in self._scaled_rows(inside, l2):
             h[a] -= s @ rows / np.sqrt(l2[a])
-        low, high = np.where((l1 > 0) & (b > 0), 0.0, lower), np.where((l1 > 0) & (b < 0), 0.0, upper)
         return h, low, high
 
     def _scaled_rows(self, inside, l2):

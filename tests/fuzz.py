@@ -332,8 +332,7 @@ def outcome_everywhere(seed):
     case, rng = random_case(seed), np.random.default_rng([seed, 2])
     dtypes = ["f8", case.X.dtype.str[1:]]       # what was drawn as float64 may be out of the range of float32
     copies = [replace(case, X=build(rng.choice(IN_MEMORY), case.A, dtype=rng.choice(dtypes)),
-                          n_threads=1 + k // len(WAYS) % 2)
-              for k in range(COPIES)]
+                      n_threads=1 + k // len(WAYS) % 2) for k in range(COPIES)]
     found, solutions, uncertified = zip(*(examined(copy, way, unjudged) for copy, way in zip(copies, cycle(WAYS))),
                                         strict=True)
     return list(chain.from_iterable(found)), sum(solutions), sum(uncertified)

@@ -548,7 +548,7 @@ def test_copies_of_columns_under_an_elastic_net(layout, options, judge, monkeypa
     """Sweeps alone equalise the coefficients of copies so slowly that 500 of them left gaps of 1e-6 P(0)."""
     monkeypatch.setattr("fastlasso.working_set.gram_pays", lambda *_: False)
     A = np.tile(exact_matrix(12, 15, density=0.6), (1, 20))
-    named = {"some": np.arange(12) % 3 + 0.0, "uneven": 0.5 + np.arange(15)[np.arange(300) % 15] / 10}
+    named = {"some": np.arange(12) % 3 + 0.0, "uneven": 0.5 + np.arange(300) % 15 / 10}
     options = {key: named[value] if isinstance(value, str) else value for key, value in options.items()}
     X, y, options = build(layout, A), target(A), options | {"l1_ratio": 0.95}
     path = fit_path(X, y, alphas=8, eps=1e-2, tol=1e-10, max_iter=500, **options)
