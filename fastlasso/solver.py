@@ -274,8 +274,12 @@ class Solver:
                                                  self.design.norms2(R), strict=True)]
 
     def _marks(self, alphas, B):
-        """References spread evenly over the batch, the last at its end."""
-        count = -(-len(alphas) // self.spacing)
+        """References spread evenly over the batch, the last at its end.
+
+        In a few alphas all are read where that costs no more than to look at the slots afterwards.
+        """
+        many_slots = PROVES_LITTLE * len(self.slots) > self.design.n_features
+        count = len(alphas) if many_slots and len(alphas) <= CLOSE else -(-len(alphas) // self.spacing)
         at = len(alphas) * np.arange(1, count + 1) // count - 1
         rows, self.marked_at = B[at], self.n_rounds
         marks = self._mark(alphas[at], rows)
@@ -452,7 +456,8 @@ class Solver:
     def _prove_part(self, proof, part, alphas, B, marks):
         """Certify a few alphas of the batch; their residuals are gone before the next few are formed."""
         here, rows = alphas[part], B[part]
-        look = self._look(here, rows)
+        all_read = len(marks) == len(alphas) and self.marked_at == self.n_rounds
+        look = self._look_again(marks[part]) if all_read else self._look(here, rows)
         outside = self._look_outside(look, part, alphas, B, marks)
         if self.watch is not None:
             proof.seen.extend(map(self.watch, self._residuals(here, rows) if look.R is None else look.R))
@@ -478,6 +483,12 @@ class Solver:
             return Look(norms, self.design.correlations_at(R, self.slots), nothing, R)
         whole = self.design.correlations(R)
         return Look(norms, np.ascontiguousarray(whole[:, self.slots]), nothing, R, whole)
+
+    def _look_again(self, marks):
+        """What the marks saw."""
+        whole = np.array([mark.z for mark in marks])
+        return Look(np.array([mark.norm2 for mark in marks]), np.ascontiguousarray(whole[:, self.slots]),
+                    np.zeros(len(marks)), np.array([mark.residual for mark in marks]), whole)
 
     def _gram_is_smaller(self):
         return isinstance(self.set, GramSet) and 2 * self.set.size**2 <= self.design.stored(self.slots)

@@ -328,14 +328,13 @@ def test_rows_with_gaps_are_refused_and_not_read_as_if_they_had_none(call):
         call()
 
 
-def test_a_large_gram_matrix_keeps_its_values_when_it_grows():
-    """Its memory is extended, and 2,100 rows move to their new places within it."""
-    n = 2100
-    gram, nothing = engine.GramProblem(n), np.zeros(n)
+@pytest.mark.parametrize("sizes", [(40, 41, 200, 600), (600, 650, 660, 1_100), (2_099, 2_100, 2_101)],
+                         ids=["in place", "from in place to new memory", "in new memory"])
+def test_a_gram_matrix_keeps_its_values_when_it_grows(sizes):
+    n = sizes[-1]
+    gram, nothing = engine.GramProblem(), np.zeros(n)
     values = np.add.outer(np.arange(n), 1.0 / (1 + np.arange(n)))
     values = np.minimum(values, values.T)
-    for start, stop in ((0, n - 1), (n - 1, n)):
+    for start, stop in zip((0, *sizes), sizes, strict=False):
         gram.extend(values[start:stop, :stop], *[nothing[start:stop]] * 5)
-    gram.extend(np.ones((1, n + 1)), *[np.ones(1)] * 5)
-    np.testing.assert_array_equal(gram.G[:n, :n], values)
-    np.testing.assert_array_equal(gram.G[:n + 1, n], 1.0)
+        np.testing.assert_array_equal(gram.G[:stop, :stop], values[:stop, :stop])

@@ -49,6 +49,7 @@ cdef enum:
     CHECK_BLOCK = 512       # columns that the bound of screening is first tried on together
     LANES = 8               # residuals per sweep over sparse rows
     FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
+    ROOMY = 700             # rows of a Gram matrix or factor that still grows bit by bit: 4 MB
     MIRROR_TILE = 32        # values a side of a tile of a transposed copy
     MAX_APPEND = 64         # columns that enter the factor at once
     SMALL_BATCH = 8         # alphas of a small problem of many columns, solved before all of these are looked at
