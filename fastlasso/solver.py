@@ -17,7 +17,7 @@ from .screening import Reference
 from .working_set import ROUNDING, GramSet, ResidualSet
 
 VIOLATION = 1 + 1e-10       # a correlation beyond this times alpha l1 is a violation
-BATCH_RANGE = 4, 16        # shortest and longest batch of alphas solved ahead
+BATCH_RANGE = 4, 12        # shortest and longest batch of alphas solved ahead
 PASS_RESIDUALS = 4          # residuals at a time: a whole pass over rows keeps p sums for each,
 FILTER_RESIDUALS = 8, 16    # few columns keep next to nothing: so many, the more while a sixteenth of X's bytes lasts
 TRUSTED = 0.01              # of the gap asked for: what rounding of a Gram matrix may hide before X is read again
