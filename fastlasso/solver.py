@@ -1,7 +1,7 @@
 """Several alphas at once on one working set: propose columns, solve exactly, prove.
 
 The problem on the working set is solved apart (`working_set.py`). X is read to take columns into it, and to prove
-that no column outside matters: one whole pass over X marks a batch, at its last alpha or at a few along it, and in
+that no column outside matters: one whole pass over X marks a batch, at its last alpha or at some along it, and in
 between a bound clears all but a few columns, which are looked at (`screening.unproven`).
 """
 
