@@ -276,7 +276,7 @@ class Solver:
     def _marks(self, alphas, B):
         """References spread evenly over the batch, the last at its end.
 
-        In a few alphas all are read where that costs no more than to look at the slots afterwards.
+        A few alphas are all marked where slots are so many that to look at them afterwards would cost more.
         """
         many_slots = PROVES_LITTLE * len(self.slots) > self.design.n_features
         count = len(alphas) if many_slots and len(alphas) <= CLOSE else -(-len(alphas) // self.spacing)
@@ -485,7 +485,7 @@ class Solver:
         return Look(norms, np.ascontiguousarray(whole[:, self.slots]), nothing, R, whole)
 
     def _look_again(self, marks):
-        """What the marks saw."""
+        """The `Look` of marks made since the batch was last solved, one for each alpha."""
         whole = np.array([mark.z for mark in marks])
         return Look(np.array([mark.norm2 for mark in marks]), np.ascontiguousarray(whole[:, self.slots]),
                     np.zeros(len(marks)), np.array([mark.residual for mark in marks]), whole)

@@ -18,7 +18,7 @@ cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
 
     One that grows again gets room for more. Where that is little it grows in place, so that old and new need not stand
     beside each other. Beyond ROOMY rows it is made half as wide again, of memory that nobody touches before it is used:
-    to move all and to fill what is new with zeros, time and again, took 5 % of a path with 1,500 active columns.
+    to move all and to fill what is new with zeros, time and again, took 2 to 5 % of a path with 1,500 active columns.
     """
     cdef ptrdiff_t stride = matrix.shape[0], side = need + max(32, need // 8) if used else need
     if side <= ROOMY:
