@@ -2,11 +2,14 @@
 
 from importlib import import_module
 
-from .cross_validation import PathCV, cross_validate_path
-from .path import ConvergenceWarning, alpha_max, fit, fit_path
-from .results import LassoFit, LassoPath
+from ._version import __version__ as __version__
+from .path.fit import alpha_max, fit, fit_path
+from .path.refined import AdaptivePath, ReweightedPath
+from .path.results import LassoFit, LassoPath
+from .path.warn import ConvergenceWarning
+from .selection.cross_validation import cross_validate_path
+from .selection.path_cv import PathCV
 
-__version__ = "0.1.0"
 __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV", "RelaxedCV",
            "RelaxedPath", "ReweightedPath", "ScheduleFit", "StabilityPath", "Stage", "adaptive_factors",
            "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed",
@@ -15,16 +18,16 @@ __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "Las
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {
-    "certificate": ("Certificate", "support_proof", "verify"),
-    "adaptive": ("AdaptivePath", "adaptive_path", "cross_validate_adaptive"),
-    "prior": ("laplace_prior", "laplace_scale"),
-    "relaxation": ("RelaxedCV", "RelaxedPath", "cross_validate_relaxed", "relaxed_path"),
-    "reweighting": ("ReweightedPath", "cross_validate_reweighted", "reweighted_path"),
-    "schedule": ("ScheduleFit", "Stage", "adaptive_factors", "fit_schedule"),
-    "stability": ("StabilityPath", "stability_selection"),
-    "estimators": ("ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "enet_path", "lasso_path"),
-    "refinement_estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
-                              "ReweightedLassoCV", "StabilitySelection", "TwoStageLasso"),
+    "judge": ("Certificate", "support_proof", "verify"),
+    "refinement.adaptive": ("adaptive_path", "cross_validate_adaptive"),
+    "refinement.prior": ("laplace_prior", "laplace_scale"),
+    "refinement.relaxation": ("RelaxedCV", "RelaxedPath", "cross_validate_relaxed", "relaxed_path"),
+    "refinement.reweighting": ("cross_validate_reweighted", "reweighted_path"),
+    "refinement.schedule": ("ScheduleFit", "Stage", "adaptive_factors", "fit_schedule"),
+    "selection.stability": ("StabilityPath", "stability_selection"),
+    "estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "RelaxedLasso",
+                   "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV", "StabilitySelection", "TwoStageLasso",
+                   "enet_path", "lasso_path"),
 }
 
 

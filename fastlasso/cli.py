@@ -66,8 +66,6 @@ def say(message):
     print("fastlasso:", " ".join(str(message).split()), file=sys.stderr)
 
 
-# ---- arguments -----------------------------------------------------------------------------------------------------
-
 def parser():
     """Return the argument parser."""
     from . import __version__
@@ -170,8 +168,6 @@ def npz_file(text):
 def picture_file(text):
     return output_file(text, PICTURES)
 
-
-# ---- commands ------------------------------------------------------------------------------------------------------
 
 def run_demo(arguments):
     need_matplotlib(arguments.plot)
@@ -289,8 +285,6 @@ def draw(file, rows):
     save_figure(file, rows)
 
 
-# ---- progress ------------------------------------------------------------------------------------------------------
-
 class Progress:
     """A line on a terminal's standard error once the work has lasted a second; elsewhere silent.
 
@@ -353,8 +347,6 @@ def progress(path, afterwards=None):
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         say(f"warning: {message}")
 
-
-# ---- reports -------------------------------------------------------------------------------------------------------
 
 def heading(name, data):
     n, p = data.X.shape
@@ -460,8 +452,6 @@ def column_sd(X):
         _, sums = as_matrix(X).moments(np.ones(n), np.zeros(n), pool)
     return np.sqrt(np.maximum(sums[:, 1] / n - (sums[:, 0] / n) ** 2, 0.0))
 
-
-# ---- JSON ----------------------------------------------------------------------------------------------------------
 
 def print_json(arguments, data, path, pathcv=None):
     import json

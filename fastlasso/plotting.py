@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from .datasets import feature_label
 
+def feature_label(names, j):
+    """Return the name of column j, or how Python addresses its coefficient."""
+    return names[j] if names is not None else f"coef[{j}]"
 # Okabe and Ito (2008), "Color universal design", without its yellow, which is too pale for a line on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
 QUIET = "#B8B8B8"

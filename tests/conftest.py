@@ -7,7 +7,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy: its spin
 
 import pytest
 
-from fastlasso import LassoPath, matrices, verify
+from fastlasso import LassoPath, verify
+from fastlasso.matrices import dense, sparse
 
 signal.signal(signal.SIGINT, signal.default_int_handler)        # a shell's background jobs start with Ctrl-C ignored
 
@@ -51,6 +52,6 @@ def no_kernel(monkeypatch):
     def reached(*_, **__):
         pytest.fail("a kernel was reached")
 
-    for kind in (matrices.DenseColumns, matrices.DenseRows, matrices.SparseColumns, matrices.SparseRows):
+    for kind in (dense.DenseColumns, dense.DenseRows, sparse.SparseColumns, sparse.SparseRows):
         for verb in ("moments", "dots", "dots_at", "combine", "gram", "gather", "group_sums"):
             monkeypatch.setattr(kind, verb, reached)

@@ -20,7 +20,6 @@ import warnings
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, cycle
@@ -35,14 +34,11 @@ from fastlasso import (
     ConvergenceWarning,
     alpha_max,
     cross_validate_path,
-    design,
     fit,
     fit_path,
-    path,
-    problem,
     verify,
-    working_set,
 )
+from fastlasso.ways import going
 
 IN_MEMORY = [name for name in LAYOUTS if "memmap" not in name]
 CHUNK = 200             # problems per piece of work of a run
@@ -89,20 +85,12 @@ TARGETS = {
 TARGET_ODDS = (0.6, 0.05, 0.2, 0.09, 0.02, 0.04)
 CALLS = ("path", "fit", "cv")
 CALL_ODDS = (0.6, 0.32, 0.08)
-swept = working_set.ResidualSet.solve
-
-
-def few_sweeps(columns, before, here, alphas, start, B, target_gap, max_iter, Q=None):
-    """Sweep so little that thousands of problems can: many are then not certified, and have to say so."""
-    return swept(columns, before, here, alphas, start, B, target_gap, min(max_iter, MOST_SWEEPS), Q)
-
-
 WAYS = {        # limits between the ways to solve, moved so that small problems go the ways of large ones
     "usual": {},
-    "summed": {(path, "SMALL"): 0, (problem, "LARGE"): 0},
-    "working set": {(path, "SMALL"): 0, (design, "COMPRESS_FEATURES"): 0},
-    "sweeps": {(path, "SMALL"): 0, (design, "COMPRESS_FEATURES"): 0, (working_set, "gram_pays"): lambda *_: False,
-               (working_set.ResidualSet, "solve"): few_sweeps},
+    "summed": {"small": 0, "summed_from": 0},
+    "working set": {"small": 0, "compress_features": 0},
+    # so few sweeps that thousands of problems can: many are then not certified, and have to say so
+    "sweeps": {"small": 0, "compress_features": 0, "gram_form": False, "max_sweeps": MOST_SWEEPS},
 }
 WAY_ODDS = (0.6, 0.2, 0.15, 0.05)      # sweeps take five times as long as the others
 
@@ -184,19 +172,6 @@ class Case:
 def random_way(seed):
     """Return the way of problem number `seed`."""
     return str(np.random.default_rng([seed, 1]).choice(list(WAYS), p=WAY_ODDS))
-
-
-@contextmanager
-def going(way):
-    """Let small problems go a way of large ones."""
-    before = {(module, name): getattr(module, name) for module, name in WAYS[way]}
-    for (module, name), value in WAYS[way].items():
-        setattr(module, name, value)
-    try:
-        yield
-    finally:
-        for (module, name), value in before.items():
-            setattr(module, name, value)
 
 
 def without_some_rows(rng, folds):
@@ -306,7 +281,7 @@ def unjudged(case):
 def examined(case, way, examine=judged):
     """Return (violations, solutions, uncertified ones) of one problem, solved in a `way`."""
     found, n_solutions, uncertified = [], 0, 0
-    with warnings.catch_warnings(record=True) as caught, going(way):
+    with warnings.catch_warnings(record=True) as caught, going(**WAYS[way]):
         warnings.simplefilter("always", ConvergenceWarning)
         try:
             for wrong, solutions, missed in examine(case):

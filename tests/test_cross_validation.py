@@ -16,14 +16,14 @@ from fastlasso import (
     cross_validate_path,
     cross_validate_relaxed,
     cross_validate_reweighted,
-    cross_validation,
     fit_path,
     fit_schedule,
 )
-from fastlasso.matrices import as_matrix
+from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool
-from fastlasso.path import Walk
-from fastlasso.reweighting import ReweightedWalk
+from fastlasso.path.walk import Walk
+from fastlasso.refinement.reweighting import ReweightedWalk
+from fastlasso.ways import going
 
 SHAPES = {"tall": (60, 12), "wide": (45, 100)}
 
@@ -173,11 +173,11 @@ def bootstrap(n, k):
                                 [(np.arange(60), np.arange(20)), (np.arange(40), np.arange(60))]],
                          ids=["time", "shuffle", "repeated", "bootstrap", "overlapping"])
 @pytest.mark.parametrize("large", [1 << 18, 1], ids=["", "summed"])
-def test_splits_that_are_no_partition(cv, large, monkeypatch):
-    monkeypatch.setattr("fastlasso.problem.LARGE", large)
+def test_splits_that_are_no_partition(cv, large):
     A = exact_matrix(60, 12, seed=9)
     y = target(A, seed=9)
-    ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
+    with going(summed_from=large):
+        ours = cross_validate_path(A, y, cv=cv, alphas=5, tol=1e-12)
     peer = LassoCV(alphas=ours.alphas, cv=cv, tol=1e-12, max_iter=100_000).fit(A, y)
     np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
 
@@ -201,11 +201,11 @@ def test_scorings(data, scoring, weighted):
 
 @pytest.mark.parametrize("cv", [KFold(3), KFold(3, shuffle=True, random_state=0)], ids=["contiguous", "shuffled"])
 @pytest.mark.parametrize("layout", PLAIN)
-def test_absolute_errors_of_summed_data(layout, cv, monkeypatch):
-    monkeypatch.setattr("fastlasso.problem.LARGE", 1)
+def test_absolute_errors_of_summed_data(layout, cv):
     A = exact_matrix(60, 12, seed=9)
     y = target(A, seed=9)
-    ours = cross_validate_path(build(layout, A), y, cv=cv, alphas=5, scoring="mae")
+    with going(summed_from=1):
+        ours = cross_validate_path(build(layout, A), y, cv=cv, alphas=5, scoring="mae")
     for fold, ((_, test), path) in enumerate(zip(cv.split(A), ours.fold_paths, strict=True)):
         expected = np.abs(y[test, None] - path.predict(A[test])).mean(axis=0)
         np.testing.assert_allclose(ours.errors[:, fold], expected, rtol=1e-10)
@@ -243,7 +243,7 @@ def test_sums_over_groups_are_those_of_their_rows(layout, grouping):
 @pytest.mark.parametrize("layout", PLAIN)
 @pytest.mark.parametrize("shuffled", [False, True])
 @pytest.mark.parametrize("options", [{}, {"fit_intercept": False}, {"standardize": True, "l1_ratio": 0.5}])
-def test_folds_from_sums_are_folds_from_rows(layout, shuffled, options, monkeypatch):
+def test_folds_from_sums_are_folds_from_rows(layout, shuffled, options):
     A = exact_matrix(700, 9, seed=2)
     A[:, 3] += 512.0                            # far from zero
     A[:, 4] = 3.0                               # constant
@@ -254,8 +254,8 @@ def test_folds_from_sums_are_folds_from_rows(layout, shuffled, options, monkeypa
     arguments = dict(cv=7, alphas=6, eps=0.01, tol=1e-12, sample_weight=w, random_state=0 if shuffled else None)
     arguments |= options
     summed = cross_validate_path(X, y, **arguments)
-    monkeypatch.setattr(cross_validation, "groups_to_sum", lambda matrix, splits: None)
-    direct = cross_validate_path(X, y, **arguments)
+    with going(fold_sums=False):
+        direct = cross_validate_path(X, y, **arguments)
     np.testing.assert_allclose(summed.errors, direct.errors, rtol=1e-9)
     np.testing.assert_allclose(summed.oof_predictions, direct.oof_predictions, rtol=1e-9)
     for ours, theirs in zip(summed.fold_paths, direct.fold_paths, strict=True):

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from fastlasso import cross_validate_path, fit, fit_path
 from fastlasso._engine import engine
-from fastlasso.design import Design
-from fastlasso.matrices import as_matrix
+from fastlasso.problem.design import Design
+from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool
 
 # the first two are compressed to their Gram matrix, the third is screened, the fourth has unpenalised columns

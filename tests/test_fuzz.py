@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fastlasso.parallel import available_cores
+from fastlasso.ways import ways
 
 SAMPLE, CHUNK = 2000, 100       # problems, about 5 ms each
 
@@ -115,11 +116,11 @@ def test_problems_are_functions_of_their_seed_and_reach_everything():
 
 def test_every_way_is_gone_and_left_again():
     assert {fuzz.random_way(seed) for seed in range(100)} == set(fuzz.WAYS)
-    for way, limits in fuzz.WAYS.items():
-        before = [getattr(module, name) for module, name in limits]
-        with fuzz.going(way):
-            assert [getattr(module, name) for module, name in limits] == list(limits.values())
-        assert [getattr(module, name) for module, name in limits] == before
+    for limits in fuzz.WAYS.values():
+        before = ways()
+        with fuzz.going(**limits):
+            assert {name: getattr(ways(), name) for name in limits} == limits
+        assert ways() == before
 
 
 def a_case():

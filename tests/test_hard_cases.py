@@ -15,15 +15,17 @@ from fastlasso import (
     fit,
     fit_path,
     reweighted_path,
-    solver,
     verify,
-    working_set,
 )
-from fastlasso.design import Design
-from fastlasso.matrices import as_matrix
+from fastlasso.matrices.choose import as_matrix
+from fastlasso.matrices.gathered import SparseParts
 from fastlasso.parallel import Pool
-from fastlasso.problem import LeastSquares, Options, Problem
-from fastlasso.solver import Solver
+from fastlasso.problem.design import Design
+from fastlasso.problem.options import Options
+from fastlasso.problem.problem import Problem
+from fastlasso.solver.least_squares import LeastSquares
+from fastlasso.solver.solver import Solver
+from fastlasso.ways import going
 
 SAMPLE_LAYOUTS = [*PLAIN, "csr_matrix-int64-unsorted_duplicates", "csc_matrix-int64-unsorted_duplicates"]
 
@@ -483,12 +485,12 @@ def twelve_of_120(common=0.0):
 
 @pytest.mark.parametrize("memory", [1 << 28, 0], ids=["gram", "residual"])
 @pytest.mark.parametrize("name", LIMITED)
-def test_descent_alone_ends_at_the_solution_too(name, memory, monkeypatch, judge):
+def test_descent_alone_ends_at_the_solution_too(name, memory, judge):
     """No Newton step and no joint refit of more than two coordinates, with and without room for a Gram matrix."""
-    monkeypatch.setattr(working_set, "LARGEST_NEWTON", 2)
-    monkeypatch.setattr(working_set, "GRAM_BYTES", memory)
     X, y = twelve_of_120()
-    judge(X, y, fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name]), **LIMITED[name])
+    with going(largest_newton=2, gram_bytes=memory):
+        path = fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name])
+    judge(X, y, path, **LIMITED[name])
 
 
 def holds_to_tol(X, y, path, options):
@@ -498,28 +500,28 @@ def holds_to_tol(X, y, path, options):
                for alpha, coef, intercept in solutions)
 
 
-@pytest.mark.parametrize("limit", [("LARGEST_NEWTON", 2), ("NEWTON_STEPS", 1)], ids=str)
+@pytest.mark.parametrize("limit", [{"largest_newton": 2}, {"newton_steps": 1}], ids=str)
 @pytest.mark.parametrize("name", LIMITED)
-def test_descent_goes_on_where_newton_steps_are_too_large_or_cut_too_often(name, limit, monkeypatch):
-    monkeypatch.setattr(working_set, *limit)
+def test_descent_goes_on_where_newton_steps_are_too_large_or_cut_too_often(name, limit):
     X, y = twelve_of_120(common=3.0)
-    path = fit_path(X, y, alphas=6, eps=0.05, **LIMITED[name])
+    with going(**limit):
+        path = fit_path(X, y, alphas=6, eps=0.05, **LIMITED[name])
     assert path.certified.all()
     assert holds_to_tol(X, y, path, LIMITED[name])
 
 
 @pytest.mark.parametrize("name", LIMITED)
-def test_more_unpenalised_columns_than_are_refitted_together_end_at_the_solution_too(name, monkeypatch):
+def test_more_unpenalised_columns_than_are_refitted_together_end_at_the_solution_too(name):
     """The gap claimed leaves out what they would gain jointly (docs/promises.md)."""
-    monkeypatch.setattr(solver, "MOST_REFITTED", 2)
     X, y = twelve_of_120()
-    assert holds_to_tol(X, y, fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name]), LIMITED[name])
+    with going(max_unpenalised=2):
+        path = fit_path(X, y, alphas=6, eps=0.2, **LIMITED[name])
+    assert holds_to_tol(X, y, path, LIMITED[name])
 
 
-def test_signs_that_need_more_rounds_than_there_are_leave_the_gap_of_the_dual_point_zero(monkeypatch):
+def test_signs_that_need_more_rounds_than_there_are_leave_the_gap_of_the_dual_point_zero():
     X, y = twelve_of_120()
-    monkeypatch.setattr(solver, "SIGN_ROUNDS", 0)
-    with pytest.warns(ConvergenceWarning):
+    with going(sign_rounds=0), pytest.warns(ConvergenceWarning):
         found = fit(X[:, :30], y, 0.0, lower=0.0)
     true = verify(X[:, :30], y, found.coef, found.intercept, alpha=0.0, lower=0.0)
     assert found.gap == pytest.approx(true.primal)
@@ -544,9 +546,8 @@ def test_ridge_on_few_rows_far_from_the_origin_is_solved_exactly(shape, layout, 
 @pytest.mark.parametrize("layout", PLAIN)
 @pytest.mark.parametrize("options", [{}, {"sample_weight": "some"}, {"lower": 0.0}, {"lower": -0.01, "upper": 0.01},
                                      {"penalty_factor": "uneven"}], ids=str)
-def test_copies_of_columns_under_an_elastic_net(layout, options, judge, monkeypatch):
+def test_copies_of_columns_under_an_elastic_net(layout, options, judge):
     """Sweeps alone equalise the coefficients of copies so slowly that 500 of them left gaps of 1e-6 P(0)."""
-    monkeypatch.setattr("fastlasso.working_set.gram_pays", lambda *_: False)
     A = np.tile(exact_matrix(12, 15, density=0.6), (1, 20))
     named = {"some": np.arange(12) % 3 + 0.0, "uneven": 0.5 + np.arange(300) % 15 / 10}
     options = {key: named[value] if isinstance(value, str) else value for key, value in options.items()}
@@ -575,8 +576,8 @@ def test_an_l1_ratio_next_to_nothing():
 
 def test_sweeps_that_rounding_holds_up_end(monkeypatch):
     """Implicitly centred columns of mean 1e5 deviations: sweeps reach a gap of 3e-11 of P(0), and 1e-14 never."""
-    rng, sweeps, honest = np.random.default_rng(0), [], working_set.SparseParts.sweep
-    monkeypatch.setattr(working_set.SparseParts, "sweep", lambda self, *rest: sweeps.append(1) or honest(self, *rest))
+    rng, sweeps, honest = np.random.default_rng(0), [], SparseParts.sweep
+    monkeypatch.setattr(SparseParts, "sweep", lambda self, *rest: sweeps.append(1) or honest(self, *rest))
     X, y = sparse.csc_array(1e3 + 1e-2 * rng.standard_normal((3, 150))), rng.standard_normal(3)
     with pytest.warns(ConvergenceWarning):
         found = fit(X, y, 1e-3, l1_ratio=0.0, upper=1e-3, tol=1e-14, max_iter=20_000)

@@ -21,12 +21,13 @@ from fastlasso import (
     cross_validate_path,
     fit,
     fit_path,
-    matrices,
     parallel,
     reweighted_path,
     stability_selection,
 )
-from fastlasso.matrices import as_matrix
+from fastlasso.matrices import dense, tiling
+from fastlasso.matrices import sparse as sparse_matrices
+from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool, Stopped
 
 LATENCY = 0.1       # seconds, in the best of three tries: machines are busy with other things too
@@ -210,9 +211,9 @@ class Counting(Pool):
 def test_a_pass_in_pieces_looks_at_the_pool_before_each(layout, verb, monkeypatch):
     """A fold in a thread of its own must not finish its pass once Ctrl-C has come."""
     monkeypatch.setattr(parallel, "SHARE", 100)
-    for module in (parallel, matrices):
-        monkeypatch.setattr(module, "PIECE", 500)
-    monkeypatch.setattr(matrices, "GATHER_ROWS", 8)
+    for module in (parallel, dense, sparse_matrices, tiling):
+        monkeypatch.setattr(module, "PIECE", 500, raising=module in (parallel, sparse_matrices, tiling))
+    monkeypatch.setattr(dense, "GATHER_ROWS", 8)
     n, p, cols = 1024, 600, np.arange(0, 600, 3)
     ones, R = np.ones(n), np.ones((2, n))
     X = np.ones((n, p), order=layout) if layout in "CF" else getattr(sparse, f"{layout}_array")(np.ones((n, p)))

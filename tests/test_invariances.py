@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, target
 
-from fastlasso import fit, fit_path, screening
+from fastlasso import fit, fit_path
 from fastlasso.parallel import Pool
-from fastlasso.problem import Options, Problem
+from fastlasso.problem.options import Options
+from fastlasso.problem.problem import Problem
+from fastlasso.solver import screening
 
 SHAPES = {"tall": (50, 14), "wide": (40, 120)}
 OPTIONS = {

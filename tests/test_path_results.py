@@ -234,10 +234,9 @@ def test_at_solves_where_the_bound_misses_the_promise(data, judge):
 def test_at_solves_with_the_settings_of_the_path(data):
     A, y = data
     path = fit_path(A, y, alphas=5, screening=False, max_iter=123, n_threads=1)
-    with pytest.MonkeyPatch.context() as patch:
-        seen = {}
-        patch.setattr("fastlasso.path.fit", lambda *_, **options: seen.update(options))
-        path.at(0.5 * path.alphas[-1])
+    seen = {}
+    path.remember(lambda *_, **options: seen.update(options), *path._data[1:2], *path._data[2:4], **path._data[4])
+    path.at(0.5 * path.alphas[-1])
     assert (seen["screening"], seen["max_iter"], seen["n_threads"], seen["tol"]) == (False, 123, 1, 1e-6)
 
 

@@ -9,8 +9,9 @@ from layouts import PLAIN, build, exact_matrix, target
 from oracles import conic_solution
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
-from fastlasso import alpha_max, fit, fit_path, verify, working_set
+from fastlasso import alpha_max, fit, fit_path, verify
 from fastlasso.reference import coordinate_descent, fista, objective
+from fastlasso.ways import going
 
 SHAPES = {"tall": (30, 12), "wide": (24, 80)}
 SHARES = (0.7, 0.2, 0.02)       # of alpha_max
@@ -106,10 +107,10 @@ def test_single_fits_and_default_paths_are_certified_on_every_class(shape, name,
 
 
 @pytest.fixture(params=[True, False], ids=["gram", "residual"])
-def form(request, monkeypatch):
+def form(request):
     """Both sides of the cost model: the working set solved by its Gram matrix, or by sweeps over its columns."""
-    monkeypatch.setattr(working_set, "gram_pays", lambda *_: request.param)
-    return request.param
+    with going(gram_form=request.param):
+        yield request.param
 
 
 @pytest.mark.parametrize("layout", PLAIN)

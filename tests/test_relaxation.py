@@ -12,10 +12,10 @@ from fastlasso import (
     fit_path,
     fit_schedule,
     relaxed_path,
-    solver,
     stability_selection,
     verify,
 )
+from fastlasso.ways import going
 
 SHAPES = {"tall": (80, 12), "wide": (50, 120)}
 OPTIONS = {"plain": {}, "standardized": {"standardize": True}, "no_intercept": {"fit_intercept": False},
@@ -69,12 +69,12 @@ def test_every_refit_is_least_squares_on_its_support(data, name):
 
 
 @pytest.mark.parametrize("name", ["plain", "weighted", "bounded"])
-def test_the_same_without_a_gram_matrix(data, name, monkeypatch):
+def test_the_same_without_a_gram_matrix(data, name):
     A, y = data
-    monkeypatch.setattr(solver.working_set, "gram_pays", lambda *_: False)
-    monkeypatch.setattr(solver, "compressible", lambda shape: False)
     options = spelled_out(OPTIONS[name], A)
-    judged(A, y, relaxed_path(A, y, alphas=8, eps=0.1, **options), options)
+    with going(gram_form=False, compress_features=0):
+        path = relaxed_path(A, y, alphas=8, eps=0.1, **options)
+    judged(A, y, path, options)
 
 
 def test_phi_goes_from_the_refit_to_the_lasso(data):

@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from fastlasso import solver, verify
+from fastlasso import verify
 from fastlasso.parallel import Pool
-from fastlasso.problem import Options, Problem
-from fastlasso.solver import Solver
-from fastlasso.working_set import ResidualSet
+from fastlasso.problem.options import Options
+from fastlasso.problem.problem import Problem
+from fastlasso.solver.residual_form import ResidualSet
+from fastlasso.solver.solver import Solver
+from fastlasso.ways import going
 
 SHAPES = {"compressed": (60, 12), "gram": (50, 200), "residual": (50, 200)}
-rng = np.random.default_rng(0)
 FACTORS = {
-    "other": lambda p: rng.uniform(0.2, 2, p),
+    "other": lambda p: np.random.default_rng(0).uniform(0.2, 2, p),
     "some_free": lambda p: np.where(np.arange(p) % 9 == 1, 0.0, 1.0),
     "some_closed": lambda p: np.where(np.arange(p) % 3 == 1, np.inf, 1.0),
     "all_closed": lambda p: np.full(p, np.inf),
@@ -21,12 +22,12 @@ FACTORS = {
 
 
 @pytest.fixture(params=SHAPES)
-def data(request, monkeypatch):
-    if request.param == "residual":
-        monkeypatch.setattr(solver.working_set, "gram_pays", lambda *_: False)
+def data(request):
     n, p = SHAPES[request.param]
     X = np.random.default_rng(1).standard_normal((n, p)) + 2
-    return X, 5 + X[:, :6] @ np.array([2.0, -2, 1.5, -1, 1, 0.5]) + 0.3 * np.random.default_rng(2).standard_normal(n)
+    y = 5 + X[:, :6] @ np.array([2.0, -2, 1.5, -1, 1, 0.5]) + 0.3 * np.random.default_rng(2).standard_normal(n)
+    with going(gram_form=False if request.param == "residual" else None):
+        yield X, y
 
 
 def judged(X, y, solver, options, alpha, **penalty):

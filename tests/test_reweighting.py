@@ -20,9 +20,11 @@ from fastlasso import (
     verify,
 )
 from fastlasso.parallel import Pool
-from fastlasso.problem import Options, Problem
-from fastlasso.reweighting import PENALTIES, Mcp, ReweightedWalk
-from fastlasso.schedule import combined
+from fastlasso.problem.options import Options
+from fastlasso.problem.problem import Problem
+from fastlasso.penalties.concave import PENALTIES, Mcp
+from fastlasso.refinement.reweighting import ReweightedWalk
+from fastlasso.refinement.schedule import combined
 
 SHAPES = {"tall": (80, 12), "wide": (50, 120)}
 OPTIONS = {

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fastlasso import screening
-from fastlasso.design import Design
-from fastlasso.matrices import as_matrix
+from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool
-from fastlasso.problem import Options, Problem
-from fastlasso.screening import Reference
+from fastlasso.problem.design import Design
+from fastlasso.problem.options import Options
+from fastlasso.problem.problem import Problem
+from fastlasso.solver import screening
+from fastlasso.solver.screening import Reference
 
 
 def reference(alpha, z):

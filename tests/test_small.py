@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build
 
-from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path, path
+from fastlasso import ConvergenceWarning, alpha_max, fit, fit_path
+from fastlasso.path import small
+from fastlasso.ways import going
 
 
 def data(n=40, p=7, seed=0):
@@ -14,11 +16,10 @@ def data(n=40, p=7, seed=0):
 
 
 @pytest.fixture
-def general(monkeypatch):
+def general():
     """Call the general way."""
     def run(function, *arguments, **options):
-        with monkeypatch.context() as patch:
-            patch.setattr(path, "SMALL", 0)
+        with going(small=0):
             return function(*arguments, **options)
     return run
 
@@ -47,8 +48,8 @@ def test_as_the_general_way(layout, dtype, options, p, general, judge):
 
 def count_small(monkeypatch):
     made = []
-    real = path.engine.small_problem
-    monkeypatch.setattr(path.engine, "small_problem", lambda *arguments: made.append(real(*arguments)) or made[-1])
+    real = small.engine.small_problem
+    monkeypatch.setattr(small.engine, "small_problem", lambda *arguments: made.append(real(*arguments)) or made[-1])
     return made
 
 

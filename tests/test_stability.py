@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix, spelled_out, target
 
-from fastlasso import ConvergenceWarning, StabilityPath, fit_path, stability, stability_selection
+from fastlasso import ConvergenceWarning, StabilityPath, fit_path, stability_selection
+from fastlasso.selection import stability
 
 OPTIONS = {"plain": {}, "standardized": {"standardize": True}, "weighted": {"sample_weight": 1},
            "offset": {"offset": 1}, "factors": {"penalty_factor": 1}, "positive": {"lower": 0.0},

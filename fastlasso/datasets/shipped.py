@@ -1,0 +1,88 @@
+"""Data to fit: two real sets shipped with the package, and the readers behind `fastlasso path|cv DATA`."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from .readers import Dataset
+
+SHIPPED = Path(__file__).with_name("data")
+DIABETES_NAMES = ("age", "sex", "bmi", "map", "tc", "ldl", "hdl", "tch", "ltg", "glu")
+
+
+def load_diabetes(quadratic=True):
+    """Return the diabetes data of Efron et al. (2004), 442 patients.
+
+    Parameters
+    ----------
+    quadratic : bool, default=True
+        True: the 64 columns of the paper's section 3, namely the 10 measurements, the squares of 9 of them (sex has
+        none) and their 45 products. Measurements are standardised to mean 0 and standard deviation 1 before they are
+        multiplied, and every column is so afterwards. False: the 10 measurements as they were taken.
+
+    Returns
+    -------
+    Dataset
+        X is a float64 array of shape (442, 64) or (442, 10).
+
+    References
+    ----------
+    Efron, Hastie, Johnstone and Tibshirani (2004), Least angle regression, Ann. Statist. 32(2).
+
+    Examples
+    --------
+    >>> from fastlasso.datasets import load_diabetes
+    >>> data = load_diabetes()
+    >>> data.X.shape, data.feature_names[2], data.feature_names[-1]
+    ((442, 64), 'bmi', 'ltg:glu')
+    """
+    with np.load(SHIPPED / "diabetes.npz", allow_pickle=False) as stored:
+        X, y = stored["X"], stored["y"]
+    names = DIABETES_NAMES
+    if quadratic:
+        X, names = with_quadratic_terms(X, names, no_square=("sex",))
+    return Dataset(X, y, names, "disease progression after one year", "Efron et al. 2004")
+
+
+def with_quadratic_terms(X, names, no_square=()):
+    """Return (columns, names) of the standardised columns of X, their squares and their pairwise products."""
+    Z = standardised(X)
+    p = len(names)
+    squares = [j for j in range(p) if names[j] not in no_square]
+    pairs = list(combinations(range(p), 2))
+    first, second = np.array([(j, j) for j in squares] + pairs).T
+    labels = [f"{names[j]}^2" for j in squares] + [f"{names[j]}:{names[k]}" for j, k in pairs]
+    return np.hstack([Z, standardised(Z[:, first] * Z[:, second])]), (*names, *labels)
+
+
+def standardised(X):
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def load_debian_words():
+    """Return the words of 12,000 Debian packages' names and one-line descriptions, against their installed size.
+
+    Columns are the words and pairs of neighbouring words that occur in at least three packages; values are counts.
+    The target is the natural logarithm of 1 + installed size in kB. `bench/make_debian_words.py` is the recipe.
+
+    Returns
+    -------
+    Dataset
+        X is a float64 csr_array of shape (12000, 7112).
+
+    Examples
+    --------
+    >>> from fastlasso.datasets import load_debian_words
+    >>> data = load_debian_words()
+    >>> data.X.shape, "data files" in data.feature_names
+    ((12000, 7112), True)
+    """
+    with np.load(SHIPPED / "debian_words.npz", allow_pickle=False) as stored:
+        values, columns, lengths = stored["values"], stored["columns"], stored["row_lengths"]
+        y = np.log1p(stored["installed_kb"].astype(float))
+        names = tuple(stored["feature_names"].tobytes().decode().split("\n"))
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int32)], dtype=np.int32)
+    X = sparse.csr_array((values.astype(float), columns.astype(np.int32), indptr), shape=(len(y), len(names)))
+    return Dataset(X, y, names, "log(1 + installed size in kB)", "Debian 12 package index")

@@ -1,0 +1,211 @@
+"""estimators.base."""
+
+import sys
+import warnings
+from contextlib import contextmanager
+from functools import wraps
+from inspect import cleandoc
+from math import ceil
+from typing import ClassVar
+
+import numpy as np
+from joblib import effective_n_jobs
+from scipy import sparse
+
+from .. import path as engine_path
+from ..validation import FREE, compressed, nothing_masked, sound_sparse
+from .parameters import check_parameters, described, is_array_like
+
+try:
+    from sklearn import get_config
+    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning as PeerWarning
+    from sklearn.metrics import check_scoring
+    from sklearn.model_selection import check_cv
+    from sklearn.utils import column_or_1d
+    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
+                      ) from error
+
+
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_finite": False}  # the engine checks
+TARGET = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}
+
+
+class ConvergenceWarning(engine_path.ConvergenceWarning, PeerWarning):
+    """A solution is not certified to `tol`: fastlasso's warning and scikit-learn's at once."""
+
+
+def check_gram(precompute, n_features):
+    """A Gram matrix is not needed here, but one of another shape shows a mistake."""
+    if is_array_like(precompute) and np.shape(precompute) != (n_features, n_features):
+        raise ValueError(f"precompute.shape == {np.shape(precompute)}, expected {(n_features, n_features)}")
+
+
+def asked_grid(alphas, n_alphas):
+    """What `alphas` and its predecessor `n_alphas` ask for: a number of alphas, or alphas."""
+    if not isinstance(n_alphas, str):
+        warnings.warn("'n_alphas' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass an integer as "
+                      "'alphas'.", FutureWarning, stacklevel=4)
+        return n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
+    if alphas is None:
+        warnings.warn("'alphas=None' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass alphas=100.",
+                      FutureWarning, stacklevel=4)
+    return 100 if alphas is None else alphas
+
+
+def progress(verbose):
+    """A callback that writes a line per alpha to standard error, or None."""
+    if not verbose:
+        return None
+    return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
+
+
+@contextmanager
+def warnings_of_both():
+    """Within, the engine warns with a class that is scikit-learn's too."""
+    token = engine_path.WARNING_CLASS.set(ConvergenceWarning)
+    try:
+        yield
+    finally:
+        engine_path.WARNING_CLASS.reset(token)
+OUTCOME = """
+
+Returns
+-------
+self
+
+Raises
+------
+ValueError, TypeError
+    For bad input; the estimator is then not fitted.
+
+Warns
+-----
+ConvergenceWarning
+    A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
+    `sklearn.exceptions.ConvergenceWarning`.
+"""
+
+
+def all_or_nothing(method):
+    """Decorate `fit`: forget the last fit first, leave nothing of one that fails, warn in scikit-learn's class too."""
+
+    @wraps(method)
+    def whole(self, *args, **kwargs):
+        self._forget()
+        try:
+            with warnings_of_both():
+                return method(self, *args, **kwargs)
+        except BaseException:
+            self._forget()
+            raise
+
+    whole.__doc__ = cleandoc(method.__doc__ or "") + OUTCOME
+    return whole
+
+
+class Estimator(BaseEstimator):
+    """What all estimators share: parameters checked, data validated.
+
+    `_rules` holds the rules of parameters that differ from those of the same name in `parameters.RULES`.
+    """
+
+    _rules: ClassVar = {}
+
+    def _forget(self):
+        """Delete every fitted attribute."""
+        fitted = [name for name in vars(self) if name[-1] == "_" and name[:2] != "__"]
+        for name in fitted:
+            delattr(self, name)
+
+    def _check_parameters(self):
+        check_parameters(type(self).__name__, vars(self), self._rules)
+
+    def _validated(self, X, y):
+        """Return X (two-dimensional, dense, CSR or CSC, float64 or float32, never copied if it is that) and y.
+
+        NaN and infinity are left to the engine, which meets them in its first pass. A plain array skips
+        `validate_data` (which takes longer than a fit of 100 x 10).
+        """
+        if (type(X) is type(y) is np.ndarray and X.dtype in FLOATS and y.dtype in FLOATS and X.ndim == 2
+                and X.size and y.size):
+            self.n_features_in_ = X.shape[1]
+            return X, y
+        X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
+        return validate_data(self, X, nothing_masked(y, "y"), validate_separately=(TAKEN, TARGET))
+
+    def _one_target(self, y):
+        """Return y as a vector, or raise where it holds several targets."""
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
+                             f"outputs fit one {type(self).__name__} per target")
+        return column_or_1d(y, warn=True)
+
+    def _options(self, sample_weight):
+        """The arguments that every function of the floors below takes."""
+        return {"fit_intercept": self.fit_intercept, "standardize": self.standardize, "sample_weight": sample_weight,
+                "penalty_factor": self.penalty_factor, "lower": 0.0 if self.positive else FREE[0], "tol": self.tol,
+                "max_iter": self.max_iter, "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@described
+class LinearModel(RegressorMixin, Estimator):
+    """What all linear models share: attributes kept, predictions.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        In X's dtype.
+    sparse_coef_ : sparse matrix of shape (1, n_features)
+    intercept_ : float
+    dual_gap_ : float
+        In units of the objective, of the solution before it is rounded to X's dtype.
+    n_iter_ : int
+        Passes over X, rounded up, at least 1.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X had column names that are strings.
+    """
+
+    def _keep(self, solutions, dtype, one_target):
+        """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
+        coefs = np.array([solution.coef for solution in solutions], dtype)
+        intercepts = np.array([solution.intercept for solution in solutions], dtype)
+        gaps = np.array([solution.gap for solution in solutions], dtype)
+        n_iter = [max(1, ceil(solution.n_passes)) for solution in solutions]
+        if len(solutions) == 1:
+            coefs, gaps, n_iter = coefs[0], gaps[0], n_iter[0]
+        self.coef_, self.dual_gap_, self.n_iter_ = coefs, gaps, n_iter
+        self.intercept_ = 0.0 if not self.fit_intercept else intercepts[0] if one_target else intercepts
+        return self
+
+    @property
+    def sparse_coef_(self):
+        """`coef_` as a sparse matrix in CSR format, shape (1, n_features) or (n_targets, n_features)."""
+        as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
+        return (sparse.csr_array if as_array else sparse.csr_matrix)(np.atleast_2d(self.coef_))
+
+    def predict(self, X):
+        """Return intercept_ + X coef_.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        check_is_fitted(self)
+        X = sound_sparse(X) if sparse.issparse(X) else nothing_masked(X, "X")
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
+        return X @ self.coef_.T + self.intercept_

@@ -1,0 +1,258 @@
+"""estimators.cross_validated."""
+
+from numbers import Integral
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from ..selection.cross_validation import cross_validate_ratios
+from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
+from .linear import enet_path, lasso_path
+from .parameters import SHARES, described, keep_arguments
+
+try:
+    from sklearn import get_config
+    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning as PeerWarning
+    from sklearn.metrics import check_scoring
+    from sklearn.model_selection import check_cv
+    from sklearn.utils import column_or_1d
+    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
+                      ) from error
+
+
+# scores that the held-out residuals give at once; any other is asked for every alpha and fold
+MEASURES = {None: "mse", "neg_mean_squared_error": "mse", "neg_mean_absolute_error": "mae", "r2": "r2", "mse": "mse",
+            "mae": "mae"}
+
+
+class Foretold(RegressorMixin, BaseEstimator):
+    """A regressor whose X is its prediction: it lets a scorer judge predictions that are there already."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def predict(self, X):
+        return X
+
+
+class Score(NamedTuple):
+    """A scorer of scikit-learn as a function of targets and predictions."""
+
+    scorer: object
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.scorer(Foretold(), y_pred, y_true, **weights)
+
+
+def held_out_measure(scoring):
+    """What `cross_validate_path` takes as `scoring`, from what scikit-learn takes."""
+    if scoring is None or (isinstance(scoring, str) and scoring in MEASURES):
+        return MEASURES[scoring]
+    return Score(check_scoring(Foretold(), scoring))
+
+
+class Splitting:
+    """What estimators with a parameter `cv` share: splits, and metadata routed to the splitter."""
+
+    def _splits(self, X, y, sample_weight, params):
+        """What `cross_validate_path` takes as `cv`: contiguous folds as their number, without arrays of indices."""
+        cv = 5 if self.cv is None else self.cv
+        splitter = check_cv(cv)         # first: routing looks at `cv` again, and a generator is used up by one look
+        metadata = self._for_splitter(sample_weight, params)
+        return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))
+
+    def _for_splitter(self, sample_weight, params):
+        """The keyword arguments of ``cv.split``: what it requests, or the groups where metadata are not routed."""
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
+        if unexpected := params.keys() - {"groups"}:
+            raise ValueError(
+                f"Passing extra keyword arguments to {type(self).__name__}.fit is only supported if "
+                "enable_metadata_routing=True, which you can set using `sklearn.set_config`. Extra parameters passed "
+                f"are: {unexpected}")
+        return params
+
+    def get_metadata_routing(self):
+        """Return scikit-learn's `MetadataRouter`: `fit` passes metadata on to the splitter."""
+        return MetadataRouter(owner=type(self).__name__).add_self_request(self).add(
+            splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
+
+
+@described
+class LinearModelCV(Splitting, LinearModel):
+    """What all cross-validated models share: the choice, and what is kept of it.
+
+    A subclass of another kind overrides `_cross_validate`.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The choice. The coefficients and what belongs to them are those of the fit on all rows at it.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Held-out error: the mean squared one, unless a `scoring` asks for another.
+    alphas_ : ndarray of shape (n_alphas,)
+        Descending.
+    cv_result_ : PathCV
+        `mean_error`, `standard_error`, `fold_paths`, `oof_predictions`, `plot()`.
+    path_ : LassoPath
+        The fit on all rows at every alpha.
+    """
+
+    l1_ratio = 1.0
+
+    def __init__(self, *, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000, tol=1e-4,
+                 copy_X=True, cv=None, verbose=False, n_jobs=None, positive=False, random_state=None,
+                 selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
+                 n_alphas="deprecated"):
+        keep_arguments(locals())
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose alpha by cross-validation and keep the fit on all rows.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0 in every fit and in the error of every fold; folds count equally. Only ratios matter.
+        **params
+            For ``cv.split``: `groups`; with ``sklearn.set_config(enable_metadata_routing=True)`` whatever is requested.
+        """
+        self._check_parameters()
+        X, y = self._validated(X, y)
+        y = self._one_target(y)
+        splits = self._splits(X, y, sample_weight, params)
+        return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
+
+    def _cross_validate(self, X, y, splits, sample_weight):
+        """One `PathCV` per value of l1_ratio."""
+        check_gram(self.precompute, X.shape[1])
+        choice = {"cv": splits, "scoring": held_out_measure(self.scoring), "rule": self.rule, "eps": self.eps,
+                  "alphas": asked_grid(self.alphas, self.n_alphas), "callback": progress(self.verbose)}
+        return cross_validate_ratios(X, y, np.ravel(self.l1_ratio).astype(float).tolist(), **choice,
+                                     **self._options(sample_weight))
+
+    def _choose(self, results, dtype):
+        """Keep the best of some `PathCV`s and what led to it."""
+        best = min(results, key=lambda result: result.mean_error[result.best_index])
+        self._keep([best.path.fit_at(best.index)], dtype, one_target=True)
+        self.alpha_, self.cv_result_, self.path_ = np.float64(best.alpha), best, best.path
+        grids, errors = np.array([result.alphas for result in results]), np.array([r.errors for r in results])
+        several = len(results) > 1
+        self.alphas_ = grids if several and np.ndim(self.alphas) == 0 else grids[0]
+        self.mse_path_ = np.squeeze(errors)
+        return self
+
+
+@described
+class ElasticNetCV(LinearModelCV):
+    """Elastic net whose alpha and l1_ratio are chosen by cross-validation.
+
+    In place of `sklearn.linear_model.ElasticNetCV`. Folds are weights: no row of X is copied.
+
+    Parameters
+    ----------
+    l1_ratio : float in [0, 1] or list of them, default=0.5
+        Of several the one with the lowest mean error; `rule` then chooses alpha on its path.
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    alphas : int or array of floats, default=100
+        How many alphas, or which.
+    cv : int, splitter or iterable of (train, test), optional
+        Default: 5 contiguous folds.
+    verbose : bool or int, default=0
+        Write a line per alpha of the fit on all rows to standard error.
+    fit_intercept, max_iter, tol, positive, penalty_factor, n_jobs
+        As in `ElasticNet`.
+    precompute, copy_X, random_state, selection
+        Checked; they change neither result nor cost.
+    standardize : bool, default=False
+        Penalise as if every column had standard deviation one: in each fold that of its training rows.
+    scoring : str, callable or None, default=None
+        None is "mse"; or "mae", "r2", the name of any score of scikit-learn ("neg_median_absolute_error", ...), or a
+        scorer(estimator, X, y). A scorer is given the predictions as X, and an estimator that predicts them.
+    rule : {"min", "1se"}, default="min"
+        The alpha of the smallest mean error, or the largest alpha within one standard error of it.
+    n_alphas : int
+        Older name of an integer `alphas`; gives a FutureWarning, as in scikit-learn.
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_ : float
+        The choice. The coefficients and what belongs to them are those of the fit on all rows at it.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, path_
+        As in `LinearModelCV`.
+    mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratio, n_alphas, n_folds)
+        Mean squared error on the held-out rows; with `scoring` the mean absolute error, 1 - R2, or minus the score.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratio, n_alphas)
+        Descending.
+    cv_result_ : PathCV
+        For the chosen l1_ratio: `mean_error`, `standard_error`, `fold_paths`, `oof_predictions`, `plot()`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import ElasticNetCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = X[:, 0] + 0.1 * rng.standard_normal(60)
+    >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9], alphas=20, cv=3).fit(X, y)
+    >>> float(model.l1_ratio_), model.mse_path_.shape
+    (0.9, (2, 20, 3))
+    """
+
+    _rules: ClassVar = {"l1_ratio": SHARES}
+
+    path = staticmethod(enet_path)
+
+    def __init__(self, *, l1_ratio=0.5, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000,
+                 tol=1e-4, cv=None, copy_X=True, verbose=0, n_jobs=None, positive=False, random_state=None,
+                 selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
+                 n_alphas="deprecated"):
+        keep_arguments(locals())
+
+    def _choose(self, results, dtype):
+        super()._choose(results, dtype)
+        self.l1_ratio_ = np.float64(self.path_.params["l1_ratio"])
+        return self
+
+
+@described
+class LassoCV(LinearModelCV):
+    """Lasso whose alpha is chosen by cross-validation.
+
+    In place of `sklearn.linear_model.LassoCV`.
+
+    Parameters
+    ----------
+    eps, alphas, cv, verbose, fit_intercept, max_iter, tol, positive, penalty_factor, n_jobs, precompute, copy_X, \
+random_state, selection, standardize, scoring, rule, n_alphas
+        As in `ElasticNetCV`.
+
+    Attributes
+    ----------
+    alpha_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_, mse_path_, \
+alphas_, cv_result_, path_
+        As in `LinearModelCV`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import LassoCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = X[:, 0] + 0.1 * rng.standard_normal(60)
+    >>> model = LassoCV(alphas=20, cv=3, rule="1se").fit(X, y)
+    >>> np.flatnonzero(model.coef_)
+    array([0])
+    """
+
+    path = staticmethod(lasso_path)

@@ -1,0 +1,271 @@
+"""scikit-learn's face: `Lasso`, `ElasticNet`, `LassoCV`, `ElasticNetCV`, `lasso_path`, `enet_path`.
+
+Names, arguments, defaults, attributes and errors are those of `sklearn.linear_model`; the solutions are certified.
+docs/scikit-learn.md lists what differs. A new estimator derives from `LinearModel` (or `LinearModelCV`), keeps its
+arguments by `keep_arguments`, decorates its `fit` with `all_or_nothing`, and in it goes `_check_parameters` (the rules
+are in parameters.py), `_validated`, then the functions of the floors below with `_options`, then `_keep`. `described`
+puts what other classes say of shared arguments and attributes into its docstring.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from ..matrices.choose import as_matrix
+from ..path.fit import fit, fit_path
+from ..validation import FREE
+from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress, warnings_of_both
+from .parameters import GRAM, check_parameters, described, keep_arguments
+
+try:
+    from sklearn import get_config
+    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+    from sklearn.exceptions import ConvergenceWarning as PeerWarning
+    from sklearn.metrics import check_scoring
+    from sklearn.model_selection import check_cv
+    from sklearn.utils import column_or_1d
+    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
+                      ) from error
+
+
+__all__ = ["ConvergenceWarning", "ElasticNet", "ElasticNetCV", "InvalidParameterError", "Lasso", "LassoCV", "enet_path",
+           "lasso_path"]
+SOLVER_DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random_state": None, "selection": "cyclic",
+                   "do_screening": True, "X_offset": None, "X_scale": None}
+
+
+def lasso_path(X, y, *, eps=1e-3, n_alphas="deprecated", alphas=100, precompute="auto", Xy=None, copy_X=True,
+               coef_init=None, verbose=False, return_n_iter=False, positive=False, **params):
+    """Solve the lasso without intercept at every alpha of a grid.
+
+        1/(2 n) |y - X b|^2 + alpha |b|_1
+
+    `enet_path` with l1_ratio = 1; it describes the arguments and results.
+
+    Examples
+    --------
+    >>> from fastlasso import lasso_path
+    >>> alphas, coefs, dual_gaps = lasso_path([[1, 2], [2, 5], [3, 4]], [1.0, 2.0, 3.0], alphas=[5.0, 1.0, 0.5])
+    >>> coefs.round(3)
+    array([[0.   , 0.   , 0.417],
+           [0.2  , 0.467, 0.278]])
+    """
+    return enet_path(X, y, l1_ratio=1.0, eps=eps, n_alphas=n_alphas, alphas=alphas, precompute=precompute, Xy=Xy,
+                     copy_X=copy_X, coef_init=coef_init, verbose=verbose, return_n_iter=return_n_iter,
+                     positive=positive, **params)
+
+
+def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100, precompute="auto", Xy=None,
+              copy_X=True, coef_init=None, verbose=False, return_n_iter=False, positive=False, check_input=True,
+              **params):
+    """Solve the elastic net without intercept at every alpha of a grid.
+
+        1/(2 n) |y - X b|^2 + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 )
+
+    In place of `sklearn.linear_model.enet_path`. `fastlasso.fit_path` says more (intercepts, sparse coefficients).
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+    y : array of shape (n_samples,) or (n_samples, 1)
+    l1_ratio : float in [0, 1], default=0.5
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    n_alphas : int
+        Older name of an integer `alphas`; gives a FutureWarning, as in scikit-learn.
+    alphas : int or array of floats, default=100
+        How many alphas, or which.
+    verbose : bool or int, default=False
+        Write a line per alpha to standard error.
+    return_n_iter : bool, default=False
+    positive : bool, default=False
+        Coefficients >= 0.
+    precompute, Xy, copy_X, coef_init, check_input
+        Checked for their kind and shape; they change neither result nor cost.
+    **params
+        tol (default 1e-4, the promised duality gap as a fraction of P(0)), max_iter (default 1000), sample_weight
+        (rows weighted, only ratios matter); random_state, selection and do_screening make no difference.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Descending.
+    coefs : ndarray of shape (n_features, n_alphas), or (1, n_features, n_alphas) for y of shape (n_samples, 1)
+        In X's dtype.
+    dual_gaps : ndarray of shape (n_alphas,)
+        In units of the objective.
+    n_iters : list of int
+        Passes over X, rounded up, at least 1; only if `return_n_iter`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input; for several targets, which share no penalty here: call it once for each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import enet_path
+    >>> alphas, coefs, gaps = enet_path(np.eye(3), [3.0, 1.0, 2.0], l1_ratio=0.9, alphas=4)
+    >>> coefs.shape, bool((gaps <= 1e-12).all())
+    ((3, 4), True)
+    """
+    if unexpected := params.keys() - SOLVER_DEFAULTS.keys():
+        raise ValueError(f"Unexpected parameters in params: {sorted(unexpected)}")
+    arguments = SOLVER_DEFAULTS | params | {
+        "l1_ratio": l1_ratio, "eps": eps, "n_alphas": n_alphas, "alphas": alphas, "precompute": precompute, "Xy": Xy,
+        "copy_X": copy_X, "coef_init": coef_init, "verbose": verbose, "return_n_iter": return_n_iter,
+        "positive": positive, "check_input": check_input}
+    check_parameters("enet_path", arguments, {})
+    matrix = as_matrix(X)
+    check_path_data(matrix.shape, y, arguments)
+    path = solved_path(X if isinstance(X, np.ndarray) else matrix, y, arguments)
+    coefs = path.coefs.toarray().astype(matrix.dtype, copy=False)
+    results = path.alphas, coefs if np.ndim(y) < 2 else coefs[None], path.gaps
+    passes = np.maximum(1, np.ceil(np.diff(path.n_passes, prepend=0.0))).astype(int)
+    return (*results, passes.tolist()) if return_n_iter else results
+
+
+def check_path_data(shape, y, arguments):
+    """Raise ValueError for several targets, foreign centring, and arrays of a shape that does not fit."""
+    if np.ndim(y) > 1 and np.shape(y)[1] != 1:
+        raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1)" if arguments["positive"] else
+                         f"y should be a 1d array, got an array of shape {np.shape(y)} instead; call once per target")
+    if arguments["X_offset"] is not None or arguments["X_scale"] is not None:
+        raise ValueError("X_offset and X_scale are not supported: fastlasso.fit_path centres and standardises X itself")
+    check_gram(arguments["precompute"], shape[1])
+    for name in ("Xy", "coef_init"):
+        value = arguments[name]
+        if value is not None and np.size(value) != shape[1]:
+            raise ValueError(f"{name}.shape == {np.shape(value)}, expected {(shape[1],)}")
+
+
+def solved_path(X, y, arguments):
+    """`fit_path` on the arguments of `enet_path`."""
+    with warnings_of_both():
+        alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
+        return fit_path(X, y, alphas=alphas, eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
+                        fit_intercept=False, sample_weight=arguments["sample_weight"],
+                        lower=0.0 if arguments["positive"] else FREE[0], tol=arguments["tol"],
+                        max_iter=arguments["max_iter"], callback=progress(arguments["verbose"]))
+
+
+@described
+class ElasticNet(MultiOutputMixin, LinearModel):
+    """Linear regression with L1 and L2 penalty.
+
+        1/(2 W) sum_i w_i (y_i - b0 - x_i . b)^2 + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 ),  W = sum_i w_i
+
+    In place of `sklearn.linear_model.ElasticNet`.
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+    l1_ratio : float in [0, 1], default=0.5
+        1 is the lasso, 0 ridge regression.
+    fit_intercept : bool, default=True
+    max_iter : int, default=1000
+        Largest number of coordinate descent epochs, where descent is used at all.
+    tol : float, default=1e-4
+        Promised duality gap as a fraction of P(0), the objective of the empty model.
+    positive : bool, default=False
+        Coefficients >= 0.
+    precompute, copy_X, warm_start, random_state, selection
+        Checked; they change neither result nor cost. X is never copied and never written to.
+    standardize : bool, default=False
+        Penalise as if every column had standard deviation one; `coef_` stays in the units of X.
+    penalty_factor : array of shape (n_features,), optional
+        Multiplies the penalty of each coefficient: 0 is never penalised, inf never used.
+    n_jobs : int, optional
+        Threads; None is every core this process may use. The result does not depend on it, to the last bit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        In X's dtype.
+    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
+    intercept_ : float or ndarray of shape (n_targets,)
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        In units of the objective, of the solution before it is rounded to X's dtype.
+    n_iter_ : int or list of int
+        Passes over X, rounded up, at least 1.
+    n_features_in_, feature_names_in_
+        As in `LinearModel`.
+
+    Examples
+    --------
+    >>> from fastlasso import ElasticNet
+    >>> model = ElasticNet(alpha=0.1).fit([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], [0.0, 1.0, 2.0])
+    >>> model.coef_.round(3)
+    array([0.86, 0.  ])
+    """
+
+    # as in scikit-learn, check_input is no metadata to route
+    __metadata_request__fit: ClassVar = {"check_input": UNUSED}
+    _rules: ClassVar = {"precompute": GRAM}
+
+    path = staticmethod(enet_path)
+
+    def __init__(self, alpha=1.0, *, l1_ratio=0.5, fit_intercept=True, precompute=False, max_iter=1000, copy_X=True,
+                 tol=1e-4, warm_start=False, positive=False, random_state=None, selection="cyclic",
+                 standardize=False, penalty_factor=None, n_jobs=None):
+        keep_arguments(locals())
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None, check_input=True):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,) or (n_samples, n_targets)
+            Each target is a problem of its own.
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0; only ratios matter.
+        check_input : bool, default=True
+            Makes no difference: the input is always checked.
+        """
+        self._check_parameters()
+        X, y = self._validated(X, y)
+        check_gram(self.precompute, X.shape[1])
+        targets = [y] if y.ndim < 2 else np.ascontiguousarray(y.T)
+        options = self._options(sample_weight)
+        solutions = [fit(X, target, self.alpha, l1_ratio=self.l1_ratio, **options) for target in targets]
+        return self._keep(solutions, X.dtype, y.ndim < 2)
+
+
+@described
+class Lasso(ElasticNet):
+    """Linear regression with L1 penalty.
+
+        1/(2 W) sum_i w_i (y_i - b0 - x_i . b)^2 + alpha |b|_1,  W = sum_i w_i
+
+    In place of `sklearn.linear_model.Lasso`.
+
+    Parameters
+    ----------
+    alpha, fit_intercept, max_iter, tol, positive, precompute, copy_X, warm_start, random_state, selection, \
+standardize, penalty_factor, n_jobs
+        As in `ElasticNet`.
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `ElasticNet`.
+
+    Examples
+    --------
+    >>> from fastlasso import Lasso
+    >>> model = Lasso(alpha=0.1).fit([[0, 0], [1, 1], [2, 2]], [0, 1, 2])
+    >>> model.coef_.round(2), round(float(model.intercept_), 2)
+    (array([0.85, 0.  ]), 0.15)
+    """
+
+    def __init__(self, alpha=1.0, *, fit_intercept=True, precompute=False, copy_X=True, max_iter=1000, tol=1e-4,
+                 warm_start=False, positive=False, random_state=None, selection="cyclic", standardize=False,
+                 penalty_factor=None, n_jobs=None):
+        keep_arguments(locals())
+        self.l1_ratio = 1.0

@@ -1,0 +1,542 @@
+"""scikit-learn's face of what prunes hard and refines gently, of concave penalties and of stability selection.
+
+Each class is a function of the floors below with scikit-learn's manners, on the bases of `estimators.py`.
+"""
+
+
+from math import ceil
+from numbers import Integral
+from typing import ClassVar
+
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..penalties.concave import PENALTIES
+from ..refinement.adaptive import PILOTS, adaptive_path, cross_validate_adaptive
+from ..refinement.relaxation import PHIS, cross_validate_relaxed, relaxed_path
+from ..refinement.reweighting import cross_validate_reweighted, reweighted_path
+from ..refinement.schedule import CRITERIA, FACTORS, Stage, fit_schedule
+from ..selection.path_cv import RULES
+from ..selection.stability import stability_selection
+from .base import Estimator, LinearModel, all_or_nothing
+from .cross_validated import LinearModelCV, Splitting
+from .parameters import (
+    COUNT,
+    FLAG,
+    NON_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    Rule,
+    described,
+    is_array_like,
+    keep_arguments,
+    word_in,
+)
+
+__all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV",
+           "StabilitySelection", "TwoStageLasso"]
+RULE = word_in(*RULES, *CRITERIA)
+CHOICE = Rule(f"{NON_NEGATIVE.words} or {RULE.words}", lambda value: NON_NEGATIVE.holds(value) or RULE.holds(value))
+PILOT_NAME, FACTOR_NAME = word_in(*PILOTS), word_in(*FACTORS)
+NUMBER_OR_NONE = Rule(f"{POSITIVE.words} or None", lambda value: value is None or POSITIVE.holds(value))
+COUNT_OR_NONE = Rule(f"{COUNT.words} or None", lambda value: value is None or COUNT.holds(value))
+PART = Rule("a float in the range (0.0, 1.0]", lambda value: POSITIVE.holds(value) and value <= 1)
+PILOT = {"pilot": Rule(f"{PILOT_NAME.words} or an array-like",
+                       lambda value: PILOT_NAME.holds(value) or is_array_like(value)),
+         "pilot_alpha": CHOICE, "gamma": NON_NEGATIVE}
+CONCAVE = {"penalty": word_in(*PENALTIES), "gamma": NUMBER_OR_NONE, "q": NUMBER_OR_NONE, "max_steps": COUNT}
+
+
+class Refined(LinearModel):
+    """A linear model of one target that is not cross-validated; a subclass has `_solve`, which returns a `LassoFit`."""
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0; only ratios matter.
+        """
+        return self._fit(X, y, sample_weight, {})
+
+    def _fit(self, X, y, sample_weight, params):
+        self._check_parameters()
+        X, y = self._validated(X, y)
+        y = self._one_target(y)
+        options = self._options(sample_weight) | self._folds(X, y, sample_weight, params)
+        return self._keep([self._solve(X, y, options)], X.dtype, one_target=True)
+
+    def _folds(self, *_):
+        return {}
+
+
+class RefinedOnFolds(Splitting, Refined):
+    """One that is refined by a choice on folds; `_solve` finds them as `cv` among the options."""
+
+    @all_or_nothing
+    def fit(self, X, y, sample_weight=None, **params):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+        sample_weight : float or array of shape (n_samples,), optional
+            Weights >= 0; only ratios matter.
+        **params
+            For ``cv.split``: `groups`; with ``sklearn.set_config(enable_metadata_routing=True)`` whatever is requested.
+        """
+        return self._fit(X, y, sample_weight, params)
+
+    def _folds(self, X, y, sample_weight, params):
+        return {"cv": self._splits(X, y, sample_weight, params)}
+
+
+class RefinedCV(LinearModelCV):
+    """A cross-validated one; a subclass has `_validate`, which returns a `PathCV`."""
+
+    def _cross_validate(self, X, y, splits, sample_weight):
+        choice = {"cv": splits, "rule": self.rule, "alphas": self.alphas, "eps": self.eps}
+        return [self._validate(X, y, choice | self._options(sample_weight))]
+
+
+@described
+class AdaptiveLasso(RefinedOnFolds):
+    """Lasso with penalty factors 1 / |pilot_j|^gamma from a pilot fit (`adaptive_path`).
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+        Multiplies the factors; its scale is that of alpha times pilot^gamma, so prefer `AdaptiveLassoCV`.
+    pilot : {"lasso", "ridge", "marginal"} or array of shape (n_features,), default="lasso"
+    pilot_alpha : float or {"min", "1se", "aic", "bic", "ebic"}, default="min"
+        Of a lasso or ridge pilot.
+    gamma : float, default=1.0
+    cv : int, splitter or iterable, optional
+        For a `pilot_alpha` that is cross-validated; default: 5 contiguous folds.
+    fit_intercept, standardize, positive, penalty_factor, n_jobs
+        As in `ElasticNet`.
+    max_iter : int, default=10000
+        Largest number of coordinate descent epochs, where descent is used at all.
+    tol : float, default=1e-6
+        Promised duality gap as a fraction of P(0), the objective of the empty model.
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    pilot_coef_, penalty_factor_ : ndarray of shape (n_features,)
+        The pilot's coefficients, and the factors made of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import AdaptiveLasso
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(60)
+    >>> np.flatnonzero(AdaptiveLasso(alpha=0.5).fit(X, y).coef_)
+    array([0, 1])
+    """
+
+    _rules = PILOT
+
+    def __init__(self, alpha=1.0, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=None, fit_intercept=True,
+                 standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _solve(self, X, y, options):
+        path = adaptive_path(X, y, pilot=self.pilot, pilot_alpha=self.pilot_alpha, gamma=self.gamma,
+                             alphas=[self.alpha], **options)
+        self.pilot_coef_, self.penalty_factor_ = path.pilot, path.penalty_factor
+        return path.fit_at(0)
+
+
+@described
+class AdaptiveLassoCV(RefinedCV):
+    """`AdaptiveLasso` whose alpha is chosen by cross-validation, the pilot fitted again inside each fold.
+
+    Parameters
+    ----------
+    pilot, pilot_alpha, gamma
+        As in `AdaptiveLasso`.
+    eps, alphas, cv, rule
+        As in `LassoCV`.
+    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLasso`.
+
+    Attributes
+    ----------
+    alpha_, alphas_, mse_path_, cv_result_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, \
+n_features_in_, feature_names_in_
+        As in `LassoCV`.
+    path_ : AdaptivePath
+        The fit on all rows at every alpha, with the factors and the pilot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import AdaptiveLassoCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(60)
+    >>> np.flatnonzero(AdaptiveLassoCV(rule="1se").fit(X, y).coef_)
+    array([0, 1])
+    """
+
+    _rules = PILOT
+
+    def __init__(self, *, pilot="lasso", pilot_alpha="min", gamma=1.0, eps=1e-3, alphas=100, cv=None, rule="min",
+                 fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
+                 tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _validate(self, X, y, arguments):
+        return cross_validate_adaptive(X, y, pilot=self.pilot, pilot_alpha=self.pilot_alpha, gamma=self.gamma,
+                                       **arguments)
+
+
+@described
+class ReweightedLasso(Refined):
+    """Linear regression with a concave penalty (MCP, SCAD, log, lq) by reweighted lassos (`reweighted_path`).
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+        Slope of the penalty at zero.
+    penalty : {"mcp", "scad", "log", "lq"}, default="mcp"
+    gamma, q : float, optional
+        Shape of the penalty; the defaults are those of `reweighted_path`.
+    max_steps : int, default=100
+        Most lassos.
+    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLasso`.
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    dual_gap_ : float
+        That of the lasso with the factors `penalty_factor_`.
+    penalty_factor_ : ndarray of shape (n_features,)
+        The slope of the penalty at the solution, divided by alpha.
+    n_steps_ : int
+        Lassos solved.
+
+    Examples
+    --------
+    >>> from fastlasso import Lasso, ReweightedLasso
+    >>> X, y = [[-2.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [2.0, 1.0]], [-4.0, -2.0, 2.0, 4.0]
+    >>> ReweightedLasso(alpha=0.5).fit(X, y).coef_, Lasso(alpha=0.5).fit(X, y).coef_
+    (array([2., 0.]), array([1.8, 0. ]))
+    """
+
+    _rules = CONCAVE
+
+    def __init__(self, alpha=1.0, *, penalty="mcp", gamma=None, q=None, max_steps=100, fit_intercept=True,
+                 standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _solve(self, X, y, options):
+        path = reweighted_path(X, y, penalty=self.penalty, gamma=self.gamma, q=self.q, max_steps=self.max_steps,
+                               alphas=[self.alpha], **options)
+        self.penalty_factor_, self.n_steps_ = path.penalty_factor_at(0), int(path.n_steps[0])
+        return path.fit_at(0)
+
+
+@described
+class ReweightedLassoCV(RefinedCV):
+    """`ReweightedLasso` whose alpha is chosen by cross-validation.
+
+    Parameters
+    ----------
+    penalty, gamma, q, max_steps
+        As in `ReweightedLasso`.
+    eps, alphas, cv, rule, fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLassoCV`.
+
+    Attributes
+    ----------
+    alpha_, alphas_, mse_path_, cv_result_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, \
+n_features_in_, feature_names_in_
+        As in `LassoCV`.
+    path_ : ReweightedPath
+        The fit on all rows at every alpha.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import ReweightedLassoCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 30))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(100)
+    >>> np.flatnonzero(ReweightedLassoCV(penalty="scad", rule="1se").fit(X, y).coef_)
+    array([0, 1])
+    """
+
+    _rules = CONCAVE
+
+    def __init__(self, *, penalty="mcp", gamma=None, q=None, max_steps=100, eps=1e-3, alphas=100, cv=None, rule="min",
+                 fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
+                 tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _validate(self, X, y, arguments):
+        return cross_validate_reweighted(X, y, penalty=self.penalty, gamma=self.gamma, q=self.q,
+                                         max_steps=self.max_steps, **arguments)
+
+
+@described
+class RelaxedLasso(Refined):
+    """The lasso's columns, and coefficients between the lasso's and least squares on them (`relaxed_path`).
+
+    Parameters
+    ----------
+    alpha : float >= 0, default=1.0
+    phi : float in [0, 1], default=0.0
+        1 is the lasso, 0 least squares on its support.
+    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLasso`.
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    dual_gap_ : float
+        That of the lasso.
+    refit_residual_ : float
+        How well the normal equations of the refit hold (`RelaxedPath.refit_residuals`).
+
+    Examples
+    --------
+    >>> from fastlasso import RelaxedLasso
+    >>> X, y = [[-2.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [2.0, 1.0]], [-4.0, -2.0, 2.0, 4.0]
+    >>> for phi in (1.0, 0.5, 0.0):
+    ...     print(RelaxedLasso(alpha=0.5, phi=phi).fit(X, y).coef_)
+    [1.8 0. ]
+    [1.9 0. ]
+    [2. 0.]
+    """
+
+    _rules: ClassVar = {"phi": SHARE}
+
+    def __init__(self, alpha=1.0, *, phi=0.0, fit_intercept=True, standardize=False, positive=False,
+                 penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _solve(self, X, y, options):
+        path = relaxed_path(X, y, alphas=[self.alpha], **options)
+        self.refit_residual_ = float(path.refit_residuals[0])
+        return path._blended(self.phi).fit_at(0)
+
+
+@described
+class RelaxedLassoCV(RefinedCV):
+    """`RelaxedLasso` whose alpha and phi are chosen by cross-validation.
+
+    Parameters
+    ----------
+    phis : array of floats in [0, 1], default=(0, 0.25, 0.5, 0.75, 1)
+    rule : {"min", "1se"}, default="min"
+        See `RelaxedCV.index`.
+    eps, alphas, cv, fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLassoCV`.
+
+    Attributes
+    ----------
+    alpha_, phi_ : float
+        The choice.
+    mse_path_ : ndarray of shape (n_alphas, n_phis, n_folds)
+    cv_result_ : RelaxedCV
+    path_ : RelaxedPath
+    alphas_, coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `LassoCV`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import RelaxedLassoCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + 0.1 * rng.standard_normal(60)
+    >>> model = RelaxedLassoCV().fit(X, y)
+    >>> np.flatnonzero(model.coef_), model.phi_
+    (array([0, 1]), 0.0)
+    """
+
+    _rules: ClassVar = {"phis": Rule("an array-like", is_array_like)}
+
+    def __init__(self, *, phis=PHIS, eps=1e-3, alphas=100, cv=None, rule="min", fit_intercept=True, standardize=False,
+                 positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _validate(self, X, y, arguments):
+        return cross_validate_relaxed(X, y, phis=self.phis, **arguments)
+
+    def _choose(self, results, dtype):
+        result, = results
+        self._keep([result.path._blended(result.phi).fit_at(result.index[0])], dtype, one_target=True)
+        self.alpha_, self.phi_, self.cv_result_, self.path_ = result.alpha, result.phi, result, result.path
+        self.alphas_, self.mse_path_ = result.alphas, result.errors
+        return self
+
+
+@described
+class TwoStageLasso(RefinedOnFolds):
+    """Prune hard, then refine gently: a lasso chooses the columns, a second fit on them takes over (`fit_schedule`).
+
+    Where the second stage is cross-validated, the first is fitted again inside each fold. Coefficients and what belongs
+    to them are those of the last stage.
+
+    Parameters
+    ----------
+    prune : float or {"min", "1se", "aic", "bic", "ebic"}, default="1se"
+        The alpha of the first stage, or how to choose it.
+    refine : float or {"min", "1se", "aic", "bic", "ebic"}, default="min"
+        The alpha of the second stage; 0 is least squares.
+    l1_ratio : float in [0, 1], default=1.0
+        Of the second stage: 1 is the lasso, 0 ridge regression.
+    factor : {"support", "adaptive"} or callable, default="support"
+        The second stage's penalty factors from the first's coefficients (`Stage`).
+    stages : list of Stage, optional
+        Any schedule in place of the parameters above.
+    cv : int, splitter or iterable, optional
+        Default: 5 contiguous folds.
+    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLasso`.
+
+    Attributes
+    ----------
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, n_features_in_, feature_names_in_
+        As in `LinearModel`.
+    alphas_ : list of float
+        The alpha of each stage.
+    schedule_ : ScheduleFit
+        Every stage with its certificate, penalty factors, path and cross-validation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import TwoStageLasso
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + 0.5 * rng.standard_normal(60)
+    >>> TwoStageLasso(prune="1se", refine=0.0).fit(X, y).coef_[:3].round(1)
+    array([ 3. , -2.1,  0. ])
+    """
+
+    _rules: ClassVar = {
+        "prune": CHOICE, "refine": CHOICE,
+        "factor": Rule(f"{FACTOR_NAME.words} or a callable", lambda value: callable(value) or FACTOR_NAME.holds(value)),
+        "stages": Rule("a list of Stage or None", lambda value: value is None or is_array_like(value))}
+
+    def __init__(self, prune="1se", refine="min", *, l1_ratio=1.0, factor="support", stages=None, cv=None,
+                 fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
+                 tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    def _solve(self, X, y, options):
+        stages = self.stages
+        if stages is None:
+            stages = [Stage(self.prune), Stage(self.refine, l1_ratio=self.l1_ratio, factor=self.factor)]
+        self.schedule_ = fit_schedule(X, y, stages, **options)
+        self.alphas_ = self.schedule_.alphas
+        return self.schedule_.fits[-1]
+
+
+@described
+class StabilitySelection(SelectorMixin, Estimator):
+    """Select the columns that the lasso keeps choosing on random halves of the rows (`stability_selection`).
+
+    Parameters
+    ----------
+    threshold : float in (0, 1], default=0.75
+        Smallest share of the subsamples in which a selected column is chosen.
+    max_false : float, optional
+        Bound on the expected number of columns selected though they are chosen no more often than at random: the path
+        is followed as far as it holds. By default it is followed to its end.
+    unimodal : bool, default=False
+        Use the sharper bound under an assumption (`StabilityPath.error_bound`).
+    n_pairs : int, default=50
+        Complementary pairs of subsamples: two paths are fitted for each.
+    weakness : float in (0, 1], default=1.0
+        Below 1, each penalty factor is divided, in each subsample anew, by a random number from [weakness, 1].
+    alphas : int or array of floats, default=50
+        How many alphas, or which.
+    eps : float, default=0.05
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    dfmax : int, optional
+        End each subsample's path before its first model with more columns.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the lasso, 0 ridge regression.
+    random_state : int or RandomState, optional
+    fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
+        As in `AdaptiveLasso`.
+
+    Attributes
+    ----------
+    stability_path_ : StabilityPath
+        Selection probabilities at every alpha, `error_bound`, `support`.
+    scores_ : ndarray of shape (n_features,)
+        The probabilities that were compared with `threshold`.
+    n_iter_ : int
+        Passes over X for one subsample, at most; at least 1.
+    n_features_in_, feature_names_in_
+        As in `LinearModel`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import StabilitySelection
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((120, 200))
+    >>> y = 2 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(120)
+    >>> selector = StabilitySelection(max_false=1.0, random_state=0).fit(X, y)
+    >>> selector.get_support(indices=True), selector.transform(X).shape
+    (array([0, 1]), (120, 2))
+    """
+
+    _rules: ClassVar = {"threshold": PART, "max_false": NUMBER_OR_NONE, "unimodal": FLAG, "n_pairs": COUNT,
+                        "weakness": PART, "dfmax": COUNT_OR_NONE}
+
+    def __init__(self, threshold=0.75, *, max_false=None, unimodal=False, n_pairs=50, weakness=1.0, alphas=50,
+                 eps=0.05, dfmax=None, l1_ratio=1.0, random_state=None, fit_intercept=True, standardize=False,
+                 positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+        keep_arguments(locals())
+
+    @all_or_nothing
+    def fit(self, X, y):
+        """Count what is selected on random halves of the rows.
+
+        For rows with weights use `stability_selection`: which rows make a half is random, so that a weight of 2 is not
+        the same as the row twice.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n_samples, n_features)
+        y : array of shape (n_samples,)
+        """
+        self._check_parameters()
+        X, y = self._validated(X, y)
+        seed = self.random_state
+        seed = seed if seed is None or isinstance(seed, Integral) else seed.randint(2**31)
+        path = stability_selection(X, self._one_target(y), n_pairs=self.n_pairs, weakness=self.weakness,
+                                   random_state=seed, alphas=self.alphas, eps=self.eps, dfmax=self.dfmax,
+                                   l1_ratio=self.l1_ratio, **self._options(None))
+        at = -1 if self.max_false is None else path.index_for(self.max_false, self.threshold, self.unimodal)
+        self.stability_path_, self.scores_ = path, path.probabilities[:, at]
+        self.n_iter_ = max(1, ceil(path.n_passes))
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.scores_ >= self.threshold
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

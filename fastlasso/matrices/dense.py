@@ -1,0 +1,261 @@
+"""matrices.dense."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from .._engine import engine
+from ..validation import no_nan_or_inf
+from .base import Matrix
+from .tiling import (
+    GATHER_ROWS,
+    GRAM_TILE,
+    LINE,
+    add_triangle,
+    aligned,
+    column_pieces,
+    column_work,
+    even_cuts,
+    loads,
+    root_weights,
+    row_segments,
+    tiles,
+    weighed,
+)
+
+GROUP_ROWS = 384        # rows of each of several groups gathered together: with 256 their sums take 1.1 times as long
+STRETCHES = 48          # but at most such a part of all rows
+SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
+SUMS_VALUES = 1 << 22   # values always allowed for sums over groups of rows: 32 MB
+TYPICAL_ROWS = 32       # a mean of few rows, a power of two: exact where a column is constant
+
+
+class Dense(Matrix):
+    """What the two dense orders share: everything that gathers a block of rows of a few columns."""
+
+    dense = True
+
+    def __init__(self, X):
+        self.X = X
+        self.shape = X.shape
+        self.dtype = X.dtype
+        self.nnz = X.size
+        self.nbytes = X.nbytes
+
+    def _from_first_weight(self, w, u):
+        """(X, w, u) from the first row of positive weight on: about its values a constant column is exactly zero."""
+        first = int(np.argmax(w > 0))
+        if first:
+            type(self)(self.X[:first]).check_finite()
+        return self.X[first:], w[first:], u[first:]
+
+    def check_finite(self):
+        """Raise ValueError where X has NaN or infinity; called when a moment came out non-finite."""
+        step = max(1, 4_000_000 // self.shape[0])
+        for start in range(0, self.shape[1], step):
+            no_nan_or_inf(self.X[:, start:start + step], "X")
+
+    def column_sizes(self, cols):
+        return np.full(len(cols), self.shape[0])
+
+    def combine_rows(self, rows, cols, B, pool):
+        first, last = rows[0], rows[0] + len(rows)
+        if not np.array_equal(rows, np.arange(first, last)):
+            return super().combine_rows(rows, cols, B, pool)
+        return type(self)(self.X[first:last]).combine(cols, B, pool)
+
+    def gather(self, cols, mean, weights, pool):
+        """Return (x - mean) sqrt(w) of shape (len(cols), n)."""
+        n = self.shape[0]
+        out = np.empty((len(cols), n))
+        engine.gather_dense(self.X, cols, mean, root_weights(weights, n), 0, n, out)
+        return out
+
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        n, m = self.shape[0], len(cols)
+        root = root_weights(weights, n)
+        step = max(1, SMALL_GATHER // n)
+        if n_new == m and n_new <= step:
+            return self._gram_in_place(cols, n_new, mean, root, pool)
+        if n_new < m and self.by_columns and not far_mean:
+            return self._gram_by_steps(cols, n_new, step, mean, root, pool)
+        segments = row_segments(n, m * n_new)
+        partial = np.zeros((len(segments), m, n_new))
+        pieces = [(a, b, rows, out) for rows, out in zip(segments, partial, strict=True)
+                  for a, b in column_pieces(m, pool.n_threads if len(segments) < pool.n_threads else 1)]
+        pool.run(lambda a, b, rows, out: self._gram_part(cols, n_new, mean, root, a, b, rows, out, pool), pieces)
+        out = partial[0] if len(segments) == 1 else partial.sum(axis=0)
+        engine.mirror_triangle(out[m - n_new:])     # _gram_part fills one triangle among the new columns
+        return out.T
+
+    def typical(self):
+        rows = np.linspace(0, self.shape[0] - 1, TYPICAL_ROWS).astype(int)
+        return self.X[rows].astype(np.float64).mean(axis=0)
+
+    def group_sums(self, groups, centre, y, weights, pool):
+        root, size = root_weights(weights, self.shape[0]), len(groups) * (self.shape[1] + 2) ** 2
+        columns = np.stack([y * root, root])
+        edges = even_cuts(self.shape[0], max(SUMS_VALUES, self.nnz // 10) // size)
+        partial = np.zeros((len(edges), len(groups), *2 * [self.shape[1] + 2]))
+        pool.run(lambda start, stop, out: self._add_group_sums(groups, centre, columns, root, start, stop, out, pool),
+                 [(*edge, out) for edge, out in zip(edges, partial, strict=True)])
+        sums = partial[0] if len(edges) == 1 else partial.sum(axis=0)
+        for S in sums:
+            engine.mirror_triangle(S)
+        return sums
+
+    def _add_group_sums(self, groups, centre, columns, root, start, stop, out, pool):
+        """Add the part of rows start..stop, upper triangles only.
+
+        A stretch of rows is gathered sorted by group, so that X is read from memory once however its rows are spread.
+        """
+        stretch = max(GATHER_ROWS, min(GROUP_ROWS * len(groups), self.shape[0] // STRETCHES))
+        block = aligned(self.shape[1] + 2, stretch + LINE * len(groups))
+        for first in range(start, stop, stretch):
+            parts = [rows[slice(*np.searchsorted(rows, [first, min(first + stretch, stop)]))] for rows in groups]
+            for load in loads(parts):
+                pool.check()
+                edges = self._gather_parts([rows for _, rows in load], centre, columns, root, block)
+                for (group, _), (at, end) in zip(load, pairwise(edges), strict=True):
+                    add_triangle(block[:, at:], end - at, out[group])
+
+    def _gather_parts(self, parts, centre, columns, root, block):
+        """Fill `block` with (x_i - centre) root_i and what else belongs to each row; return where parts begin and end.
+
+        Each of several begins a cache line, after zeros: a length that is no multiple of 8 costs up to a sixth more.
+        """
+        rows, p = parts[0], self.shape[1]
+        if len(parts) == 1 and rows[-1] - rows[0] == len(rows) - 1:
+            engine.gather_dense(self.X, np.arange(p), centre, root, rows[0], rows[-1] + 1, block)
+            block[p:, :len(rows)] = columns[:, rows]
+            return [0, len(rows)]
+        edges = np.cumsum([0, *(len(part) + -len(part) % LINE for part in parts)])
+        rows = np.repeat([part[0] for part in parts], np.diff(edges))
+        for part, at in zip(parts, edges, strict=False):
+            rows[at:at + len(part)] = part
+        engine.gather_rows(self.X, rows, centre, root, block)
+        block[p:, :len(rows)] = columns[:, rows]
+        for part, at, end in zip(parts, edges, edges[1:], strict=False):
+            block[:, at + len(part):end] = 0.0
+        return edges
+
+    def _gram_by_steps(self, cols, n_new, step, mean, root, pool):
+        """As gram, `step` new columns at a time."""
+        old = len(cols) - n_new
+        out = np.empty((n_new, len(cols)))
+        for a in range(0, n_new, step):
+            b = min(a + step, n_new)
+            out[a:b, :old + b] = self._gram_in_place(cols[:old + b], b - a, mean[:old + b], root, pool)
+            out[:a, old + a:old + b] = out[a:b, old:old + a].T
+        return out
+
+    def _gram_in_place(self, cols, n_new, mean, root, pool):
+        """As gram, gathering only the new columns: <x_s - m_s, x_t - m_t> = <x_s, x_t - m_t>."""
+        n, old = self.shape[0], len(cols) - n_new
+        new, square, pieces = aligned(n_new, n), np.zeros((n_new, n_new)), pool.split(n_new, n)
+        own, centre = cols[old:], mean[old:]
+        pool.run(lambda a, b: engine.gather_dense(self.X, own[a:b], centre[a:b], root, 0, n, new[a:b]), pieces)
+        parts = pool.split(n_new, column_work(n, n_new // 2), align=GRAM_TILE)
+        pool.run(lambda a, b: add_triangle(new, n, square, a, b), parts if len(parts) == 1 else tiles(n_new))
+        engine.mirror_triangle(square)
+        if not old:
+            return square
+        out = np.empty((n_new, len(cols)))
+        out[:, old:] = square
+        pool.run(lambda a, b: np.multiply(new[a:b], root, out=new[a:b]), pieces)
+        out[:, :old] = self.dots_at(new, cols[:old], pool)
+        return out
+
+    def _gram_part(self, cols, n_new, mean, root, start, stop, rows, out, pool):
+        """out[start:stop] += the part of `rows` in the inner products of cols[start:stop] with the new columns."""
+        old = len(cols) - n_new
+        first_right = max(old, start)
+        need = np.r_[start:stop, max(first_right, stop):len(cols)]
+        right_at = first_right - start if first_right < stop else stop - start
+        block = aligned(len(need), GATHER_ROWS)
+        cols, mean = cols[need], mean[need]
+        for row in range(*rows, GATHER_ROWS):
+            pool.check()
+            end = min(row + GATHER_ROWS, rows[1])
+            engine.gather_dense(self.X, cols, mean, root, row, end, block)
+            for a in range(start, stop, GRAM_TILE):
+                skip = max(0, a - first_right)
+                engine.products(block[a - start:min(a + GRAM_TILE, stop) - start], block[right_at + skip:], end - row,
+                                out[a:min(a + GRAM_TILE, stop), first_right - old + skip:])
+
+
+class DenseColumns(Dense):
+    """Fortran order: each column is contiguous (its rows may be a slice of a larger array)."""
+
+    def moments(self, w, u, pool):
+        n, p = self.shape
+        sums, (X, w, u) = np.empty((p, 3)), self._from_first_weight(w, u)
+        pool.run(lambda a, b: engine.dense_moments(X, a, b, w, u, sums), pool.split(p, n))
+        return X[0].astype(np.float64), sums
+
+    def dots(self, R, pool):
+        out = np.empty((len(R), self.shape[1]))
+        pool.run(lambda a, b: engine.dense_dots(self.X, a, b, R, out),
+                 pool.split(self.shape[1], column_work(self.shape[0], len(R)), align=GRAM_TILE))
+        return out
+
+    def dots_at(self, R, cols, pool, w=None):
+        R, out = weighed(R, w), np.empty((len(R), len(cols)))
+        pool.run(lambda a, b: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b]),
+                 pool.split(len(cols), column_work(self.shape[0], len(R)), align=GRAM_TILE))
+        return out
+
+    def combine(self, cols, B, pool):
+        out = np.zeros((len(B), self.shape[0]))
+        if len(cols):
+            pool.run(lambda a, b: engine.dense_combine(self.X, cols, B, a, b, out),
+                     pool.split(self.shape[0], column_work(len(cols), len(B)), align=512))
+        return out
+
+
+class DenseRows(Dense):
+    """C order: each row is contiguous."""
+
+    by_columns = False
+
+    def moments(self, w, u, pool):
+        n, p = self.shape
+        sums, (X, w, u) = np.empty((p, 3)), self._from_first_weight(w, u)
+        pool.run(lambda a, b: engine.rows_moments(X.T, a, b, w, u, sums), pool.split(p, n, align=256))
+        return X[0].astype(np.float64), sums
+
+    def dots(self, R, pool):
+        out = np.empty((len(R), self.shape[1]))
+        pool.run(lambda a, b: engine.rows_dots(self.X.T, a, b, R, out),
+                 pool.split(self.shape[1], self.shape[0] * len(R), align=64))
+        return out
+
+    def pays_to_select(self, n_cols):
+        return n_cols * LINE < self.shape[1]
+
+    def dots_at(self, R, cols, pool, w=None):
+        R, out = weighed(R, w), np.zeros((len(cols), len(R)))
+        for start, stop, block in self._blocks(cols, pool):
+            engine.products(block, R[:, start:stop], stop - start, out)
+        return np.ascontiguousarray(out.T)
+
+    def combine(self, cols, B, pool):
+        out = np.zeros((len(B), self.shape[0]))
+        everything = np.arange(len(cols))
+        for start, stop, block in self._blocks(cols, pool):
+            part = np.zeros((len(B), GATHER_ROWS))
+            engine.dense_combine(block.T, everything, B, 0, stop - start, part)
+            out[:, start:stop] = part[:, :stop - start]
+        return out
+
+    def _blocks(self, cols, pool):
+        """Yield (start, stop, block): the columns `cols` of a few rows at a time, as contiguous columns."""
+        if not len(cols):
+            return
+        block, zeros = np.empty((len(cols), GATHER_ROWS)), np.zeros(len(cols))
+        ones = np.broadcast_to(1.0, self.shape[0]).copy()
+        for start in range(0, self.shape[0], GATHER_ROWS):
+            pool.check()
+            stop = min(start + GATHER_ROWS, self.shape[0])
+            engine.gather_dense(self.X, cols, zeros, ones, start, stop, block)
+            yield start, stop, block

@@ -1,0 +1,331 @@
+"""matrices.sparse."""
+
+import numpy as np
+from scipy import sparse
+
+from .._engine import engine
+from ..parallel import PIECE
+from ..validation import no_nan_or_inf
+from .base import Matrix
+from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segments
+
+SMALL_PART = 1 << 18     # stored values of CSC columns always turned into rows at once; else an eighth of X's
+SPLIT_PASS = 1 << 18     # stored values from which one pass over rows is worth two sums
+MAX_RHS = 8             # right-hand sides per pass over CSC columns
+LANES = 8               # residuals per sweep over CSR rows
+
+
+class Sparse(Matrix):
+    """What CSC and CSR share."""
+
+    def __init__(self, parts, shape, canonical):
+        self.parts = parts
+        self.data, self.indices, self.indptr = parts
+        self.shape = tuple(int(n) for n in shape)
+        self.dtype = self.data.dtype
+        self.canonical = canonical
+        self._full = None
+        self.nnz = len(self.data)
+        self.nbytes = sum(part.nbytes for part in parts)
+        self.widest = int(np.max(np.diff(self.indptr), initial=0))
+
+    def check_finite(self):
+        """Raise ValueError where a stored value is NaN or infinite."""
+        no_nan_or_inf(self.data, "X")
+
+    def moments(self, w, u, pool):
+        """As `Matrix.moments`, with first = 0 but for columns stored in every row, whose value in some row it is."""
+        first = self._values_in(int(np.argmax(w > 0)))
+        return first, self._sums(w, u, first, pool)
+
+    def typical(self):
+        return self._values_in(0)
+
+    def _values_in(self, row):
+        """Values in a row of the columns stored in every row, about which a constant one is exactly zero; others 0."""
+        values, full = np.zeros(self.shape[1]), self.full_columns()
+        if len(full):
+            values[full] = self._full_values(row, full)
+        return values
+
+    def full_columns(self):
+        """Columns stored in every row: centring them needs no implicit zeros, so it can be exact."""
+        if self._full is None:
+            full = self._counts() >= self.shape[0]
+            if full.any() and not self.canonical:
+                full &= self._distinct_counts() == self.shape[0]
+            self._full = np.flatnonzero(full)
+        return self._full
+
+    def _distinct_counts(self):
+        """Rows in which each column is stored."""
+        counts = np.zeros(self.shape[1], np.int64)
+        for start, stop in self._pieces():
+            self._count_slice(start, stop, counts)
+        return counts
+
+    def _sums(self, w, u, shift, pool):
+        sums = np.zeros((self.shape[1], 3))
+        for start, stop in self._pieces():
+            pool.check()
+            self._add_moments(start, stop, w, u, shift, sums)
+        return sums
+
+    def products(self, cols, n_new, shift, w, pool):
+        """sum_i w_i (x_is - shift_s)(x_it - shift_t) over stored entries, last n_new of cols by all of them."""
+        raise NotImplementedError
+
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        shift = np.where(np.isin(cols, self.full_columns()), mean, 0.0)
+        out = self.products(cols, n_new, shift, equal_weights(self.shape[0]) if weights is None else weights, pool)
+        rest = mean - shift
+        engine.subtract_outer(out, rest[len(cols) - n_new:], rest)
+        return out
+
+    def group_sums(self, groups, centre, y, weights, pool):
+        p, full = self.shape[1], self.full_columns()
+        shift, rest = np.zeros(p), centre.copy()
+        shift[full], rest[full] = centre[full], 0.0
+        out = np.empty((len(groups), p + 2, p + 2))
+        for rows, S in zip(groups, out, strict=True):
+            w = np.zeros(self.shape[0])
+            w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
+            ends = np.stack([y, np.ones(len(y))])
+            S[:p, :p] = self.products(np.arange(p), p, shift, w, pool)
+            S[p:, :p] = self._sums(w, w * y, shift, pool)[:, [2, 0]].T        # centred before they are added up
+            S[p:, p:] = (ends * w) @ ends.T
+            S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
+            S[p:, :p] -= np.outer(S[p:, -1], rest)
+            S[:p, p:] = S[p:, :p].T
+        return out
+
+    def _pieces(self):
+        """Major slices to read at a time; where they are copied to sum duplicates, of a sixteenth of X or 64 KB."""
+        n_major = len(self.indptr) - 1
+        piece = PIECE if self.canonical else min(1 << 20, max(self.nnz // 16, 1 << 12))
+        step = max(1, int(piece * n_major // max(self.nnz, 1)))
+        return [(start, min(start + step, n_major)) for start in range(0, n_major, step)]
+
+    def _slice(self, start, stop):
+        """Major slices start..stop with their duplicates summed."""
+        a, b = self.indptr[start], self.indptr[stop]
+        n_minor = self.shape[1] if isinstance(self, SparseRows) else self.shape[0]
+        part = sparse.csr_array((self.data[a:b].copy(), self.indices[a:b].copy(), self.indptr[start:stop + 1] - a),
+                                shape=(stop - start, n_minor))
+        part.sum_duplicates()
+        kind = self.indices.dtype
+        return part.data, part.indices.astype(kind, copy=False), part.indptr.astype(kind, copy=False)
+
+
+class SparseColumns(Sparse):
+    """CSC."""
+
+    def column_sizes(self, cols):
+        """Stored values of each of cols."""
+        return self.indptr[cols + 1] - self.indptr[cols]
+
+    def _counts(self):
+        return np.diff(self.indptr)
+
+    def _full_values(self, row, cols):
+        """Values in a row of columns that are stored in every row."""
+        if self.canonical:
+            return self.data[self.indptr[cols] + row]
+        stored = np.flatnonzero(self.indices == row)        # perhaps in several parts
+        column = np.searchsorted(self.indptr, stored, side="right") - 1
+        return np.bincount(column, self.data[stored], minlength=self.shape[1])[cols]
+
+    def _count_slice(self, start, stop, counts):
+        counts[start:stop] = np.diff(self._slice(start, stop)[2])
+
+    def _add_moments(self, start, stop, w, u, shift, sums):
+        if self.canonical:
+            engine.csc_moments(*self.parts, start, stop, w, u, shift, sums)
+        else:
+            engine.csc_moments(*self._slice(start, stop), 0, stop - start, w, u, shift[start:stop], sums[start:stop])
+
+    def dots(self, R, pool):
+        return self.dots_at(R, np.arange(self.shape[1]), pool)
+
+    def dots_at(self, R, cols, pool, w=None):
+        out = np.empty((len(R), len(cols)))
+        for c in range(0, len(R), MAX_RHS):
+            Rt, part = by_rows(R[c:c + MAX_RHS], w), out[c:c + MAX_RHS]
+            pool.run(lambda a, b, Rt=Rt, part=part: engine.csc_dots(*self.parts, cols[a:b], Rt, part[:, a:b]),
+                     pool.split(len(cols), len(R) * self.nnz // self.shape[1]))
+        return out
+
+    def combine(self, cols, B, pool):
+        out = np.zeros((self.shape[0], len(B)))
+        for a, b in self._runs(cols, PIECE // len(B)):
+            pool.check()
+            engine.csc_combine(*self.parts, cols[a:b], np.ascontiguousarray(B[:, a:b]), out)
+        return np.ascontiguousarray(out.T)
+
+    def _runs(self, cols, size):
+        """Cut `cols` into (start, stop) runs of about `size` stored values."""
+        if self.nnz <= size:
+            return [(0, len(cols))]
+        return cuts_by_size(np.concatenate([[0], np.cumsum(self.column_sizes(cols))]), size)
+
+    def products(self, cols, n_new, shift, w, pool):
+        pieces = int(self.column_sizes(cols).sum()) // max(SMALL_PART, self.nnz // 8)
+        return sum(self._as_rows(cols, a, b, pool).products(np.arange(len(cols)), n_new, shift, w[a:b], pool)
+                   for a, b in even_cuts(self.shape[0], pieces))
+
+    def _as_rows(self, cols, first, last, pool):
+        """Some rows of the columns `cols` as a CSR matrix of their own."""
+        counts = np.zeros(last - first + 1, np.int64)
+        runs = self._runs(cols, PIECE)
+        for a, b in runs:
+            pool.check()
+            engine.row_counts(self.indices, self.indptr, cols[a:b], first, last, counts)
+        indptr = np.cumsum(counts)
+        fill, data, slots = indptr[:-1].copy(), np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        for a, b in runs:
+            pool.check()
+            engine.gather_csc(*self.parts, cols[a:b], a, first, last, fill, data, slots)
+        return SparseRows((data, slots, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
+                          (last - first, len(cols)), self.canonical)
+
+    def gather(self, cols, mean, weights, pool):
+        """Return (data, rows, indptr) of the columns, float64 and int32."""
+        sizes = np.diff(self.indptr)[cols]
+        indptr = np.concatenate([[0], np.cumsum(sizes)])
+        data, rows = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        for a, b in cuts_by_size(indptr, PIECE // 4):
+            pool.check()
+            here = slice(indptr[a], indptr[b])
+            at = np.repeat(self.indptr[cols[a:b]] - indptr[a:b], sizes[a:b]) + np.arange(indptr[a], indptr[b])
+            data[here], rows[here] = self.data[at], self.indices[at]
+        return data, rows, indptr
+
+
+class SparseRows(Sparse):
+    """CSR. One sweep over the rows serves any number of columns, so nothing is ever converted to CSC."""
+
+    by_columns = False
+    _sizes = None
+
+    def column_sizes(self, cols):
+        """Stored values of each of cols, counted once."""
+        if self._sizes is None:
+            self._sizes = self._counts().astype(np.int32)
+        return self._sizes[cols].astype(np.int64)
+
+    def _counts(self):
+        counts = np.zeros(self.shape[1], np.int64)
+        for start in range(0, self.nnz, PIECE):
+            engine.minor_counts(self.indices[start:start + PIECE], counts)
+        return counts
+
+    def _count_slice(self, start, stop, counts):
+        engine.minor_counts(self._slice(start, stop)[1], counts)
+
+    def _add_moments(self, start, stop, w, u, shift, sums):
+        if self.canonical:
+            engine.csr_moments(*self.parts, start, stop, w, u, shift, sums)
+        else:
+            engine.csr_moments(*self._slice(start, stop), 0, stop - start, w[start:stop], u[start:stop], shift, sums)
+
+    def _full_values(self, row, cols):
+        data, indices, _ = self._slice(row, row + 1)
+        return data[np.searchsorted(indices, cols)]
+
+    def _row_pieces(self, work=1, first=0, last=None):
+        last = self.shape[0] if last is None else last
+        step = max(1, PIECE * self.shape[0] // max(self.nnz * work, 1))
+        return [(a, min(a + step, last)) for a in range(first, last, step)]
+
+    def dots(self, R, pool):
+        if len(R) == 1 and self.nnz > SPLIT_PASS:
+            return self._dots_in_halves(R, pool)
+        out = np.zeros((len(R), self.shape[1]))
+        share = -(-len(R) // min(pool.n_threads, len(R)))
+        for start, stop in self._row_pieces(len(R)):
+            pool.run(lambda a, b, start=start, stop=stop: engine.csr_dots(*self.parts, start, stop, R[a:b], out[a:b]),
+                     [(a, min(a + share, len(R))) for a in range(0, len(R), share)])
+        return out
+
+    def _dots_in_halves(self, R, pool):
+        """As dots for one right-hand side: upper and lower half of the rows apart, whatever the number of threads."""
+        upper, lower = np.zeros((1, self.shape[1])), np.zeros((1, self.shape[1]))
+        middle = self.shape[0] // 2
+
+        def half(first, last, out):
+            for start, stop in self._row_pieces(1, first, last):
+                pool.check()
+                engine.csr_dots(*self.parts, start, stop, R, out)
+
+        pool.run(half, [(0, middle, upper), (middle, self.shape[0], lower)])
+        upper += lower
+        return upper
+
+    def dots_at(self, R, cols, pool, w=None):
+        slot, parts = self.slots(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
+        out = np.empty((len(R), len(cols)))
+        for c in range(0, len(R), LANES):
+            sums = np.zeros((len(parts), len(cols), LANES))
+            pool.run(lambda a, b, own, c=c: self._add_dots(slot, R[c:c + LANES], w, a, b, own, pool),
+                     [(*part, own) for part, own in zip(parts, sums, strict=True)])
+            out[c:c + LANES] = sums.sum(axis=0).T[:len(R) - c]
+        return out
+
+    def _add_dots(self, slot, R, w, first, last, out, pool):
+        scratch = self._scratch()
+        for start, stop in self._row_pieces(1, first, last):
+            pool.check()
+            if w is None:
+                engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
+            else:
+                engine.csr_dots_at(self.data, self.indices, self.indptr[start:stop + 1], slot,
+                                   R[:, start:stop] * w[start:stop], 0, stop - start, *scratch, out)
+
+    def _scratch(self):
+        """Room for one row's slots and values."""
+        return np.empty(self.widest, np.int32), np.empty(self.widest)
+
+    def slots(self, cols):
+        """Map each column of X to its place in cols, or -1."""
+        slot = np.full(self.shape[1], -1, np.int32)
+        slot[cols] = np.arange(len(cols), dtype=np.int32)
+        return slot
+
+    def combine(self, cols, B, pool):
+        slot, out = self.slots(cols), np.zeros((len(B), self.shape[0]))
+        for c in range(0, len(B) if len(cols) else 0, LANES):
+            part = B[c:c + LANES]
+            Bt = np.zeros((len(cols), 1 if len(part) == 1 else LANES))
+            Bt[:, :len(part)] = part.T
+            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, slot, Bt, a, b, *self._scratch(),
+                                                                 out[c:c + LANES]),
+                     pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
+        return out
+
+    def products(self, cols, n_new, shift, w, pool):
+        m, n = len(cols), self.shape[0]
+        slot = self.slots(cols)
+        segments = row_segments(n, m * n_new)
+        partial = np.zeros((len(segments), n_new, m))
+
+        def part(first, last, out):
+            places, scratch = np.full(0 if self.canonical else m, -1, np.int32), self._scratch()
+            for start, stop in self._row_pieces(1 + min(m, self.nnz // n) // 8, first, last):
+                pool.check()
+                engine.csr_gram(*self.parts, slot, shift, w, m - n_new, start, stop, *scratch, places, out)
+
+        pool.run(part, [(*rows, out) for rows, out in zip(segments, partial, strict=True)])
+        return partial[0] if len(segments) == 1 else partial.sum(axis=0)
+
+    def gather(self, cols, mean, weights, pool):
+        """Return (data, rows, indptr) of the columns, float64 and int32."""
+        slot, counts = self.slots(cols), np.zeros(len(cols) + 1, np.int64)
+        for start, stop in self._row_pieces():
+            pool.check()
+            engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], slot, counts)
+        indptr = np.cumsum(counts)
+        data, rows, fill = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
+        for start, stop in self._row_pieces():
+            pool.check()
+            engine.gather_csr(*self.parts, slot, start, stop, fill, data, rows)
+        return data, rows, indptr

@@ -1,0 +1,84 @@
+"""matrices.summed."""
+
+import numpy as np
+
+from ..ways import ways
+from .base import Matrix
+
+CONSTANT = 1e-14        # variance, as a share of the mean square distance from any one point, that is rounding
+CANCELLED = 1e-4        # a column's sum of squares over some rows, as a share of all: below, 12 digits are not left
+
+
+class Summed(Matrix):
+    """Some rows of another matrix, known by their sums S (see `Matrix.group_sums`).
+
+    Moments and Gram matrices need no look at X, but for columns of which these rows hold next to nothing, or which
+    hardly vary over them, and for all columns where the rows weigh next to nothing: there the difference of two sums
+    has lost its digits.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        All rows.
+    S, total : ndarray of shape (p + 2, p + 2)
+        The sums over these rows and over all.
+    centre : ndarray of shape (p,)
+        What S is about.
+    """
+
+    by_columns = False
+
+    def __init__(self, matrix, S, total, centre):
+        self.matrix, self.centre, self.weight, self.total = matrix, centre, S[-1, -1], total
+        self.S, self.shape, self.nnz, self.nbytes = S, matrix.shape, matrix.nnz, matrix.nbytes
+        self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
+        self.check_finite, self.dense, self.column_sizes = matrix.check_finite, matrix.dense, matrix.column_sizes
+        about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
+        self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])
+                                   | (S.diagonal()[:-2] < CANCELLED * size)
+                                   | (about_mean < CANCELLED * spread) & (spread > CONSTANT * size))
+
+    @property
+    def source(self):
+        return self.matrix
+
+    def without(self, S):
+        """These rows less those of the sums S."""
+        return Summed(self.matrix, self.S - S, self.total, self.centre)
+
+    def share(self, n_cols):
+        return 0.0
+
+    def moments(self, w, u, pool):
+        """As `Matrix.moments`; u = w (y - a constant), from which the constant is found."""
+        if len(self.lost):
+            return self.matrix.moments(w, u, pool)
+        p, S = self.shape[1], self.S / self.weight
+        constant = S[p, -1] - u.sum()
+        return self.centre, np.stack([S[-1, :p], S.diagonal()[:p], S[p, :p] - constant * S[-1, :p]], axis=1)
+
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        new = cols[len(cols) - n_new:]
+        shift, first = mean - self.centre[cols], self.S[-1, cols] / self.weight
+        G = self.S[np.ix_(new, cols)] / self.weight
+        old = len(cols) - n_new
+        G += np.outer(shift[old:], shift - first) - np.outer(first[old:], shift)
+        lost = np.isin(cols, self.lost)
+        if lost.any():
+            order = np.argsort(lost, kind="stable")
+            rows = np.empty((np.count_nonzero(lost), len(cols)))
+            rows[:, order] = self.matrix.gram(cols[order], len(rows), mean[order], True, weights, pool)
+            G[:, lost] = rows[:, old:].T
+            G[lost[old:]] = rows[np.count_nonzero(lost[:old]):]
+        return G
+
+
+def spread_of(S):
+    """Sums of squares of the columns about their means."""
+    return S.diagonal()[:-2] - S[-1, :-2] ** 2 / S[-1, -1]
+
+
+def compressible(shape):
+    """Whether everything is solved from the Gram matrix of all columns."""
+    n, p = shape
+    return p <= ways().compress_features and (n >= p or p <= 64)

@@ -1,0 +1,106 @@
+"""matrices.tiling."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from .._engine import engine
+from ..parallel import PIECE
+
+GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
+SEGMENT_VALUES = 1 << 18 # values in all partial Gram matrices of a parallel sum: 2 MB
+GRAM_TILE = 24          # columns per triangular step of a Gram matrix, a multiple of the rows of a register tile
+LINE = 8              # values per cache line: a look at a few columns of a row reads that many times as much
+
+
+def equal_weights(n):
+    """1/n, n times."""
+    return np.full(n, 1.0 / n)
+
+
+def weighed(R, w):
+    """w_i R[:, i], or R itself for no weights."""
+    return R if w is None else R * w
+
+
+def by_rows(R, w):
+    """(w R)' in C order, in one copy."""
+    return np.ascontiguousarray(R.T) if w is None else np.multiply(R.T, w[:, None], order="C")
+
+
+def loads(parts):
+    """Cut row indices of each group into what is gathered at once, as (group, rows): one group by GATHER_ROWS."""
+    present = [(group, rows) for group, rows in enumerate(parts) if len(rows)]
+    if len(present) > 1:
+        return [present]
+    return [[(group, rows[k:k + GATHER_ROWS])] for group, rows in present for k in range(0, len(rows), GATHER_ROWS)]
+
+
+def aligned(n_rows, n_cols):
+    """An empty array whose rows begin cache lines: where loads of 8 values straddle two, products take 1.3 times."""
+    length = -(-n_cols // 8) * 8
+    room = np.empty(8 * n_rows * length + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start:start + 8 * n_rows * length].view(np.float64).reshape(n_rows, length)[:, :n_cols]
+
+
+def even_cuts(n, count):
+    """Cut range(n) into `count` even pieces, from 1 to 8 of them and none empty."""
+    edges = np.linspace(0, n, int(np.clip(count, 1, max(1, min(n, 8)))) + 1).astype(int).tolist()
+    return list(pairwise(edges))
+
+
+def cuts_by_size(ends, size):
+    """Cut the slices ends[s]..ends[s + 1], which begin at 0, into (start, stop) runs of about `size` values."""
+    if ends[-1] <= size:
+        return [(0, len(ends) - 1)]
+    edges = np.unique(np.r_[0, np.searchsorted(ends, np.arange(0, ends[-1], size)), len(ends) - 1])
+    return list(pairwise(edges.tolist()))
+
+
+def converted(X, dtype, order="K"):
+    """As X.astype(dtype, order), some rows at a time: Ctrl-C is served between them."""
+    out = np.empty_like(X, dtype=dtype, order=order)
+    step = max(1, PIECE * len(X) // max(X.size, 1))
+    for start in range(0, len(X), step):
+        out[start:start + step] = X[start:start + step]
+    return out
+
+
+def add_triangle(block, rows, S, start=0, stop=None):
+    """Add block[:, :rows] block[:, :rows]' to S, in its rows start..stop the upper triangle, in tiles of GRAM_TILE."""
+    stop = len(block) if stop is None else stop
+    for a, b in tiles(stop, start):
+        engine.products(block[a:b], block[a:], rows, S[a:b, a:])
+
+
+def tiles(stop, start=0):
+    """Cut range(start, stop) into pieces of GRAM_TILE."""
+    return [(a, min(a + GRAM_TILE, stop)) for a in range(start, stop, GRAM_TILE)]
+
+
+def column_work(n, k):
+    """What k multiply-adds with each of n values cost, in values read from memory: 24 of them take as long as one."""
+    return n + n * k // 24
+
+
+def row_segments(n, size):
+    """Cut n rows into up to 8 segments whose Gram matrices (of `size` values) are formed apart and then added.
+
+    The cut depends on the data alone, never on the threads: the same bits come out for any number of them.
+    """
+    count = int(np.clip(min(n // 8192, SEGMENT_VALUES // max(size, 1)), 1, 8))
+    edges = np.linspace(0, n, count + 1).astype(int)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def column_pieces(m, n_threads):
+    """Cut m columns into a few pieces for the threads, at multiples of GRAM_TILE."""
+    step = -(-m // (2 * n_threads)) if n_threads > 1 and m > 2 * GRAM_TILE else m
+    step = -(-step // GRAM_TILE) * GRAM_TILE
+    return [(a, min(a + step, m)) for a in range(0, m, step)]
+
+
+def root_weights(weights, n):
+    """sqrt(w), or 1/sqrt(n) for equal weights."""
+    return np.full(n, 1.0 / np.sqrt(n)) if weights is None else np.sqrt(weights)

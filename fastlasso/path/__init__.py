@@ -1,0 +1,1 @@
+"""Paths of certified solutions: the alpha grid, the way down it, the results."""

@@ -1,0 +1,171 @@
+"""Paths of certified solutions: the alpha grid, the walk down it, and the result.
+
+The native calls are `fit_path` (many alphas) and `fit` (one).
+"""
+
+import time
+
+import numpy as np
+
+from .. import validation
+from ..parallel import Pool
+from ..problem.options import Options
+from ..problem.problem import Problem
+from ..validation import FREE
+from .grid import automatic_grid, given_grid
+from .small import small_fit, small_path, small_problem
+from .walk import Limits, Walk, threads
+from .warn import warn_gap, warn_uncertified
+
+
+def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+             offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, dfmax=None,
+             max_r2=None, screening=True, n_threads=None, callback=None):
+    """Fit the lasso or elastic net at every alpha of a grid, each solution with a certified duality gap.
+
+    Minimises for each alpha, over (b0, b) with lower <= b <= upper,
+
+        1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + alpha sum_j v_j (l1_ratio |b_j| + (1 - l1_ratio)/2 b_j^2)
+
+    with W = sum w_i. X as float64 or float32 in one of the layouts below is never copied whole and never written to.
+
+    Parameters
+    ----------
+    X : array or sparse matrix of shape (n_samples, n_features)
+        float64 or float32, C or Fortran order, CSR or CSC with 32 or 64 bit indices, read-only or memory-mapped: taken
+        as it is. Anything else is converted first.
+    y : array of shape (n_samples,)
+    alphas : int or array of floats, default=100
+        A number asks for that many values from alpha_max down to eps * alpha_max, evenly spaced on a log scale.
+        Values may come in any order; the result is in descending order.
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest. Ridge, whose alpha_max is infinite, has one
+        from ten times the sum of the eigenvalues of its Gram matrix to eps times their mean.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the lasso, 0 ridge regression.
+    fit_intercept : bool, default=True
+        The intercept is never penalised.
+    standardize : bool, default=False
+        Penalise as if every column had standard deviation one; coefficients stay in the units of X.
+    sample_weight, offset : array of shape (n_samples,), optional
+        Weights w >= 0 (only ratios matter: 2 is the row twice, 0 the row deleted) and known offsets o.
+    penalty_factor : array of shape (n_features,), optional
+        v in [0, inf]: 0 is never penalised, inf never used. Taken as given, not rescaled.
+    lower, upper : float or array of shape (n_features,)
+        Bounds on the coefficients, lower <= 0 <= upper.
+    tol : float, default=1e-6
+        Promised duality gap of each solution as a fraction of P(0), the objective of the empty model.
+    max_iter : int, default=10000
+        Largest number of coordinate descent epochs per alpha, where descent is used at all.
+    dfmax : int, optional
+        Stop before the first solution with more than this many non-zero coefficients.
+    max_r2 : float, optional
+        Stop after the first solution that explains more than this share of the variance.
+    screening : bool, default=True
+        False looks at every column at every alpha; the answer is the same to the tolerance.
+    n_threads : int, optional
+        Default: the cores this process may use. The result does not depend on it, to the last bit.
+    callback : callable, optional
+        Called with a state (alpha, index, n_alphas, df, gap, r2, n_passes) after each alpha; a true return value stops
+        the path, and the part so far comes back.
+
+    Returns
+    -------
+    LassoPath
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input, before any work is done.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where a solution is not certified to `tol`; `LassoPath.gaps` has the true gaps.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), J. Stat. Software 33(1); Tibshirani et al. (2012), JRSS B 74(2), strong
+    rules; Fercoq, Gramfort and Salmon (2015), ICML, duality gaps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import fit_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((50, 200))
+    >>> y = 2 * X[:, 3] - X[:, 7] + 0.1 * rng.standard_normal(50)
+    >>> path = fit_path(X, y, alphas=20)
+    >>> bool(path.certified.all())
+    True
+    >>> sorted(path.coefs[:, [8]].indices.tolist())
+    [3, 7]
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter, dfmax, max_r2)
+    with Pool(threads(n_threads)) as pool:
+        started = time.perf_counter()
+        grid = given_grid(alphas, eps)
+        path = small_path(X, y, grid, alphas, eps, options, limits) if callback is None else None
+        if path is None:
+            problem = Problem(X, y, options, pool)
+            if grid is None:
+                grid = automatic_grid(problem, alphas, eps)
+            walk = Walk(problem, limits, screening, callback)
+            walk.down(grid)
+            path = walk.result(options)
+        path.seconds = time.perf_counter() - started
+    warn_uncertified(path)
+    return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, screening=screening, n_threads=n_threads)
+
+
+def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, screening=True, n_threads=None):
+    """Fit the lasso or elastic net at one alpha, with a certified duality gap.
+
+    The problem and all parameters are those of `fit_path`.
+
+    Returns
+    -------
+    LassoFit
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import fit
+    >>> X = np.eye(4) * 2
+    >>> fit(X, [4.0, 0.2, -6.0, 0.0], alpha=0.5, fit_intercept=False).coef
+    array([ 1.5,  0. , -2.5,  0. ])
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter)
+    alpha, n_threads = validation.number(alpha, "alpha", 0.0), threads(n_threads)
+    solution = small_fit(X, y, alpha, options, limits)
+    if solution is None:
+        with Pool(n_threads) as pool:
+            walk = Walk(Problem(X, y, options, pool), limits, screening)
+            walk.down(np.array([alpha]))
+            solution = walk.solution(0)
+    if not solution.certified:
+        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective, stacklevel=3)
+    return solution
+
+
+def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+              penalty_factor=None, lower=FREE[0], upper=FREE[1], n_threads=None):
+    """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
+
+        alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  y_fit = the fit of intercept and unpenalised columns.
+
+    Parameters are those of `fit_path`.
+
+    Examples
+    --------
+    >>> from fastlasso import alpha_max
+    >>> alpha_max([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
+    0.6666666666666666
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    with Pool(threads(n_threads)) as pool:
+        small = small_problem(X, y, options)
+        return Problem(X, y, options, pool).alpha_max() if small is None else small.alpha_max

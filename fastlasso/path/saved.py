@@ -1,0 +1,106 @@
+"""Paths in .npz files, without pickle: written, read, and checked before anything trusts them."""
+
+import json
+import zipfile
+import zlib
+
+import numpy as np
+
+from .. import validation
+
+FORMAT = 2      # of files with a `kind`, the paths of refinements; a plain `LassoPath` still has format 1
+SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
+ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
+DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,
+          zipfile.BadZipFile, zlib.error)       # what NumPy, JSON and a path itself raise over a damaged file
+UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
+
+
+def write(path, file):
+    """Write a path to an .npz file; a class other than `LassoPath` is named in it as its kind."""
+    names = None if path.feature_names is None else [str(name) for name in path.feature_names]
+    text = {"format": 1, "status": path.status, "params": path.params, "feature_names": names,
+            **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts()}
+    if type(path).__name__ != "LassoPath":
+        text |= {"format": FORMAT, "kind": type(path).__name__}
+    np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8),
+                        **{name: getattr(path, name) for name in (*ARRAYS, *path.extra_arrays)})
+
+
+def read(file, wanted, kinds):
+    """Read a path of the class `wanted` or a subclass; `kinds` are the classes by name.
+
+    Raises
+    ------
+    ValueError
+        Where the file is not a saved path, was altered, or holds a path of another class.
+    """
+    try:
+        path = read_any(file, kinds)
+        if not isinstance(path, wanted):
+            raise ValueError(f"it holds a {type(path).__name__}, not a {wanted.__name__}")
+    except UNREADABLE:
+        raise
+    except (OSError, *DAMAGE) as error:
+        raise ValueError(f"{file} is not a path saved by fastlasso: {error}") from error
+    return path
+
+
+def read_any(file, kinds):
+    """Read and check a path of any of the classes `kinds`."""
+    with np.load(file, allow_pickle=False) as stored:
+        text = json.loads(stored["meta"].tobytes())
+        if text.pop("format") > FORMAT:
+            raise ValueError("it was written by a newer fastlasso")
+        kind = kinds[validation.one_of(text.pop("kind", "LassoPath"), "kind", tuple(kinds))]
+        arrays = {name: stored[name] for name in (*ARRAYS, *kind.extra_arrays)}
+    path = kind(**arrays, **kind.restored(text))
+    check_loaded(path)
+    return path
+
+
+def check_loaded(path):
+    """Raise ValueError unless the parts of a loaded path are sound and fit together."""
+    n = len(path.alphas)
+    check_vectors(path, n, ("alphas", "intercepts", "gaps", "r2", "n_passes"))
+    if (path.alphas < 0).any() or (np.diff(path.alphas) > 0).any() or (path.gaps < 0).any():
+        raise ValueError("its alphas or gaps are damaged")
+    check_facts(path)
+    if path.indptr.shape != (n + 1,) or path.indptr.dtype.kind != "i" or path.indices.dtype.kind != "i":
+        raise ValueError("its index arrays do not fit")
+    if path.indptr[0] != 0 or (np.diff(path.indptr) < 0).any() or path.indptr[-1] != len(path.indices):
+        raise ValueError("its index pointers are corrupt")
+    if path.values.shape != path.indices.shape or path.values.dtype.kind != "f" or not np.isfinite(path.values).all():
+        raise ValueError("its values are damaged")
+    if len(path.indices) and not 0 <= path.indices.min() <= path.indices.max() < path.n_features:
+        raise ValueError("an index is out of range")
+    path.check_extras()
+
+
+def check_vectors(path, size, names):
+    """Raise ValueError unless these are finite vectors of that size."""
+    for name in names:
+        array = getattr(path, name)
+        if array.shape != (size,) or array.dtype != np.float64 or not np.isfinite(array).all():
+            raise ValueError(f"{name} is damaged")
+
+
+def check_factors(path, size, name):
+    """Raise ValueError unless these are so many penalty factors."""
+    factors = getattr(path, name)
+    if factors.shape != (size,) or factors.dtype != np.float64 or not (factors >= 0).all():
+        raise ValueError(f"{name} is damaged")
+
+
+def check_facts(path):
+    """Raise ValueError unless the scalars of a loaded path have their types."""
+    for name in ("n_samples", "n_features"):
+        validation.whole_number(getattr(path, name), name)
+    for name in ("null_objective", "tol", "seconds"):
+        validation.number(getattr(path, name), name, 0.0)
+    if not isinstance(path.params, dict) or not isinstance(path.status, str):
+        raise ValueError("its options or its status are damaged")
+    names = path.feature_names
+    if names is not None and (not isinstance(names, list) or len(names) != path.n_features
+                              or not all(isinstance(name, str) for name in names)):
+        raise ValueError("its feature names are damaged")

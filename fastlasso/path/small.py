@@ -1,0 +1,81 @@
+"""path.small."""
+
+import numpy as np
+
+from .. import validation
+from .._engine import engine
+from ..matrices.summed import compressible
+from ..ways import ways
+from .grid import LOWEST_BRIDGE, SMALLEST_SHARE, geometric, run_length
+from .results import LassoFit, LassoPath, compressed_columns, scalars
+
+SMALL_STEP = 0.8        # the same for small problems
+SMALL_FEATURES = 64     # and columns, all of which its Gram matrix has; of more, those that are used
+
+
+def small_problem(X, y, options):
+    """The problem in two compiled calls where X is small and dense and options are the plainest; else None."""
+    if not (is_numeric(X) and is_numeric(y) and X.ndim == 2 and 0 < X.size <= ways().small
+            and y.shape in (X.shape[:1], (len(X), 1)) and options.are_plain()
+            and validation.sample_weights(options.sample_weight, len(X)) is None):
+        return None
+    few = X.shape[1] <= SMALL_FEATURES
+    if not few and compressible(X.shape):
+        return None     # all columns are known by their Gram matrix the general way, too
+    l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
+    if l1_ratio == 0:
+        return None
+    if X.dtype.char not in "df" or not X.dtype.isnative:
+        X = X.astype(np.float64)
+    if y.dtype.char != "d" or y.ndim > 1 or not y.flags.c_contiguous or not y.dtype.isnative:
+        y = np.ascontiguousarray(y, dtype=np.float64).reshape(-1)
+    return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio, few)
+
+
+def is_numeric(values):
+    """Whether this is an array, and no more than that, of real numbers."""
+    return type(values) is np.ndarray and values.dtype.kind in "fiub" and values.itemsize <= 8
+
+
+def small_fit(X, y, alpha, options, limits):
+    """`fit` of a small problem, or None where it is not one."""
+    small = small_problem(X, y, options) if alpha > 0 else None
+    if small is None or not (small.long_steps or alpha >= LOWEST_BRIDGE * small.alpha_max):
+        return None
+    grid = np.array([alpha]) if small.long_steps or alpha >= small.alpha_max else steps_down(small.alpha_max, alpha)
+    solved = small.solve(grid, limits.tol * small.null_objective)
+    if solved is None:
+        return None
+    cols, B, *figures = solved
+    coef, null = np.zeros(X.shape[1]), small.null_objective
+    coef[cols] = B[-1]
+    intercept, gap, rr, passes = (float(values[-1]) for values in figures)
+    return LassoFit(alpha, coef, intercept, gap, null, limits.tol, passes, 1 - 0.5 * rr / null)
+
+
+def steps_down(top, alpha):
+    """Alphas from below `top` to `alpha`, each near the one before."""
+    steps = int(np.ceil(np.log(alpha / top) / np.log(SMALL_STEP)))
+    return np.append(np.geomspace(top, alpha, steps + 1)[1:-1], alpha)
+
+
+def small_path(X, y, grid, n_alphas, eps, options, limits):
+    """`fit_path` of a small problem, or None where it is not one."""
+    unlimited = limits.dfmax is None and limits.max_r2 is None and (grid is None or grid[-1] > 0)
+    small = small_problem(X, y, options) if unlimited else None
+    if small is None:
+        return None
+    if grid is None:
+        largest = max(float(X.max()), -float(X.min()))
+        if not SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * largest < small.alpha_max < np.inf:
+            return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
+        grid = geometric(small.alpha_max, eps, n_alphas)
+    near = small.long_steps or run_length(np.append(small.alpha_max, grid)) == len(grid) + 1
+    solved = small.solve(grid, limits.tol * small.null_objective) if near else None
+    if solved is None:
+        return None
+    cols, B, intercepts, gaps, rr, passes = solved
+    order, null = np.argsort(cols), small.null_objective
+    counts, indices, values = compressed_columns(cols[order], B[:, order])
+    return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, values, intercepts, gaps,
+                     1 - 0.5 * rr / null, passes, null, limits.tol, "complete", 0.0, *X.shape, scalars(options))

@@ -1,0 +1,143 @@
+"""path.walk."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from .. import validation
+from ..solver.solver import Solver
+from .grid import LONG_STEP, LOWEST_BRIDGE, run_length
+from .results import LassoFit, LassoPath, compressed_columns, scalars
+
+FIRST_BATCH = 4
+WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
+PATHS_SHARE = 0.3       # of X's bytes for paths that are followed at once,
+PATHS_BYTES = 1 << 24   # or 16 MB;
+PATH_VECTORS = 10       # one takes so many vectors of n + p values
+PATH_COLUMNS = 600      # and the Gram matrix and factor of so many columns, or fewer
+
+
+def paths_at_once(matrix):
+    """How many paths on weighted rows of a matrix may be followed at once for the memory that they take."""
+    n, p = matrix.shape
+    each = 8 * PATH_VECTORS * (n + p) + 16 * min(2 * n, p, PATH_COLUMNS) ** 2
+    return max(1, int(max(PATHS_BYTES, PATHS_SHARE * matrix.nbytes) / each))
+
+
+def threads(n_threads):
+    return None if n_threads is None else validation.whole_number(n_threads, "n_threads")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a solution is good enough and when a path ends."""
+
+    tol: float
+    max_iter: int
+    dfmax: int | None = None
+    max_r2: float | None = None
+
+    @classmethod
+    def checked(cls, tol, max_iter, dfmax=None, max_r2=None):
+        return cls(validation.number(tol, "tol", 0.0), validation.whole_number(max_iter, "max_iter", 0),
+                   None if dfmax is None else validation.whole_number(dfmax, "dfmax", 0),
+                   None if max_r2 is None else validation.number(max_r2, "max_r2", 0.0, 1.0))
+
+
+class Walk:
+    """The way down a grid: batches of alphas, their certificates, and when to stop."""
+
+    def __init__(self, problem, limits, use_screening=True, callback=None, watch=None):
+        self.problem, self.limits, self.callback = problem, limits, callback
+        self.solver = Solver(problem, limits.tol, limits.max_iter, use_screening, watch)
+        self.solver.start()
+        self.batches, self.passes, self.seen, self.status = [], [], [], "complete"
+        self.n_done = 0
+
+    def down(self, grid):
+        """Solve the grid batch by batch until its end or the first reason to stop."""
+        size, at = FIRST_BATCH, 0
+        while at < len(grid) and self.status == "complete":
+            if self.solver.complete:
+                size = len(grid) if self.callback is None else FIRST_BATCH
+            self._bridge(grid[at])
+            batch = self.solver.solve(grid[at:at + run_length(grid[at:at + size])])
+            at += len(batch.alphas)
+            size = next_size(size, len(batch.alphas), self.solver.n_rounds, self.solver.longest_batch())
+            self._take(batch, len(grid))
+
+    def _bridge(self, alpha):
+        """Walk to the neighbourhood of an alpha that is far below the last one, without proofs on the way."""
+        if self.solver.complete:
+            return      # without X in the way the face finds its own steps
+        top = self.solver.alpha if np.isfinite(self.solver.alpha) else self.problem.alpha_max()
+        low = max(alpha, LOWEST_BRIDGE * top)
+        if top > 0 and low < LONG_STEP * top:
+            steps = int(np.ceil(np.log(low / top) / np.log(WALK_RATIO)))
+            self.solver.approach(np.geomspace(top, low, steps + 1)[1:-1])
+
+    def _take(self, batch, n_alphas):
+        """Keep the solutions of a batch up to the first that ends the path."""
+        batch.gaps += self.problem.intercept_costs(batch.cols, batch.coefs)
+        r2 = self._r2(batch)
+        df = np.count_nonzero(batch.coefs, axis=1)
+        keep = len(batch.alphas)
+        for k in range(keep):
+            stop = self._reason_to_stop(batch, k, df[k], r2[k], n_alphas)
+            if stop:
+                keep = k if stop == "dfmax" else k + 1
+                self.status = stop
+                break
+        self.n_done += keep
+        self.batches.append((batch, keep))
+        self.seen.extend(batch.seen[:keep])
+        self.passes.extend([self.problem.design.passes] * keep)
+
+    def _reason_to_stop(self, batch, k, df, r2, n_alphas):
+        if self.limits.dfmax is not None and df > self.limits.dfmax:
+            return "dfmax"
+        if self.callback is not None and self.callback(SimpleNamespace(
+                alpha=float(batch.alphas[k]), index=self.n_done + k, n_alphas=n_alphas, df=int(df),
+                gap=float(batch.gaps[k]), r2=float(r2), n_passes=self.problem.design.passes)):
+            return "callback"
+        if self.limits.max_r2 is not None and r2 > self.limits.max_r2:
+            return "r2"
+        return None
+
+    def _r2(self, batch):
+        null = 2 * self.problem.null_objective
+        return 1 - batch.residual_norms / null if null > 0 else np.zeros(len(batch.alphas))
+
+    def solution(self, k):
+        """The k-th solution of the last batch as a `LassoFit`."""
+        batch, problem = self.batches[-1][0], self.problem
+        coef = np.zeros(problem.design.n_features)
+        coef[batch.cols] = batch.coefs[k]
+        intercept = float(problem.intercepts(batch.cols, batch.coefs[k:k + 1])[0])
+        return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
+                        self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
+
+    def result(self, options):
+        """Everything found so far as a `LassoPath`."""
+        problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
+        triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
+        counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
+        intercepts = [problem.intercepts(part.cols, part.coefs[:keep]) for part, keep in parts]
+        gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
+        return LassoPath(
+            alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),
+            indices=np.concatenate([part[1] for part in triples] or [np.zeros(0, np.int32)]),
+            values=np.concatenate([part[2] for part in triples] or [np.zeros(0)]),
+            intercepts=np.concatenate(intercepts or [np.zeros(0)]),
+            gaps=gather("gaps"), r2=np.concatenate([self._r2(part)[:keep] for part, keep in parts] or [np.zeros(0)]),
+            n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
+            status=self.status, seconds=0.0, n_samples=problem.design.n_weighted,
+            n_features=problem.design.n_features, params=scalars(options))
+
+
+def next_size(size, solved, rounds, longest):
+    """Longer batches while they succeed at once, shorter when columns were missing or the face step gave up."""
+    if solved < size or rounds > 2:
+        return max(1, solved // 2)
+    return min(2 * size, longest) if rounds == 1 else min(size, longest)

@@ -1,0 +1,1 @@
+"""What a coefficient costs and where it may go."""

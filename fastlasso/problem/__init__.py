@@ -1,0 +1,1 @@
+"""The one problem as a value: options, data behind a `Design`, loss and penalty."""

@@ -1,0 +1,147 @@
+"""X as the solver sees it: `Design` adds sample weights and the implicit centre to a matrix, and counts passes over it.
+
+`Summed` is some rows of a matrix, known by their sums of squares and products.
+"""
+
+import numpy as np
+
+from .._engine import engine
+from ..matrices.summed import CONSTANT
+from ..matrices.tiling import equal_weights, root_weights
+from ..validation import SMALLEST_SQUARE
+
+FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
+
+
+class Design:
+    """X with sample weights (that sum to one) and an implicit centre; all inner products are weighted and centred.
+
+    Attributes
+    ----------
+    mean, norm2, variance : ndarray of shape (n_features,)
+        The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
+    constant, flat : ndarray of bool
+        Columns that carry nothing: zero norm about the centre, zero variance.
+    passes : float
+        Passes over X so far, a look at one column counting 1 / n_features.
+    """
+
+    def __init__(self, matrix, weights, fit_intercept, pool):
+        self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
+        self.n_samples, self.n_features = matrix.shape
+        self.passes = 0.0
+        self.dense = matrix.dense
+        self._ones = np.ones((1, self.n_samples)) if weights is None else None
+
+    @property
+    def n_weighted(self):
+        """Rows of positive weight: one of weight 0 is as one that was deleted."""
+        return self.n_samples if self.weights is None else int(np.count_nonzero(self.weights))
+
+    def weigh(self, R):
+        """w_i R[:, i]."""
+        return R / self.n_samples if self.weights is None else R * self.weights
+
+    def _weighted(self, product, R, *rest):
+        """product(w R, ...), which is linear: equal weights are a factor of the result, not a copy of R."""
+        if self.weights is not None:
+            return product(R * self.weights, *rest)
+        out = product(R, *rest)
+        out /= self.n_samples
+        return out
+
+    def measure(self, y):
+        """One fused pass: centre, norms, and the correlations with y (returned)."""
+        n = self.n_samples
+        w = equal_weights(n) if self.weights is None else self.weights
+        u = self.weigh(y)
+        with np.errstate(invalid="ignore", over="ignore"):
+            first, sums = self.matrix.moments(w, u, self.pool)
+            self._set_moments(first, sums)
+            correlation = sums[:, 2].copy() if self.fit_intercept else sums[:, 2] + first * u.sum()
+            total = correlation.sum() + self.norm2.sum()
+        self.passes += 1
+        if not np.isfinite(total):
+            self.matrix.check_finite()
+            raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
+        if sums[:, 1].max() < SMALLEST_SQUARE and 0 < np.abs(sums[:, 0]).max() < SMALLEST_SQUARE**0.48:
+            raise ValueError("X is too small: squares of its columns underflow; multiply X by a constant")
+        return correlation
+
+    def _set_moments(self, first, sums):
+        """Mean and variance from sums about `first`; for sparse columns what is not stored counts as zero."""
+        s0, s1 = sums[:, 0], sums[:, 1]
+        mean = first + s0
+        self.variance = np.maximum(s1 - s0 * s0, 0.0)
+        second = s1 + first * (first + 2 * s0)
+        self.mean = mean if self.fit_intercept else np.zeros(len(mean))
+        self.norm2 = self.variance if self.fit_intercept else second
+        self.flat = self.variance <= CONSTANT * s1
+        self.constant = self.flat if self.fit_intercept else second <= 0
+
+    def correlations(self, R):
+        """Return R'X, shape (k, p), for centred residuals R of shape (k, n)."""
+        self.passes += 1
+        return self._weighted(self.matrix.dots, R, self.pool)
+
+    def correlations_at(self, R, cols):
+        """Return R'X[:, cols], shape (k, len(cols))."""
+        self.passes += self.matrix.share(len(cols))
+        out = self.matrix.dots_at(R, cols, self.pool, self.weights)
+        if self.weights is None:
+            out /= self.n_samples
+        return out
+
+    def residuals(self, y, cols, B):
+        """Return y - B X[:, cols]' of shape (k, n), centred."""
+        R = self.matrix.combine(cols, B, self.pool)
+        np.subtract(y, R, out=R)
+        self.passes += len(cols) / self.n_features
+        if self.fit_intercept:
+            R -= self.means(R)[:, None]
+            R -= self.means(R)[:, None]     # what rounding left of large means, which means of X would multiply
+        return R
+
+    def images(self, cols, B):
+        """Return B X[:, cols]' of shape (k, n), centred and root-weighted."""
+        return self.rooted(-self.residuals(np.zeros(self.n_samples), cols, B))
+
+    def rooted(self, R):
+        """sqrt(w_i) R[:, i]: inner products become plain sums."""
+        return R * root_weights(self.weights, self.n_samples)
+
+    def means(self, R):
+        """Weighted mean of each row of R."""
+        ones = self._ones if self.weights is None else self.weights[None]
+        sums = np.zeros((len(R), 1))
+        engine.products(R, ones, self.n_samples, sums)
+        return sums[:, 0] / self.n_samples if self.weights is None else sums[:, 0]
+
+    def inner(self, R, S):
+        """Weighted inner products of residual vectors: shape (len(R), len(S))."""
+        return self._weighted(self._products, R, S)
+
+    def _products(self, R, S):
+        out = np.zeros((len(R), len(S)))
+        engine.products(R, S, self.n_samples, out)
+        return out
+
+    def norms2(self, R):
+        """Weighted squared norm of each row of R."""
+        return np.array([self.inner(r[None], r[None])[0, 0] for r in R])
+
+    def gram(self, cols, n_new):
+        """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
+        self.passes += self.matrix.share(len(cols))
+        mean = np.ascontiguousarray(self.mean[cols])
+        far_mean = n_new < len(cols) and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
+        return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)
+
+    def stored(self, cols):
+        """Stored values of some columns."""
+        return int(self.matrix.column_sizes(cols).sum())
+
+    def gather(self, cols):
+        """Columns for residual-form descent."""
+        self.passes += self.matrix.share(len(cols))
+        return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights, self.pool)

@@ -1,0 +1,29 @@
+"""problem.options."""
+
+
+from dataclasses import dataclass
+
+from .. import validation
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may say about the problem beside X, y and alpha; defaults are scikit-learn's lasso."""
+
+    l1_ratio: float = 1.0
+    fit_intercept: bool = True
+    standardize: bool = False
+    sample_weight: object = None
+    offset: object = None
+    penalty_factor: object = None
+    lower: object = validation.FREE[0]
+    upper: object = validation.FREE[1]
+
+    def are_plain(self):
+        """Whether nothing but l1_ratio, fit_intercept and sample_weight differs from the defaults."""
+        return (self.offset is None and self.penalty_factor is None
+                and not self.standardize and self.lower is validation.FREE[0] and self.upper is validation.FREE[1])
+
+    def as_dict(self):
+        """The options by name, arrays not copied."""
+        return {name: getattr(self, name) for name in self.__slots__}

@@ -1,0 +1,151 @@
+"""The adaptive lasso: penalty factors from a pilot fit, so that what was strong is hardly shrunk.
+
+It is a schedule of two stages (`schedule.py`), the pilot and the lasso with factors 1 / |pilot_j|^gamma.
+"""
+
+import numpy as np
+
+from .. import validation
+from ..parallel import Pool
+from ..path.refined import AdaptivePath
+from ..path.walk import Limits, threads
+from ..problem.options import Options
+from ..selection.path_cv import RULES
+from ..validation import FREE
+from .on_problems import NO_FOLDS, in_folds, recast, remember
+from .schedule import Course, Stage
+
+PILOTS = ("lasso", "ridge", "marginal")
+
+
+def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3, l1_ratio=1.0, cv=5,
+                  groups=None, random_state=None, fit_intercept=True, standardize=False, sample_weight=None,
+                  offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
+                  n_threads=None):
+    """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
+
+        v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
+
+    A column that the pilot leaves out (b_j = 0) is never used.
+
+    Parameters
+    ----------
+    X, y, alphas, eps, ..., n_threads
+        As in `fit_path`. `penalty_factor` multiplies v; the pilot uses it too, and the bounds.
+    pilot : {"lasso", "ridge", "marginal"} or array of shape (n_features,), default="lasso"
+        What is fitted first. "marginal" takes each column alone, b_j = x_j'y / |x_j|^2. An array is taken as b.
+    pilot_alpha : float or {"min", "1se", "aic", "bic", "ebic"}, default="min"
+        The penalty of a lasso or ridge pilot, or how to choose it (`Stage`); ridge with 0 is least squares.
+    gamma : float, default=1.0
+        0 gives back the lasso on the columns that the pilot keeps.
+    cv, groups, random_state
+        As in `cross_validate_path`, for the choice of `pilot_alpha`.
+
+    Returns
+    -------
+    AdaptivePath
+
+    References
+    ----------
+    Zou (2006), JASA 101(476), eq. (4). Huang, Ma and Zhang (2008), Statistica Sinica 18, for the marginal pilot.
+    Buehlmann and van de Geer (2011), Statistics for high-dimensional data, section 2.8, for the lasso pilot.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import adaptive_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 200))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(60)
+    >>> path = adaptive_path(X, y, pilot_alpha="1se")
+    >>> np.flatnonzero(path.fit_at(path.select("bic")).coef)
+    array([0, 1])
+    """
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
+    with Pool(threads(n_threads)) as pool:
+        cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
+        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run_pilot(course, pilot, stages[:-1])
+        course.leave_folds()
+        problems = course.next_problems(stages[-1])
+        (path,), _ = course.paths(stages[-1], problems)
+    return adaptive_result(path, problems[0].penalty_factor, course.coefs[0], X, y, options, max_iter=max_iter,
+                           n_threads=n_threads)
+
+
+def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None, rule="min",
+                            random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
+                            standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0],
+                            upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+    """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
+
+    A pilot that has seen the rows held out would make them look too well predicted. Only `pilot_alpha`, where it is
+    chosen, is chosen once, and a pilot that is given as an array is the same in all folds.
+
+    Parameters
+    ----------
+    X, y, pilot, ..., n_threads
+        As in `adaptive_path`.
+    cv, groups, rule, random_state
+        As in `cross_validate_path`.
+
+    Returns
+    -------
+    PathCV
+        Its `path` is an `AdaptivePath`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import cross_validate_adaptive
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 200))
+    >>> y = 3 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(60)
+    >>> np.flatnonzero(cross_validate_adaptive(X, y, rule="1se").coef)
+    array([0, 1])
+    """
+    validation.one_of(rule, "rule", RULES)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
+                                                                    rule)
+    with Pool(threads(n_threads)) as pool:
+        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run_pilot(course, pilot, stages[:-1])
+        pilot_coef = course.coefs[0]
+        course.run(stages[-1])
+    result = course.result.cvs[-1]
+    result.path = adaptive_result(result.path, course.result.penalty_factors[-1], pilot_coef, X, y, options,
+                                  max_iter=max_iter, n_threads=n_threads)
+    return result
+
+
+def adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio, rule="min"):
+    """The schedule of the adaptive lasso; a pilot that needs no fit has no stage."""
+    last = Stage(rule, l1_ratio, "adaptive", gamma, alphas, eps)
+    if not isinstance(pilot, str):
+        return [last]
+    validation.one_of(pilot, "pilot", PILOTS)
+    return [last] if pilot == "marginal" else [Stage(pilot_alpha, 1.0 if pilot == "lasso" else 0.0), last]
+
+
+def run_pilot(course, pilot, stages):
+    """Put the pilot behind a `Course`: that of its stages, or the one that needs no fit."""
+    if not isinstance(pilot, str):
+        pilot = validation.finite_vector(pilot, course.problems[0].design.n_features, "pilot")
+        course.coefs = [validation.no_nan_or_inf(pilot, "pilot")] * len(course.problems)
+    elif pilot == "marginal":
+        course.coefs = [marginal(problem) for problem in course.problems]
+    for stage in stages:
+        course.run(stage)
+
+
+def marginal(problem):
+    """Coefficients of each column alone, b_j = x_j'y / |x_j|^2; 0 for a constant column."""
+    design = problem.design
+    return np.divide(problem.correlation, design.norm2, out=np.zeros(design.n_features), where=~design.constant)
+
+
+def adaptive_result(path, penalty_factor, pilot, X, y, options, **settings):
+    path = recast(path, AdaptivePath, penalty_factor=penalty_factor, pilot=pilot)
+    return remember(path, X, y, options, penalty_factor, **settings)

@@ -1,0 +1,350 @@
+"""The relaxed lasso: the lasso chooses the columns, least squares on them undoes its shrinkage, and phi is between.
+
+For each alpha let A be the support of the lasso solution b, and c the least-squares solution on the columns A (with
+the same weights, intercept and bounds). The relaxed solution is
+
+    phi b + (1 - phi) c,     0 <= phi <= 1        phi = 1 is the lasso, phi = 0 the refit
+
+Every refit takes place on the Gram matrix of the working set that the path has left behind, so X is not read again.
+Predictions are linear in phi, so a held-out squared error is a parabola in phi, known from three of its values.
+"""
+
+import time
+import warnings
+from copy import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .. import validation
+from ..parallel import Pool
+from ..path.fit import fit
+from ..path.results import LassoPath, predictions
+from ..path.walk import Limits, Walk, threads
+from ..path.warn import WARNING_CLASS, warn_uncertified
+from ..problem.options import Options
+from ..problem.problem import Problem
+from ..selection.folds import named
+from ..selection.path_cv import RULES, standard_error
+from ..validation import FREE
+from .on_problems import fitted, grid_of, in_folds, options_of
+
+PHIS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(eq=False, repr=False)
+class RelaxedPath:
+    """A lasso path and the least-squares refit on each of its supports.
+
+    Attributes
+    ----------
+    lasso : LassoPath
+    refit_values : ndarray
+        Coefficients of the refits, in the order of ``lasso.values``.
+    refit_intercepts : ndarray of shape (n_alphas,)
+    refit_residuals : ndarray of shape (n_alphas,)
+        Largest |x_j . r| / (|x_j| |y|) over the support, r the residual of the refit, rounding included: how well the
+        normal equations hold. A column that stands at a bound and pulls outwards counts 0.
+    """
+
+    lasso: LassoPath
+    refit_values: np.ndarray
+    refit_intercepts: np.ndarray
+    refit_residuals: np.ndarray
+
+    def __len__(self):
+        return len(self.lasso)
+
+    def __repr__(self):
+        return (f"<RelaxedPath: {len(self)} alphas, {self.lasso.n_features} features, up to "
+                f"{max(self.lasso.df, default=0)} used, {self.lasso.status}, "
+                f"{'certified' if self.certified.all() else 'NOT all certified'} to {self.lasso.tol:g}>")
+
+    @property
+    def alphas(self):
+        """The alphas of the lasso path, descending."""
+        return self.lasso.alphas
+
+    @property
+    def certified(self):
+        """Whether the lasso's gap and the normal equations of the refit both hold to the tolerance."""
+        return self.lasso.certified & (self.refit_residuals <= self.lasso.tol)
+
+    def coefs(self, phi=0.0):
+        """phi b + (1 - phi) c for every alpha, as a csc_array of shape (n_features, n_alphas)."""
+        return self._blended(phi).coefs
+
+    def coef_at(self, index, phi=0.0):
+        """phi b + (1 - phi) c at one alpha, shape (n_features,)."""
+        return self._blended(phi).fit_at(index).coef
+
+    def intercept_at(self, index, phi=0.0):
+        """The intercept at one alpha."""
+        return float(self._blended(phi).intercepts[index])
+
+    def predict(self, X, phi=0.0, offset=None):
+        """Predictions of shape (n_samples, n_alphas)."""
+        return self._blended(phi).predict(X, offset=offset)
+
+    def _blended(self, phi):
+        """A path of the coefficients and intercepts at `phi`; what gaps and r2 it has are the lasso's, not its own."""
+        phi = validation.number(phi, "phi", 0.0, 1.0)
+        mix = lambda b, c: phi * b + (1 - phi) * c      # noqa: E731
+        return replace(self.lasso, values=mix(self.lasso.values, self.refit_values),
+                       intercepts=mix(self.lasso.intercepts, self.refit_intercepts))
+
+
+@dataclass(eq=False, repr=False)
+class RelaxedCV:
+    """A relaxed path, cross-validated over alpha and phi.
+
+    Attributes
+    ----------
+    alphas, phis : ndarray
+    errors : ndarray of shape (n_alphas, n_phis, n_folds)
+        Held-out mean squared error.
+    path : RelaxedPath
+        On all rows.
+    fold_paths : list of RelaxedPath
+    oof_predictions : ndarray of shape (n_samples,)
+        Prediction of each row by the fold that held it out, at the chosen alpha and phi.
+    rule : {"min", "1se"}
+    """
+
+    alphas: np.ndarray
+    phis: np.ndarray
+    errors: np.ndarray
+    path: RelaxedPath
+    fold_paths: list
+    oof_predictions: np.ndarray
+    rule: str
+
+    def __repr__(self):
+        n_alphas, n_phis, n_folds = self.errors.shape
+        return (f"<RelaxedCV: {n_alphas} alphas, {n_phis} phis, {n_folds} folds, rule {self.rule!r}: "
+                f"alpha={self.alpha:g}, phi={self.phi:g}, error {self.mean_error[self.index]:.4g}>")
+
+    @property
+    def mean_error(self):
+        """Mean over folds, shape (n_alphas, n_phis)."""
+        return self.errors.mean(axis=2)
+
+    @property
+    def standard_error(self):
+        """Standard error of `mean_error`."""
+        return standard_error(self.errors)
+
+    @property
+    def index(self):
+        """(index of alpha, index of phi) that the rule chose.
+
+        "min" is the smallest mean error. "1se" is the largest alpha at which some phi is within one standard error of
+        it, and there the phi of the smallest mean error.
+        """
+        mean = self.mean_error
+        best = np.unravel_index(np.argmin(mean), mean.shape)
+        if self.rule == "min":
+            return int(best[0]), int(best[1])
+        row = int(np.argmax((mean <= mean[best] + self.standard_error[best]).any(axis=1)))
+        return row, int(np.argmin(mean[row]))
+
+    @property
+    def alpha(self):
+        """The chosen alpha."""
+        return float(self.alphas[self.index[0]])
+
+    @property
+    def phi(self):
+        """The chosen phi."""
+        return float(self.phis[self.index[1]])
+
+    @property
+    def coef(self):
+        """Coefficients on all rows at the chosen alpha and phi, shape (n_features,)."""
+        return self.path.coef_at(self.index[0], self.phi)
+
+    @property
+    def intercept(self):
+        """Intercept at the chosen alpha and phi."""
+        return self.path.intercept_at(self.index[0], self.phi)
+
+    def predict(self, X, offset=None):
+        """Predict at the chosen alpha and phi."""
+        return predictions(X, self.coef, self.intercept, offset)
+
+
+def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
+                 sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6,
+                 max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
+    """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
+
+    Where the columns of a support are linearly dependent, the refit uses an independent part of them; where there are
+    as many as rows, it interpolates y.
+
+    Parameters
+    ----------
+    X, y, ..., callback
+        As in `fit_path`.
+
+    Returns
+    -------
+    RelaxedPath
+        `coefs(phi)`, `predict(X, phi)`: phi = 1 is the lasso, phi = 0 the refit (glmnet calls phi gamma).
+
+    References
+    ----------
+    Meinshausen (2007), Relaxed lasso, CSDA 52(1), eq. (4): phi alpha in place of alpha on the support, which is this
+    blend where the signs do not change. Hastie, Tibshirani and Tibshirani (2020), Best subset, forward stepwise or
+    lasso?, Statistical Science 35(4), eq. (4): the blend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import relaxed_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((80, 30))
+    >>> y = 2 * X[:, 0] - X[:, 1] + 0.1 * rng.standard_normal(80)
+    >>> relaxed = relaxed_path(X, y, alphas=[0.5])
+    >>> for phi in (1.0, 0.5, 0.0):
+    ...     print(relaxed.coef_at(0, phi)[:2].round(2))
+    [ 1.56 -0.53]
+    [ 1.78 -0.77]
+    [ 1.99 -1.  ]
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter, dfmax, max_r2)
+    with Pool(threads(n_threads)) as pool:
+        started = time.perf_counter()
+        problem = Problem(X, y, options, pool)
+        path = relaxed(problem, grid_of(problem, alphas, eps), limits, callback)
+    path.lasso.seconds = time.perf_counter() - started
+    warn_relaxed(path)
+    path.lasso.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
+    return path
+
+
+def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", random_state=None, alphas=100, eps=1e-3,
+                           l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+                           penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
+                           n_threads=None):
+    """Choose alpha and phi of the relaxed lasso by cross-validation.
+
+    Parameters
+    ----------
+    X, y, alphas, ..., n_threads
+        As in `relaxed_path`.
+    phis : array of floats in [0, 1]
+    cv, groups, random_state
+        As in `cross_validate_path`.
+    rule : {"min", "1se"}, default="min"
+        See `RelaxedCV.index`.
+
+    Returns
+    -------
+    RelaxedCV
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import cross_validate_relaxed
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((80, 30))
+    >>> y = 2 * X[:, 0] - X[:, 1] + 0.1 * rng.standard_normal(80)
+    >>> cv = cross_validate_relaxed(X, y, cv=4)
+    >>> np.flatnonzero(cv.coef), cv.phi
+    (array([0, 1]), 0.0)
+    """
+    validation.one_of(rule, "rule", RULES)
+    phis = np.array([validation.number(float(phi), "phis", 0.0, 1.0) for phi in np.ravel(phis)])
+    if not len(phis):
+        raise ValueError("phis is empty: give at least one value in [0, 1]")
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter)
+    with Pool(threads(n_threads)) as pool:
+        folded = in_folds(X, y, options, limits, cv, groups, random_state, pool)
+        grid = grid_of(folded.whole, alphas, eps)
+        (path, *fold_paths), errors = fitted(folded, lambda problem: relaxed(problem, grid, limits),
+                                             lambda k, fold, own: parabolas(folded, k, fold, phis, own))
+        result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
+                           np.full(len(folded.y), np.nan), rule)
+        folded.predict_out_of_fold(Blend(result))
+    for part, whose in named([path, *fold_paths]):
+        warn_relaxed(part, whose)
+    path.lasso.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
+    return result
+
+
+def warn_relaxed(path, whose=""):
+    """Warn of the worst lasso that misses its promise, and of the worst refit."""
+    warn_uncertified(path.lasso, whose)
+    missed = path.refit_residuals > path.lasso.tol
+    if missed.any():
+        worst = int(np.argmax(path.refit_residuals))
+        warnings.warn(f"{whose}{np.count_nonzero(missed)} of {len(path)} refits miss the normal equations; worst: at "
+                      f"alpha={path.alphas[worst]:.6g} by {path.refit_residuals[worst]:.3g} of |x_j| |y|, tol is "
+                      f"{path.lasso.tol:.3g}. Raise max_iter or tol, or end the path earlier (eps, dfmax, max_r2).",
+                      WARNING_CLASS.get(), stacklevel=4)
+
+
+class Blend:
+    """A `RelaxedCV` at its chosen phi, as `Folded.predict_out_of_fold` wants it."""
+
+    def __init__(self, result):
+        self.index, self.oof_predictions = result.index[0], result.oof_predictions
+        self.fold_paths = [fold._blended(result.phi) for fold in result.fold_paths]
+
+
+def parabolas(folded, k, path, phis, pool):
+    """Held-out errors of fold k, shape (n_alphas, n_phis), through those at phi = 0, 1/2 and 1."""
+    start, middle, end = (folded.errors(k, path._blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
+    return (1 - phis) * (1 - 2 * phis) * start + 4 * phis * (1 - phis) * middle + phis * (2 * phis - 1) * end
+
+
+def relaxed(problem, grid, limits, callback=None):
+    """The relaxed path of a problem along a grid."""
+    walk = Walk(problem, limits, callback=callback)
+    walk.down(grid)
+    lasso = walk.result(options_of(problem))
+    refits = Refits(problem, walk.solver)
+    values, residuals, intercepts = np.empty(len(lasso.values)), np.zeros(len(lasso)), np.empty(len(lasso))
+    for k, (start, stop) in enumerate(zip(lasso.indptr[:-1], lasso.indptr[1:], strict=True)):
+        cols = lasso.indices[start:stop].astype(np.int64)
+        values[start:stop], residuals[k] = refits.on(cols, lasso.values[start:stop])
+        intercepts[k] = problem.intercepts(cols, values[None, start:stop])[0]
+    return RelaxedPath(lasso, values, intercepts, residuals)
+
+
+class Refits:
+    """Least squares on one support after another, within the bounds of a problem, on the working set of a solver.
+
+    A refit is the problem with no penalty at all, and every column off the support held at zero by its bounds.
+    """
+
+    def __init__(self, problem, solver):
+        self.given, self.set, self.slots = problem, solver.set, solver.slots
+        self.target, self.max_iter = 1e-3 * solver.target_gap, solver.max_iter
+        self.problem, p = copy(problem), problem.design.n_features
+        for name in ("l1", "l2", "lower", "upper"):
+            setattr(self.problem, name, np.zeros(p))
+        self.place = np.empty(p, np.int64)
+        self.place[self.slots] = np.arange(len(self.slots))
+
+    def on(self, cols, coef):
+        """(coefficients, `refit_residuals`) of the refit on `cols`, whose lasso coefficients are `coef`."""
+        if not len(cols):
+            return coef, 0.0
+        at, b, B = self.place[cols], np.zeros(len(self.slots)), np.zeros((1, len(self.slots)))
+        self.problem.lower[cols], self.problem.upper[cols] = self.given.lower[cols], self.given.upper[cols]
+        b[at] = coef
+        self.set.repenalise(self.problem)
+        self.set.solve(b, 0.0, np.zeros(1), 0, B, self.target, self.max_iter)
+        z, _ = self.set.look(B[0])
+        self.problem.lower[cols] = self.problem.upper[cols] = 0.0
+        return B[0, at], self._residual(cols, B[0, at], z[at], self.set.rounding(at, B[0]))
+
+    def _residual(self, cols, coef, z, rounding):
+        """Largest |z_j| + rounding, per |x_j| |y|, where no bound explains it."""
+        size = np.sqrt(self.given.design.norm2[cols] * 2 * self.given.null_objective)
+        pull = np.where(coef >= self.given.upper[cols], np.minimum(z, 0.0), z)
+        pull = np.where(coef <= self.given.lower[cols], np.maximum(z, 0.0), pull)
+        return float(np.max((np.abs(pull) + rounding) / size))

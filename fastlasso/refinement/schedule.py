@@ -1,0 +1,288 @@
+"""Prune hard, then refine gently: a schedule of stages, each the one problem under penalty factors of its own.
+
+Stage t minimises, at its alpha and l1_ratio,
+
+    1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + alpha_t sum_j v_tj ( l1_ratio_t |b_j| + (1 - l1_ratio_t)/2 b_j^2 )
+
+and its penalty factors v_t are a function of the coefficients of stage t - 1. The lasso followed by a gentler lasso
+or by ridge on its support (`two_stage`) and the adaptive lasso (`adaptive_path`) are schedules of two stages.
+
+Where a stage chooses its alpha by cross-validation, everything before it is done again on the training rows of each
+fold: no coefficient that a row helped to make is used to predict that row. Only the alphas of earlier stages, chosen
+once, are shared by the folds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import validation
+from ..parallel import Pool
+from ..path.results import predictions
+from ..path.walk import Limits, threads
+from ..path.warn import warn_gap, warn_uncertified
+from ..problem.options import Options
+from ..selection.folds import named
+from ..selection.path_cv import RULES
+from ..validation import FREE
+from .on_problems import NO_FOLDS, fit_of, fitted, grid_of, in_folds, path_of, remember
+
+CRITERIA = ("aic", "bic", "ebic")
+FACTORS = ("all", "support", "adaptive")
+SMALLEST_FACTOR = np.finfo(float).tiny ** 0.5   # 0 would be "never penalised"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a schedule.
+
+    Parameters
+    ----------
+    alpha : float or str, default="min"
+        A number, or how to choose one along a path: "min" or "1se" by cross-validation, "aic", "bic" or "ebic" by an
+        information criterion on all rows.
+    l1_ratio : float in [0, 1], default=1.0
+        1 is the lasso, 0 ridge regression.
+    factor : {"all", "support", "adaptive"} or callable, default="all"
+        Penalty factors from the coefficients b of the stage before (times the scale s_j with `standardize`):
+        "all" is 1 for every column; "support" is 1 where b_j != 0 and inf elsewhere; "adaptive" is 1 / |b_j|^gamma.
+        A callable takes b, shape (n_features,), and returns factors in [0, inf]. The user's own `penalty_factor`
+        multiplies all of these.
+    gamma : float, default=1.0
+        Exponent of "adaptive".
+    alphas : int or array of floats, default=100
+        The path along which a rule chooses, as in `fit_path`.
+    eps : float, default=1e-3
+        Smallest alpha of an automatic grid as a fraction of the largest.
+    """
+
+    alpha: object = "min"
+    l1_ratio: float = 1.0
+    factor: object = "all"
+    gamma: float = 1.0
+    alphas: object = 100
+    eps: float = 1e-3
+
+    def __post_init__(self):
+        if isinstance(self.alpha, str):
+            if self.alpha not in RULES + CRITERIA:
+                raise ValueError(f"alpha must be a number or one of {RULES + CRITERIA}, got {self.alpha!r}")
+        else:
+            validation.number(self.alpha, "alpha", 0.0)
+        if not callable(self.factor) and not (isinstance(self.factor, str) and self.factor in FACTORS):
+            raise ValueError(f"factor must be callable or one of {FACTORS}, got {self.factor!r}")
+        validation.number(self.gamma, "gamma", 0.0)
+        validation.number(self.l1_ratio, "l1_ratio", 0.0, 1.0)
+
+    @property
+    def cross_validated(self):
+        """Whether alpha is chosen by cross-validation."""
+        return self.alpha in RULES
+
+    def penalty_factor(self, problem, coef):
+        """The factors v of this stage after one that ended in `coef`, shape (n_features,)."""
+        if callable(self.factor):
+            own = self.factor(coef)
+        elif self.factor == "support":
+            own = np.where(coef != 0, 1.0, np.inf)
+        else:
+            own = 1.0 if self.factor == "all" else adaptive_factors(coef * problem.scale, self.gamma)
+        return combined(problem.penalty_factor, validation.penalty_factors(own, len(coef)))
+
+    def problem(self, problem, coef):
+        """The problem of this stage after one that ended in `coef`; None is no stage before."""
+        factors = problem.penalty_factor if coef is None else self.penalty_factor(problem, coef)
+        return problem.with_penalty_factor(factors, self.l1_ratio)
+
+
+def adaptive_factors(coef, gamma=1.0):
+    """Return the penalty factors of the adaptive lasso, v_j = 1 / |b_j|^gamma; inf where b_j = 0, never zero.
+
+    Reference: Zou (2006), The adaptive lasso and its oracle properties, JASA 101(476), eq. (4).
+
+    Examples
+    --------
+    >>> adaptive_factors([2.0, 0.0, -0.5])
+    array([0.5, inf, 2. ])
+    """
+    coef, gamma = np.asarray(coef, dtype=float), validation.number(gamma, "gamma", 0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.where(coef == 0, np.inf, np.maximum(1 / np.abs(coef) ** gamma, SMALLEST_FACTOR))
+
+
+def combined(given, own):
+    """The product of two vectors of factors; 0 (never penalised) and inf (never used) in `given` win."""
+    with np.errstate(invalid="ignore"):
+        return np.where((given == 0) | np.isinf(given), given, given * own)
+
+
+@dataclass(eq=False, repr=False)
+class ScheduleFit:
+    """A schedule that was run.
+
+    Attributes
+    ----------
+    fits : list of LassoFit
+        The solution of each stage on all rows, each with its own certificate.
+    penalty_factors : list of ndarray of shape (n_features,)
+        What each stage used: ``verify(X, y, fit.coef, fit.intercept, alpha=fit.alpha, penalty_factor=...,
+        l1_ratio=...)`` judges it.
+    paths : list of LassoPath or None
+        The path along which the stage chose its alpha.
+    cvs : list of PathCV or None
+        The cross-validation by which it chose.
+    """
+
+    fits: list
+    penalty_factors: list
+    paths: list
+    cvs: list
+
+    def __repr__(self):
+        return (f"<ScheduleFit: {len(self.fits)} stages, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
+                f"alphas {', '.join(f'{alpha:g}' for alpha in self.alphas)}, "
+                f"{'certified' if self.certified else 'NOT certified'}>")
+
+    def add(self, *stage):
+        """Append what one stage came to: its fit, penalty factors, path and cross-validation."""
+        for kept, new in zip((self.fits, self.penalty_factors, self.paths, self.cvs), stage, strict=True):
+            kept.append(new)
+
+    @property
+    def certified(self):
+        """Whether every stage is certified to its tolerance."""
+        return all(fit.certified for fit in self.fits)
+
+    @property
+    def alphas(self):
+        """The alpha of each stage."""
+        return [fit.alpha for fit in self.fits]
+
+    @property
+    def coef(self):
+        """Coefficients of the last stage, shape (n_features,)."""
+        return self.fits[-1].coef
+
+    @property
+    def intercept(self):
+        """Intercept of the last stage."""
+        return self.fits[-1].intercept
+
+    def predict(self, X, offset=None):
+        """Predict with the last stage."""
+        return predictions(X, self.coef, self.intercept, offset)
+
+
+class Course:
+    """The run of a schedule: where each problem stands, that of all rows and that of each fold.
+
+    `coefs` are the coefficients of the stage before; None before the first.
+    """
+
+    def __init__(self, X, folded):
+        self.X, self.folded, self.limits = X, folded, folded.limits
+        self.problems = folded.each(lambda k, problem: problem)
+        self.coefs = [None] * len(self.problems)
+        self.result = ScheduleFit([], [], [], [])
+
+    def leave_folds(self):
+        """Go on with all rows only: no stage to come needs the folds."""
+        self.problems, self.coefs = self.problems[:1], self.coefs[:1]
+
+    def run(self, stage):
+        """Run one stage on all rows and on the folds."""
+        problems, path, cv = self.next_problems(stage), None, None
+        if isinstance(stage.alpha, str):
+            paths, errors = self.paths(stage, problems if stage.cross_validated else problems[:1])
+            path = remember(paths[0], self.X, self.folded.y, self.folded.options, problems[0].penalty_factor,
+                            max_iter=self.limits.max_iter)
+        if stage.cross_validated:
+            cv = self.folded.result(paths, errors, stage.alpha)
+            fits = [part.fit_at(cv.index) for part in paths]
+        elif path is not None:
+            chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
+            fits = [chosen, *self.fits(chosen.alpha, problems[1:], 0)]
+        else:
+            fits = self.fits(float(stage.alpha), problems)
+        self.coefs = [fit.coef for fit in fits]
+        self.result.add(fits[0], problems[0].penalty_factor, path, cv)
+
+    def next_problems(self, stage):
+        """What the stage solves, on all rows and on each fold."""
+        return [stage.problem(problem, coef) for problem, coef in zip(self.problems, self.coefs, strict=True)]
+
+    def paths(self, stage, problems):
+        """(paths, held-out errors of the folds) of some problems, all along the grid of the first."""
+        grid = grid_of(problems[0], stage.alphas, stage.eps)
+        paths, errors = fitted(self.folded, lambda problem: path_of(problem, grid, self.limits), self.folded.errors,
+                               problems)
+        for path, whose in named(paths):
+            warn_uncertified(path, whose, stacklevel=6)
+        return paths, errors
+
+    def fits(self, alpha, problems, first=-1):
+        """Solutions of some problems at one alpha, that of all rows or of fold 0 first."""
+        fits = self.folded.each(lambda k, problem: fit_of(problem, alpha, self.limits), first, problems)
+        for k, fit in enumerate(fits, first):
+            if not fit.certified:
+                warn_gap(alpha, fit.gap, fit.tol, fit.null_objective, f"fold {k}: " if k >= 0 else "", stacklevel=5)
+        return fits
+
+
+def fit_schedule(X, y, stages, *, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
+                 sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6,
+                 max_iter=10_000, n_threads=None):
+    """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
+
+    Parameters
+    ----------
+    X, y, fit_intercept, ..., n_threads
+        As in `fit_path`; every stage has the same weights, offset and bounds.
+    stages : list of Stage
+    cv, groups, random_state
+        As in `cross_validate_path`, for stages with the rule "min" or "1se". The stages before such a stage are run
+        again inside each fold, at the alphas that they chose on all rows.
+
+    Returns
+    -------
+    ScheduleFit
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where a solution is not certified to `tol`.
+
+    Examples
+    --------
+    Prune at the one-standard-error alpha, then refine by ridge on what is left:
+
+    >>> import numpy as np
+    >>> from fastlasso import Stage, fit_schedule
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 50))
+    >>> y = 2 * X[:, 0] - X[:, 1] + rng.standard_normal(100)
+    >>> run = fit_schedule(X, y, [Stage("1se"), Stage("min", l1_ratio=0, factor="support", alphas=[1, 0.1, 0.01])])
+    >>> np.flatnonzero(run.coef), run.certified
+    (array([0, 1]), True)
+    """
+    stages = checked_stages(stages)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits = Limits.checked(tol, max_iter)
+    with Pool(threads(n_threads)) as pool:
+        cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
+        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        for k, stage in enumerate(stages):
+            if not any(later.cross_validated for later in stages[k:]):
+                course.leave_folds()
+            course.run(stage)
+    return course.result
+
+
+def checked_stages(stages):
+    """Return the stages as a list, or raise."""
+    stages = list(stages)
+    if not stages or not all(isinstance(stage, Stage) for stage in stages):
+        raise TypeError(f"stages must be a non-empty list of Stage, got {stages!r}")
+    if stages[0].factor != "all":
+        raise ValueError(f'the first stage has no stage before it: its factor must be "all", got {stages[0].factor!r}')
+    return stages

@@ -1,0 +1,1 @@
+"""The choice of alpha: cross-validation, and stability selection."""

@@ -1,0 +1,99 @@
+"""Cross-validation of a whole path. A fold is a vector of 0/1 weights: no row of X is ever copied.
+
+Everything that depends on the data (centre, scale, correlations) is weighted, so each fold is the one problem with
+its held-out rows at weight zero, standardising included. Three things make K folds cost little more than one path:
+
+- Where the whole Gram matrix is formed (n >> p), one pass sums it up fold by fold, and the Gram matrix of a training
+  set is the total less its held-out part (`design.Summed`); held-out squared errors are quadratic forms in the latter.
+- Elsewhere the residual that certifies a solution covers the held-out rows too, so their errors need no further look.
+- The full-data path and the folds run at once, as many as there are threads and as X's bytes allow (`paths_at_once`);
+  beyond that the threads work inside a fold.
+"""
+
+
+from .. import validation
+from ..matrices.choose import as_matrix
+from ..parallel import Pool
+from ..path.fit import fit
+from ..path.grid import automatic_grid, given_grid
+from ..path.walk import Limits, threads
+from ..path.warn import warn_uncertified
+from ..problem.options import Options
+from ..validation import FREE
+from .folds import Folded, at_ratio, folds, named
+from .path_cv import RULES
+
+
+def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None, alphas=100, eps=1e-3,
+                        l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+                        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None,
+                        callback=None):
+    """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
+
+    Parameters
+    ----------
+    X, y, alphas, ..., callback
+        As in `fit_path`; the folds use the grid of the full-data path. The callback sees the full-data path, which is
+        then fitted before the folds.
+    cv : int, iterable of (train, test), or splitter, default=5
+        An integer makes that many contiguous folds, shuffled first if `random_state` is given. An iterable yields
+        pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
+    groups : array of shape (n_samples,), optional
+        Passed on to the splitter.
+    scoring : {"mse", "mae", "r2"} or callable, default="mse"
+        The held-out error: mean squared error, mean absolute error, 1 - R2, or minus
+        ``scoring(y_true, y_pred, sample_weight=w)`` (larger is better; w is None without sample weights).
+    rule : {"min", "1se"}, default="min"
+        What `PathCV.index` points at: the smallest mean error, or the largest alpha within one standard error of it
+        (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
+    random_state : int or numpy Generator, optional
+        Shuffles the rows before an integer `cv` cuts them.
+
+    Returns
+    -------
+    PathCV
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad input, and where a held-out error comes out as NaN or infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import cross_validate_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 30))
+    >>> y = X[:, 0] + 0.1 * rng.standard_normal(60)
+    >>> result = cross_validate_path(X, y, cv=3, alphas=20)
+    >>> result.errors.shape
+    (20, 3)
+    """
+    result, = cross_validate_ratios(
+        X, y, [l1_ratio], cv=cv, groups=groups, scoring=scoring, rule=rule, random_state=random_state, alphas=alphas,
+        eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback, fit_intercept=fit_intercept,
+        standardize=standardize, sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower,
+        upper=upper)
+    return result
+
+
+def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None,
+                          alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None, callback=None, **options):
+    """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them."""
+    validation.one_of(rule, "rule", RULES)
+    if not callable(scoring) and scoring not in ("mse", "mae", "r2"):
+        raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
+    limits, grid = Limits.checked(tol, max_iter), given_grid(alphas, eps)
+    with Pool(threads(n_threads)) as pool:
+        matrix = as_matrix(X)
+        splits = folds(cv, X, y, groups, matrix.shape[0], random_state)
+        folded = Folded(matrix, y, Options(l1_ratios[0], **options), limits, splits, pool, scoring)
+        grids = [automatic_grid(at_ratio(folded.whole, ratio), alphas, eps) if grid is None else grid
+                 for ratio in l1_ratios]
+        results = []
+        for ratio, (paths, errors) in zip(l1_ratios, folded.fit(l1_ratios, grids, callback), strict=True):
+            for path, whose in named(paths):
+                warn_uncertified(path, whose, stacklevel=5)
+            paths[0].remember(fit, X, y, options | {"l1_ratio": ratio}, max_iter=max_iter, n_threads=n_threads)
+            results.append(folded.result(paths, errors, rule))
+        return results

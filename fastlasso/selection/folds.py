@@ -1,0 +1,246 @@
+"""selection.folds."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import validation
+from ..matrices.summed import compressible
+from ..path.walk import Walk, paths_at_once
+from ..problem.problem import Problem
+from ..ways import ways
+from .path_cv import PathCV
+
+ALPHAS_AT_ONCE = 16     # out-of-fold predictions are formed for this many alphas at a time
+SQUARES_LEFT = 1e-8     # a held-out error below this share of the squares it is the difference of is summed up anew
+SUMS_SHARE = 4          # the sums of all folds may take a quarter of X's bytes, or 64 MB
+SUMS_BYTES = 1 << 26
+
+
+def at_ratio(problem, l1_ratio):
+    """The same problem under another l1_ratio."""
+    same = l1_ratio == problem.l1_ratio
+    return problem if same else problem.with_penalty_factor(problem.penalty_factor, l1_ratio)
+
+
+def named(paths):
+    """Yield (path, whose it is, for a warning) of the path on all rows and those of the folds."""
+    for k, path in enumerate(paths):
+        yield path, f"fold {k - 1}: " if k else ""
+
+
+class Folded:
+    """The folds of one problem: what they share, and the work of each.
+
+    Attributes
+    ----------
+    whole : Problem
+        On all rows; gone once its path is known.
+    splits : list of (train, test)
+        Row indices; train is None where it is all rows but test. May be empty.
+    """
+
+    def __init__(self, matrix, y, options, limits, splits, pool, scoring="mse"):
+        n = matrix.shape[0]
+        self.whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
+        self.matrix, self.group_sums, self.y_mean = self.whole.design.matrix, self.whole.group_sums, self.whole.y_mean
+        self.pool = pool
+        self.options, self.limits, self.splits, self.scoring = options, limits, splits, scoring
+        self.y = validation.target(y, n)
+        self.weights = None if options.sample_weight is None else validation.finite_vector(
+            options.sample_weight, n, "sample_weight")
+        self.shift = 0.0 if options.offset is None else validation.finite_vector(options.offset, n, "offset")
+        for _, test in splits:
+            if self.weights is not None and not self.weights[test].any():
+                raise ValueError("a fold of cv holds out only rows of weight zero")
+
+    def each(self, work, first=-1, problems=None):
+        """Return [work(k, problem k) for each fold k from `first` on], -1 standing for all rows.
+
+        As many are at work at once as there are threads and as memory allows. `problems` take the place of new ones.
+        """
+        def with_share(k, own):
+            if problems is None:
+                problem = self.problem(k, own) if k >= 0 else self._take_whole()
+            else:
+                problem = problems[k - first]
+            problem.design.pool = own
+            try:
+                return work(k, problem)
+            finally:
+                problem.design.pool = self.pool     # `own` ends here
+
+        stop = len(self.splits) if problems is None else first + len(problems)
+        return self.pool.each(with_share, range(first, stop), paths_at_once(self.matrix))
+
+    def _take_whole(self):
+        whole, self.whole = self.whole, None
+        return whole
+
+    def fit(self, l1_ratios, grids, callback):
+        """Return (paths, errors) for each l1_ratio and its grid of alphas.
+
+        These are the path on all rows and those of the folds, and the held-out errors of each fold.
+        """
+        def work(k, problem, callback=None):
+            return [self._path(k, at_ratio(problem, ratio), grid, callback)
+                    for ratio, grid in zip(l1_ratios, grids, strict=True)]
+
+        if callback is None:
+            done = self.each(work)
+        else:
+            done = [work(-1, self._take_whole(), callback)]
+            grids = [path.alphas for path, _ in done[0]]
+            done += self.each(work, first=0)
+        return [([path for path, _ in parts], [errors for _, errors in parts[1:]]) for parts in zip(*done, strict=True)]
+
+    def result(self, paths, errors, rule):
+        """The `PathCV` of the path on all rows (the first) and those of the folds, at the same alphas."""
+        result = PathCV(paths[0].alphas, np.stack(errors, axis=1), paths[0], paths[1:],
+                        np.full(len(self.y), np.nan), rule, self.scoring)
+        self.predict_out_of_fold(result)
+        return result
+
+    # ------------------------------------------------------------ one path
+
+    def problem(self, k, pool):
+        """The problem on the training rows of fold k."""
+        train, test = self.splits[k]
+        counts = np.ones(len(self.y)) if train is None else np.bincount(train, minlength=len(self.y)).astype(float)
+        if train is None:
+            counts[test] = 0.0
+        options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
+        sums = self.group_sums
+        matrix = self.matrix.source if sums is None else self.matrix.without(sums[k])
+        return Problem(matrix, self.y, options, pool)
+
+    def _path(self, k, problem, grid, callback=None):
+        """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""
+        test = None if k < 0 else self.splits[k][1]
+        watch = None if k < 0 else lambda residual: self._error(test, residual[test])
+        walk = Walk(problem, self.limits, callback=callback, watch=watch)
+        walk.down(grid)
+        path = walk.result(replace(self.options, l1_ratio=problem.l1_ratio))
+        if k < 0:
+            return path, None
+        seen = np.array(walk.seen)
+        return path, self._finite(k, path, seen) if len(seen) else self.errors(k, path, problem.design.pool)
+
+    # ------------------------------------------------------------ held-out errors
+
+    def _error(self, test, residual):
+        """The held-out error that belongs to the residuals of the rows `test`."""
+        w, y = None if self.weights is None else self.weights[test], self.y[test]
+        if callable(self.scoring):
+            return -float(self.scoring(y, y - residual, sample_weight=w))
+        if self.scoring == "mae":
+            return float(np.average(np.abs(residual), weights=w))
+        error = np.average(residual * residual, weights=w)
+        return float(error if self.scoring == "mse" else self._share(error, test))
+
+    def _share(self, errors, test):
+        """1 - R2 from mean squared errors."""
+        w, y = None if self.weights is None else self.weights[test], self.y[test]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return errors / np.average((y - np.average(y, weights=w)) ** 2, weights=w)
+
+    def errors(self, k, path, pool):
+        """Held-out errors of a path of fold k."""
+        return self._finite(k, path, self._errors_of(k, path, pool))
+
+    def _finite(self, k, path, errors):
+        if not np.isfinite(errors).all():
+            raise ValueError(f"the held-out error of fold {k} is NaN or infinite at alpha="
+                             f"{path.alphas[np.flatnonzero(~np.isfinite(errors))[0]]:.6g}")
+        return errors
+
+    def _errors_of(self, k, path, pool):
+        if self.group_sums is not None and self.scoring in ("mse", "r2"):
+            errors = self._quadratic_errors(self.group_sums[k], path)
+            if errors is not None:
+                return errors if self.scoring == "mse" else self._share(errors, self.splits[k][1])
+        test, matrix = self.splits[k][1], self.matrix.source
+        y, errors = (self.y - self.shift)[test], []
+        step = int(np.clip(matrix.nbytes // (32 * len(self.y)), 1, ALPHAS_AT_ONCE))     # a quarter of X's bytes
+        for start in range(0, len(path), step):
+            stop = min(start + step, len(path))
+            cols, B = rows_of(path, range(start, stop))
+            fitted = matrix.combine_rows(test, cols, B, pool) + path.intercepts[start:stop, None]
+            errors.extend(self._error(test, y - row) for row in fitted)
+        return np.array(errors)
+
+    def _quadratic_errors(self, S, path):
+        """sum w (y - b0 - x b)^2 / sum w = u'Su / S_11 with u = (-b, 1, y_mean - b0 - centre b); None if it cancels."""
+        used, B = rows_of(path, range(len(path)))
+        last = self.y_mean - path.intercepts - B @ self.matrix.centre[used]
+        U = np.column_stack([-B, np.ones(len(path)), last])
+        at = np.append(used, [-2, -1])
+        errors = np.einsum("ki,ki->k", U, U @ S[np.ix_(at, at)]) / S[-1, -1]
+        squares = (S[-2, -2] + last**2 * S[-1, -1]) / S[-1, -1]
+        return errors if (errors > SQUARES_LEFT * squares).all() else None
+
+    def predict_out_of_fold(self, result):
+        """Fill in the predictions of each held-out row at the chosen alpha, all folds in one look at X."""
+        at = result.index
+        coefs = np.stack([fold.fit_at(at).coef for fold in result.fold_paths])
+        cols = np.flatnonzero(coefs.any(axis=0))
+        fitted = self.matrix.combine(cols, np.ascontiguousarray(coefs[:, cols]), self.pool)
+        for (_, test), fold, row in zip(self.splits, result.fold_paths, fitted, strict=True):
+            result.oof_predictions[test] = row[test] + fold.intercepts[at]
+        result.oof_predictions += self.shift
+
+
+def groups_to_sum(matrix, splits):
+    """The held-out rows of each fold, and those of none, where the sums over them give everything; else None."""
+    n, p = matrix.shape
+    size = 8 * len(splits) * (p + 2) ** 2
+    if not ways().fold_sums or not compressible(matrix.shape) or size > max(SUMS_BYTES, matrix.nbytes / SUMS_SHARE):
+        return None
+    times = np.bincount(np.concatenate([test for _, test in splits]), minlength=n)
+    if times.max() > 1 or any(train is not None for train, _ in splits):
+        return None
+    groups = [np.sort(test) for _, test in splits]
+    return groups if times.all() else [*groups, np.flatnonzero(times == 0)]
+
+
+def rows_of(path, indices):
+    """(columns, B): the columns used at some points of a path, and their coefficients, a row for each point."""
+    part = path.coefs[:, indices]
+    used = np.unique(part.indices).astype(np.int64)
+    return used, np.ascontiguousarray(part.tocsr()[used].toarray().T, dtype=np.float64)
+
+
+def folds(cv, X, y, groups, n, random_state):
+    """Return (train, test) of each fold as row indices, checked; train is None where it is all rows but test."""
+    if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
+        cv = validation.whole_number(cv, "cv", 2)
+        if cv > n:
+            raise ValueError(f"Cannot have number of splits n_splits={cv} greater than the number of samples: "
+                             f"n_samples={n}.")
+        rows = np.arange(n) if random_state is None else np.random.default_rng(random_state).permutation(n)
+        return [(None, np.sort(part)) for part in np.array_split(rows, cv)]
+    if not hasattr(cv, "split") and not hasattr(cv, "__iter__"):
+        raise TypeError(f"cv must be an integer, an iterable of (train, test) or a splitter, got {cv!r}")
+    splits = [one_fold(train, test, n) for train, test in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)]
+    if not splits:
+        raise ValueError("cv yields no folds")
+    return splits
+
+
+def one_fold(train, test, n):
+    train, test = row_indices(train, n), row_indices(test, n)
+    times = np.bincount(train, minlength=n)
+    times[test] += 1
+    return None if (times == 1).all() else train, test
+
+
+def row_indices(rows, n):
+    """Return rows, given as indices or as a mask, as indices."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n,):
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise ValueError("cv must yield pairs of row indices (train, test)")
+    if not len(rows) or rows.min() < 0 or rows.max() >= n:
+        raise ValueError("a fold of cv has no rows to train on or to hold out, or rows that X does not have")
+    return rows

@@ -1,0 +1,112 @@
+"""selection.path_cv."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..path.results import LassoPath, predictions
+
+RULES = ("min", "1se")
+
+
+@dataclass(eq=False, repr=False)
+class PathCV:
+    """A cross-validated path.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+    errors : ndarray of shape (n_alphas, n_folds)
+        Held-out error: the (weighted) mean squared or absolute error, 1 - R2, or minus a score of one's own.
+    mean_error, standard_error : ndarray of shape (n_alphas,)
+        Mean over folds, and its standard error (standard deviation over folds / sqrt(n_folds)).
+    best_index, index_1se, index : int
+        Smallest mean error; largest alpha within one standard error of it (Breiman et al. 1984); the rule's choice.
+    path : LassoPath
+        Fitted on all rows.
+    fold_paths : list of LassoPath
+    oof_predictions : ndarray of shape (n_samples,)
+        Prediction of each row by the fold that held it out, at the chosen alpha (the last of several such folds; NaN
+        where none did).
+    rule : {"min", "1se"}
+    scoring : str or callable
+    """
+
+    alphas: np.ndarray
+    errors: np.ndarray
+    path: LassoPath
+    fold_paths: list
+    oof_predictions: np.ndarray
+    rule: str
+    scoring: object = "mse"
+
+    def __repr__(self):
+        return (f"<{type(self).__name__}: {len(self.alphas)} alphas, {self.errors.shape[1]} folds, rule {self.rule!r}: "
+                f"alpha={self.alpha:g}, error {self.mean_error[self.index]:.4g}>")
+
+    @property
+    def mean_error(self):
+        """Mean over folds of the held-out error at each alpha."""
+        return self.errors.mean(axis=1)
+
+    @property
+    def standard_error(self):
+        """Standard error of `mean_error`."""
+        return standard_error(self.errors)
+
+    @property
+    def best_index(self):
+        """Index of the smallest mean error."""
+        return int(np.argmin(self.mean_error))
+
+    @property
+    def index_1se(self):
+        """Index of the largest alpha whose mean error is within one standard error of the smallest."""
+        best = self.best_index
+        return int(np.argmax(self.mean_error <= self.mean_error[best] + self.standard_error[best]))
+
+    @property
+    def index(self):
+        """Index of the alpha that the rule chose."""
+        return self.index_1se if self.rule == "1se" else self.best_index
+
+    @property
+    def alpha(self):
+        """The chosen alpha."""
+        return float(self.alphas[self.index])
+
+    @property
+    def alpha_min(self):
+        """The alpha of the smallest mean error."""
+        return float(self.alphas[self.best_index])
+
+    @property
+    def alpha_1se(self):
+        """The alpha of the one-standard-error rule."""
+        return float(self.alphas[self.index_1se])
+
+    @property
+    def coef(self):
+        """Coefficients of the full-data fit at the chosen alpha, shape (n_features,)."""
+        return self.path.fit_at(self.index).coef
+
+    @property
+    def intercept(self):
+        """Intercept of the full-data fit at the chosen alpha."""
+        return float(self.path.intercepts[self.index])
+
+    def predict(self, X, offset=None):
+        """Predict with the full-data fit at the chosen alpha."""
+        return predictions(X, self.coef, self.intercept, offset)
+
+    def plot(self, ax=None):
+        """Draw the error curve; needs matplotlib. Returns the Axes."""
+        from ..plotting import plot_cv
+
+        return plot_cv(self, ax)
+
+
+def standard_error(errors):
+    """Standard error of the mean over folds, the last axis; 0 for a single fold."""
+    n_folds = errors.shape[-1]
+    return errors.std(axis=-1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(errors.shape[:-1])

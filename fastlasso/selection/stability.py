@@ -1,0 +1,218 @@
+"""Stability selection: which columns the lasso keeps choosing on random halves of the rows.
+
+A subsample is a vector of 0/1 weights, so all of them share one X, and none copies a row. They come in complementary
+pairs (Shah and Samworth 2013): a random half of the rows, and the other half. For each alpha of a grid let
+
+    S_k = the columns that are non-zero at alphas[k] or at a larger alpha of the grid
+    P_jk = the share of the 2 B subsamples in which column j is in S_k
+    q_k = the mean number of columns in S_k
+
+The columns with P_jk >= threshold are selected. How many of these are there by chance is bounded in terms of q_k.
+
+References
+----------
+Meinshausen and Buehlmann (2010), Stability selection, JRSS B 72(4).
+Shah and Samworth (2013), Variable selection with error control: another look at stability selection, JRSS B 75(1).
+"""
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .. import validation
+from ..parallel import Pool
+from ..path.grid import automatic_grid, given_grid
+from ..path.walk import Limits, Walk, paths_at_once, threads
+from ..path.warn import WARNING_CLASS
+from ..problem.options import Options
+from ..problem.problem import Problem
+from ..validation import FREE
+
+NEITHER = 2     # of the two halves, 0 and 1
+
+
+@dataclass(eq=False, repr=False)
+class StabilityPath:
+    """Selection probabilities along a path.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+    probabilities : ndarray of shape (n_features, n_alphas)
+        Share of the subsamples in which a column is non-zero at this alpha or a larger one.
+    mean_selected : ndarray of shape (n_alphas,)
+        q_k, the mean number of columns so selected.
+    n_pairs : int
+        B, the number of complementary pairs of subsamples.
+    n_passes : float
+        Passes over X that the fit of one subsample took, at most.
+    """
+
+    alphas: np.ndarray
+    probabilities: np.ndarray
+    mean_selected: np.ndarray
+    n_pairs: int
+    n_passes: float = 0.0
+
+    def __repr__(self):
+        return (f"<StabilityPath: {len(self.alphas)} alphas, {len(self.probabilities)} features, {self.n_pairs} pairs "
+                f"of halves, {self.mean_selected[-1]:.4g} selected on average at the end>")
+
+    def error_bound(self, threshold, index=-1, unimodal=False):
+        """Return a bound on the expected number of selected columns that are selected no more often than at random.
+
+        "At random" is a chance of at most theta = q / p in one subsample. For every column of that kind together
+
+            E[V] <= q^2 / (p (2 threshold - 1))                                          threshold > 1/2
+
+        with no assumption (Shah and Samworth 2013, theorem 1 and eq. 4; under exchangeability also Meinshausen and
+        Buehlmann 2010, theorem 1, for all columns without signal). If the selection proportion of each such column
+        over pairs has a unimodal distribution (their theorem 2), E[V] <= C q^2 / p with
+
+            C = 1 / (2 (2 threshold - 1 - 1 / (2 B)))       threshold <= 3/4
+            C = 4 (1 - threshold + 1 / (2 B)) / (1 + 1 / B)       threshold > 3/4
+
+        where theta <= 1/sqrt(3) and threshold > min(1/2 + theta^2, 1/2 + 1/(2 B) + 3/4 theta^2); elsewhere the first
+        bound is returned.
+
+        Parameters
+        ----------
+        threshold : float in (1/2, 1]
+        index : int, default=-1
+            Which alpha.
+        unimodal : bool, default=False
+        """
+        threshold = validation.number(threshold, "threshold", 0.5, 1.0, low_open=True)
+        p, q, B = len(self.probabilities), float(self.mean_selected[index]), self.n_pairs
+        general = q * q / (p * (2 * threshold - 1))
+        theta = q / p
+        if not unimodal or theta > 3**-0.5 or threshold <= min(0.5 + theta**2, 0.5 + 0.5 / B + 0.75 * theta**2):
+            return general
+        if threshold <= 0.75:
+            constant = 0.5 / (2 * threshold - 1 - 0.5 / B) if 2 * threshold - 1 > 0.5 / B else np.inf
+        else:
+            constant = 4 * (1 - threshold + 0.5 / B) / (1 + 1 / B)
+        return min(general, constant * q * q / p)
+
+    def index_for(self, max_false, threshold=0.75, unimodal=False):
+        """Return the index of the smallest alpha at which `error_bound` is at most `max_false`.
+
+        Raises
+        ------
+        ValueError
+            Where it is larger at every alpha.
+        """
+        bounds = [self.error_bound(threshold, k, unimodal) for k in range(len(self.alphas))]
+        within = np.flatnonzero(np.array(bounds) <= max_false)
+        if not len(within):
+            raise ValueError(f"no alpha of the path has an error bound of at most {max_false}; the smallest is "
+                             f"{min(bounds):.3g}: raise max_false or threshold, or start the path at a larger alpha")
+        return int(within[-1])
+
+    def support(self, threshold=0.75, max_false=None, unimodal=False):
+        """Return the indices of the selected columns, those with probability >= threshold.
+
+        At the smallest alpha of the path, or with `max_false` at the smallest one where `error_bound` is at most that.
+        """
+        index = -1 if max_false is None else self.index_for(max_false, threshold, unimodal)
+        threshold = validation.number(threshold, "threshold", 0.0, 1.0)
+        return np.flatnonzero(self.probabilities[:, index] >= threshold)
+
+
+def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05, dfmax=None,
+                        l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+                        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+    """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
+
+    Parameters
+    ----------
+    X, y, l1_ratio, ..., n_threads
+        As in `fit_path`. All subsamples use one grid, an automatic one that of all rows. Rows of weight zero belong to
+        no subsample. The result does not depend on `n_threads`.
+    n_pairs : int, default=50
+        B; 2 B paths are fitted.
+    weakness : float in (0, 1], default=1.0
+        Below 1, each column's penalty factor is divided, in each subsample anew, by a random number from
+        [weakness, 1] (the randomised lasso of Meinshausen and Buehlmann 2010, eq. 7).
+    random_state : int or numpy Generator, optional
+    dfmax : int, optional
+        End each subsample's path before its first model with more columns: what is selected later does not count.
+
+    Returns
+    -------
+    StabilityPath
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastlasso import stability_selection
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((120, 200))
+    >>> y = 2 * X[:, 0] - 2 * X[:, 1] + rng.standard_normal(120)
+    >>> stable = stability_selection(X, y, random_state=0)
+    >>> stable.support(max_false=1.0)
+    array([0, 1])
+    """
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    limits, n_pairs = Limits.checked(tol, max_iter, dfmax), validation.whole_number(n_pairs, "n_pairs")
+    weakness = validation.number(weakness, "weakness", 0.0, 1.0, low_open=True)
+    grid = given_grid(alphas, eps)
+    with Pool(threads(n_threads)) as pool:
+        whole = Problem(X, y, options, pool)
+        grid = automatic_grid(whole, alphas, eps) if grid is None else grid
+        halves = Halves(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs)
+        return halves.path(grid)
+
+
+class Halves:
+    """The random halves of the rows of one problem: `half_of[pair, row]` is 0, 1 or NEITHER."""
+
+    def __init__(self, whole, y, options, limits, weakness, rng, n_pairs):
+        self.whole, self.y, self.options, self.limits, self.weakness = whole, y, options, limits, weakness
+        n = len(whole.y)
+        self.weights = np.ones(n) if whole.weights is None else whole.weights
+        rows = np.flatnonzero(self.weights)
+        if len(rows) < 4:
+            raise ValueError(f"stability selection needs at least 4 rows of weight > 0, got n_samples={len(rows)}")
+        half = len(rows) // 2
+        self.half_of = np.full((n_pairs, n), NEITHER, np.int8)
+        for half_of in self.half_of:
+            order = rng.permutation(rows)
+            half_of[order[:half]], half_of[order[half:2 * half]] = 0, 1
+        self.generators = rng.spawn(2 * n_pairs)
+
+    def path(self, grid):
+        """Fit all of them, on as many threads as there are, and count."""
+        probabilities = np.zeros((self.whole.design.n_features, len(grid)))
+        design = self.whole.design
+        paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own), range(2 * len(self.half_of)),
+                                 paths_at_once(design.matrix))
+        for cols, first, _, _ in paths:
+            probabilities[cols, first] += 1
+        uncertified = sum(not certified for _, _, certified, _ in paths)
+        if uncertified:
+            warnings.warn(f"{uncertified} of {len(paths)} subsamples have solutions that are not certified to tol. "
+                          "Raise max_iter or tol, or end the paths earlier (eps, dfmax).", WARNING_CLASS.get(),
+                          stacklevel=3)
+        np.cumsum(probabilities, axis=1, out=probabilities)
+        probabilities /= len(paths)
+        return StabilityPath(grid, probabilities, probabilities.sum(axis=0), len(paths) // 2,
+                             max(passes for *_, passes in paths))
+
+    def _first_selected(self, k, grid, pool):
+        """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
+        weights = np.where(self.half_of[k // 2] == k % 2, self.weights, 0.0)
+        options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
+        walk = Walk(Problem(self.whole.design.matrix.source, self.y, options, pool), self.limits)
+        walk.down(grid)
+        path = walk.result(options)
+        at = np.repeat(np.arange(len(path)), path.df)
+        cols, where = np.unique(path.indices, return_index=True)
+        return cols, at[where], path.certified.all(), path.n_passes.max(initial=0.0)
+
+    def _factors(self, k):
+        """The penalty factors of one half."""
+        if self.weakness == 1:
+            return self.options.penalty_factor
+        return self.whole.penalty_factor / self.generators[k].uniform(self.weakness, 1.0, self.whole.design.n_features)

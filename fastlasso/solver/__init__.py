@@ -1,0 +1,1 @@
+"""One batch of alphas: propose columns, solve on the working set, prove."""
