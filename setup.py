@@ -6,9 +6,9 @@ DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "c
               "initializedcheck": False, "freethreading_compatible": True}
 ENGINE = Extension("fastlasso._engine.engine",
                    sources=["fastlasso/_engine/engine.pyx", "fastlasso/_engine/simd.c"],
-                   depends=[f"fastlasso/_engine/{name}" for name in ("simd.h", "simd_body.h", "columns.pxi",
-                                                                     "penalty.pxi", "gram.pxi", "small.pxi",
-                                                                     "descent.pxi")],
+                   depends=[f"fastlasso/_engine/{name}" for name in (
+                       "simd.h", "simd_body.h", "penalty.pxi", "columns.pxi", "gram_store.pxi", "gram_factor.pxi",
+                       "gram_face.pxi", "gram.pxi", "small.pxi", "descent.pxi")],
                    # the compiler fuses no multiply-add on its own: the same bits at every instruction level
                    extra_compile_args=["-O3", "-g0", "-ffp-contract=off"])
 

@@ -47,8 +47,7 @@ def _face(rng):
     """Face steps down a short path of a Gram matrix, from zero."""
     A = rng.standard_normal((N_ROWS, N_FACE))
     y = A @ rng.standard_normal(N_FACE) + rng.standard_normal(N_ROWS)
-    gram, c = engine.GramProblem(), A.T @ y / N_ROWS
-    gram.yy = y @ y / N_ROWS
+    gram, c = engine.GramProblem(y_norm2=y @ y / N_ROWS), A.T @ y / N_ROWS
     gram.extend(A.T @ A / N_ROWS, c, *_penalty(np.ones(N_FACE))[1:])
     top = np.abs(c).max() / 0.1
     alphas, B = top * np.geomspace(0.9, 0.01, 20), np.zeros((20, N_FACE))

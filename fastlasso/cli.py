@@ -5,6 +5,7 @@ certified to the tolerance asked for, 2 wrong usage, 3 unusable data, 130 interr
 """
 
 import argparse
+import json
 import math
 import os
 import sys
@@ -14,11 +15,34 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from scipy import sparse
+
+from ._version import __version__
+from .datasets import TargetError, load_debian_words, load_diabetes, read_dataset
+from .path.fit import fit_path
+from .plotting import feature_label, matplotlib, save_figure
+from .selection.cross_validation import cross_validate_path
+
+# The exit codes; 141 is that of a command whose reader has closed the pipe.
 CERTIFIED, NOT_CERTIFIED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 130, 141
-PATIENCE = 1.0              # seconds of work before a terminal shows progress
+
+# Seconds of work before a terminal shows progress.
+PATIENCE = 1.0
+
+# Rows of a table, besides the choices of a cross-validation.
 TABLE_ROWS = 11
+
+# How many of the strongest features are named.
 STRONGEST = 10
-DEMOS = (("diabetes", "load_diabetes", 1e-3), ("Debian words", "load_debian_words", 2e-3))     # loader, eps
+
+# Values of a dense X that a standard deviation takes at a time: 8 MB.
+SD_BLOCK = 2**20
+
+# What the demo fits: (name, loader, eps).
+DEMOS = (("diabetes", load_diabetes, 1e-3), ("Debian words", load_debian_words, 2e-3))
+
+# The formats of a picture.
 PICTURES = (".png", ".pdf", ".svg")
 
 
@@ -29,11 +53,11 @@ def main(argv=None):
         code = arguments.run(arguments)
         sys.stdout.flush()
         return code
-    except SystemExit as stop:          # argparse has said what is wrong
+    except SystemExit as stop:          # argparse has said why
         return stop.code or 0
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:             # the reader has seen enough, as in `fastlasso demo | head`
+    except BrokenPipeError:             # nobody reads on, as in `fastlasso demo | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
     except UsageError as error:
@@ -43,13 +67,11 @@ def main(argv=None):
 
 
 class UsageError(Exception):
-    """The command was asked for something that cannot be."""
+    """The arguments ask for something that cannot be done."""
 
 
 def diagnosis(error):
-    """Return (what to say, exit code)."""
-    from .datasets import TargetError
-
+    """Return (message, exit code) of an error."""
     if isinstance(error, TargetError):
         return f"{error} (--target NAME|NUMBER or --target-file FILE)", USAGE
     if isinstance(error, OSError) and error.filename:
@@ -58,18 +80,18 @@ def diagnosis(error):
 
 
 def failed(error, code):
+    """Say what went wrong and return the exit code."""
     say(f"error: {error}")
     return code
 
 
 def say(message):
+    """Write one line to standard error."""
     print("fastlasso:", " ".join(str(message).split()), file=sys.stderr)
 
 
 def parser():
     """Return the argument parser."""
-    from . import __version__
-
     top = argparse.ArgumentParser(prog="fastlasso", description="Certified L1-regularised regression.",
                                   epilog="Exit codes: 0 certified, 1 not certified to --tol, 2 usage, 3 bad data.")
     top.add_argument("--version", action="version", version=f"fastlasso {__version__}")
@@ -97,6 +119,7 @@ def parser():
 
 
 def add_data(command):
+    """Add the arguments that say where the data are."""
     command.add_argument("data", metavar="DATA", help=".csv, .npy, .npz (scipy sparse), .mtx, .svm or .libsvm")
     target = command.add_mutually_exclusive_group()
     target.add_argument("--target", metavar="NAME|NUMBER", help="target column; 1 is the first, -1 the last")
@@ -104,6 +127,7 @@ def add_data(command):
 
 
 def add_problem(command):
+    """Add the arguments that say what is fitted."""
     command.add_argument("--alphas", type=alphas, default=100, metavar="N|A,B,...",
                          help="number of alphas, or their values (100)")
     command.add_argument("--eps", type=real(0, 1, open_low=True), default=1e-3,
@@ -117,13 +141,14 @@ def add_problem(command):
 
 
 def add_output(command):
+    """Add the arguments that say what becomes of the result."""
     command.add_argument("--out", type=npz_file, metavar="FILE.npz", help="save the path; LassoPath.load reads it")
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     command.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw the result")
 
 
 def real(low, high, open_low=False):
-    """Return a parser of numbers in [low, high]."""
+    """Return a parser of numbers in [low, high], or in (low, high]."""
     def number(text):
         value = float(text)
         if not low <= value <= high or (open_low and value == low):
@@ -133,7 +158,7 @@ def real(low, high, open_low=False):
 
 
 def whole(low):
-    """Return a parser of whole numbers from low."""
+    """Return a parser of whole numbers >= low."""
     def number(text):
         value = int(text)
         if value < low:
@@ -143,7 +168,7 @@ def whole(low):
 
 
 def alphas(text):
-    """Parse a count or a list of values: 100 is a count, 0.5 and 100, are values."""
+    """Parse a count or a comma-separated list of values: "100" is a count, "0.5" and "100," are lists."""
     if text.strip().isdecimal():
         return whole(1)(text)
     values = [real(0, math.inf)(part) for part in text.split(",") if part.strip()]
@@ -153,6 +178,7 @@ def alphas(text):
 
 
 def output_file(text, suffixes):
+    """Parse the path of a file to write, in a folder that is there."""
     file = Path(text)
     if file.suffix.lower() not in suffixes:
         raise argparse.ArgumentTypeError(f"{text} does not end in {' or '.join(suffixes)}")
@@ -162,25 +188,26 @@ def output_file(text, suffixes):
 
 
 def npz_file(text):
+    """Parse the path of a .npz to write."""
     return output_file(text, (".npz",))
 
 
 def picture_file(text):
+    """Parse the path of a picture to write."""
     return output_file(text, PICTURES)
 
 
 def run_demo(arguments):
+    """Fit the shipped data sets, print and perhaps draw the results, and return the exit code."""
     need_matplotlib(arguments.plot)
-    from . import datasets
-
     pictures, codes = [], []
     for name, loader, eps in DEMOS:
-        data = getattr(datasets, loader)()
+        data = loader()
         pathcv = demonstrate(name, data, eps)
         pictures.append((f"{data.source}: {data.target_name}", pathcv.path, pathcv, column_sd(data.X)))
         codes.append(exit_code(pathcv.path, *pathcv.fold_paths))
     if arguments.plot:
-        draw(arguments.plot, pictures)
+        save_figure(arguments.plot, pictures)
     print(f"Drawn to {arguments.plot}." if arguments.plot else
           "To draw the paths and the cross-validation:  fastlasso demo --plot demo.png\n"
           "On your own data:                            fastlasso cv DATA.csv --target NAME")
@@ -188,7 +215,7 @@ def run_demo(arguments):
 
 
 def demonstrate(name, data, eps):
-    """Fit, cross-validate and print one shipped data set; return the PathCV."""
+    """Fit, cross-validate and print one shipped data set; return the `PathCV`."""
     print(heading(name, data), end="\n\n", flush=True)
     pathcv, monitor = cross_validated(data, name, cv=10, eps=eps, random_state=0)
     print(report_cv(pathcv, monitor, data), end="\n\n\n", flush=True)
@@ -196,24 +223,20 @@ def demonstrate(name, data, eps):
 
 
 def cross_validated(data, name, cv, **options):
-    """Return (PathCV with its features named, the monitor that watched it)."""
-    from . import cross_validate_path
-
+    """Return (the `PathCV` with its features named, the `Progress` that timed it)."""
     with progress(f"{name}: path", f"{name}: {cv}-fold cross-validation") as monitor:
         pathcv = cross_validate_path(data.X, data.y, cv=cv, callback=monitor, **options)
     pathcv.path.feature_names = named(data)
+    pathcv.path.note_seconds(max(monitor.seconds.values(), default=0.0))    # the callback sees it, before the folds
     return pathcv, monitor
 
 
 def run_path(arguments):
+    """Fit a path to a file, print and save it, and return the exit code."""
     need_matplotlib(arguments.plot)
-    from . import fit_path
-    from .datasets import read_dataset
-
     data = read_dataset(arguments.data, arguments.target, arguments.target_file)
-
     with progress(f"{arguments.data}: path") as monitor:
-        path = fit_path(data.X, data.y, **options(arguments), callback=monitor)
+        path = fit_path(data.X, data.y, **fit_options(arguments), callback=monitor)
     path.feature_names = named(data)
     report_path(arguments, data, path, monitor.seconds)
     save(arguments, path, None, data)
@@ -221,6 +244,7 @@ def run_path(arguments):
 
 
 def report_path(arguments, data, path, seconds):
+    """Print a path: its table, its summary, and the strongest features at the choice of BIC."""
     if arguments.json:
         print_json(arguments, data, path)
         return
@@ -233,12 +257,11 @@ def report_path(arguments, data, path, seconds):
 
 
 def run_cv(arguments):
+    """Cross-validate a path on a file, print and save it, and return the exit code."""
     need_matplotlib(arguments.plot)
-    from .datasets import read_dataset
-
     data = read_dataset(arguments.data, arguments.target, arguments.target_file)
     pathcv, monitor = cross_validated(data, arguments.data, arguments.folds, rule=arguments.rule,
-                                      random_state=arguments.seed, **options(arguments))
+                                      random_state=arguments.seed, **fit_options(arguments))
     if arguments.json:
         print_json(arguments, data, pathcv.path, pathcv)
     else:
@@ -247,48 +270,52 @@ def run_cv(arguments):
     return exit_code(pathcv.path, *pathcv.fold_paths)
 
 
-def options(arguments):
+def fit_options(arguments):
+    """Return the arguments of `fit_path` that the command was given."""
     return {"alphas": arguments.alphas, "eps": arguments.eps, "l1_ratio": arguments.l1_ratio,
             "standardize": arguments.standardize, "fit_intercept": not arguments.no_intercept, "tol": arguments.tol,
             "n_threads": arguments.threads}
 
 
 def named(data):
+    """Return the names of the features as a path keeps them."""
     return None if data.feature_names is None else list(data.feature_names)
 
 
 def exit_code(*paths):
+    """Return the exit code of some paths."""
     return CERTIFIED if all(path.certified.all() for path in paths) else NOT_CERTIFIED
 
 
 def save(arguments, path, pathcv, data):
+    """Write the files that were asked for."""
     if arguments.out:
         path.save(arguments.out)
     if arguments.plot:
         scale = None if arguments.standardize else column_sd(data.X)
-        draw(arguments.plot, [(f"{data.source}: {data.target_name}", path, pathcv, scale)])
+        save_figure(arguments.plot, [(f"{data.source}: {data.target_name}", path, pathcv, scale)])
 
 
 def need_matplotlib(wanted):
+    """Raise UsageError where a picture is wanted and matplotlib is missing: before any work."""
     if wanted:
-        from .plotting import matplotlib
-
         try:
             matplotlib()
         except ImportError as error:
             raise UsageError(error) from None
 
 
-def draw(file, rows):
-    from .plotting import save_figure
-
-    save_figure(file, rows)
-
-
 class Progress:
-    """A line on a terminal's standard error once the work has lasted a second; elsewhere silent.
+    """Show a line of progress on a terminal's standard error once the work has lasted PATIENCE; elsewhere be silent.
 
-    As a callback of `fit_path` it also notes how many seconds each alpha was certified after.
+    As a callback of `fit_path` it also keeps after how many seconds each alpha was certified.
+
+    Attributes
+    ----------
+    seconds : dict
+        Index of an alpha -> seconds since the start.
+    elapsed : float or None
+        Seconds of all the work, once it has ended.
     """
 
     def __init__(self, path, afterwards=None):
@@ -302,16 +329,19 @@ class Progress:
         self.state = state
 
     def start(self):
+        """Begin to draw, where standard error is a terminal."""
         if sys.stderr.isatty():
             self._thread.start()
 
     def stop(self):
+        """Take the time and end the line."""
         self.elapsed = time.perf_counter() - self.started
         self._done.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def _draw(self):
+        """Draw the line anew ten times a second until the work has ended, and then wipe it out."""
         if self._done.wait(PATIENCE):
             return
         while not self._done.wait(0.1):
@@ -334,7 +364,7 @@ class Progress:
 
 @contextmanager
 def progress(path, afterwards=None):
-    """Show progress while the block runs; afterwards say each warning once, in one line."""
+    """Show progress within, by the `Progress` that is given; at the end say each warning once, in one line."""
     monitor = Progress(path, afterwards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
@@ -349,6 +379,7 @@ def progress(path, afterwards=None):
 
 
 def heading(name, data):
+    """Return a few words about the data."""
     n, p = data.X.shape
     stored = f"sparse, {data.X.nnz:,} stored values" if hasattr(data.X, "nnz") else "dense"
     source = f" ({data.source})" if data.source != Path(name).name else ""
@@ -357,18 +388,18 @@ def heading(name, data):
 
 def table(path, seconds, pathcv=None):
     """Return about a dozen rows of the path, the cross-validation's choices always among them."""
-    notes = {} if pathcv is None else marks(pathcv)
-    shown = representative(len(path), notes)
+    noted = {} if pathcv is None else notes(pathcv)
+    shown = representative(len(path), noted)
     errors = () if pathcv is None else ("CV error", "std err")
     lines = [("alpha", "features", "R2", *errors, "gap / P(0)", "passes", "seconds")]
     lines += [row(path, seconds, pathcv, k) for k in shown]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    return "\n".join(f"  {line}  {notes.get(k, '')}".rstrip() for line, k in zip(text, [None, *shown], strict=True))
+    return "\n".join(f"  {line}  {noted.get(k, '')}".rstrip() for line, k in zip(text, [None, *shown], strict=True))
 
 
 def row(path, seconds, pathcv, k):
-    """Return the cells of one alpha."""
+    """Return the cells of one alpha's row."""
     error = () if pathcv is None else (digits(pathcv.mean_error[k], 5), digits(pathcv.standard_error[k], 3))
     return (digits(path.alphas[k], 4), f"{path.df[k]:,}", f"{path.r2[k]:.4f}", *error,
             f"{path.gaps[k] / (path.null_objective or 1.0):.1e}", f"{path.n_passes[k]:.1f}",
@@ -380,18 +411,21 @@ def digits(value, n):
     return f"{value:#.{n}g}".rstrip(".")
 
 
-def marks(pathcv):
-    notes = {pathcv.index_1se: "<- one standard error"}
-    notes[pathcv.best_index] = "<- lowest CV error" + (", 1se" if pathcv.best_index in notes else "")
-    return notes
+def notes(pathcv):
+    """Return what is noted beside the rows of a cross-validation's choices: {index of the alpha: words}."""
+    noted = {pathcv.index_1se: "<- one standard error"}
+    noted[pathcv.best_index] = "<- lowest CV error" + (", 1se" if pathcv.best_index in noted else "")
+    return noted
 
 
 def representative(n, always=()):
+    """Return TABLE_ROWS indices spread over range(n), and those that are shown always."""
     rows = min(n, TABLE_ROWS)
     return sorted({round(k * (n - 1) / max(rows - 1, 1)) for k in range(rows)} | {int(k) for k in always})
 
 
 def summary(path):
+    """Return a line about a path: its cost and its certificate."""
     gap = max(path.gaps, default=0.0) / (path.null_objective or 1.0)
     certified = int(path.certified.sum())
     verdict = "all certified" if certified == len(path) else f"only {certified} certified"
@@ -400,18 +434,20 @@ def summary(path):
 
 
 def described(path, index):
+    """Return alpha and size of a solution in words."""
     n = path.df[index]
     return f"alpha = {path.alphas[index]:.4g} ({n:,} feature{'s' if n != 1 else ''})"
 
 
 def report_cv(pathcv, monitor, data):
-    """Return the table, what cross-validation chose and the strongest features at the chosen alpha."""
+    """Return the table, the choice of the cross-validation, and the strongest features at it."""
     return "\n\n".join([table(pathcv.path, monitor.seconds, pathcv), summary(pathcv.path),
                         choice(pathcv, monitor.elapsed - pathcv.path.seconds),
                         strongest_at(pathcv.path, pathcv.index, data)])
 
 
 def choice(pathcv, seconds):
+    """Return both choices of a cross-validation in words."""
     folds = pathcv.errors.shape[1]
     return (f"{folds}-fold cross-validation in {seconds:.3g} s:\n"
             f"  lowest error            {described(pathcv.path, pathcv.best_index)}\n"
@@ -419,7 +455,7 @@ def choice(pathcv, seconds):
 
 
 def strongest_at(path, index, data):
-    """Name the features whose standardized effect, coefficient x standard deviation, is largest."""
+    """Return a list of the features whose effect, coefficient x standard deviation of the column, is largest."""
     solution = path.fit_at(index)
     effects = solution.coef * column_sd(data.X)
     order = sorted(range(len(effects)), key=lambda j: -abs(effects[j]))[:STRONGEST]
@@ -435,27 +471,35 @@ def strongest_at(path, index, data):
 
 
 def label(path, j):
-    from .datasets import feature_label
-
+    """Return the name of column j."""
     return feature_label(path.feature_names, j)
 
 
 def column_sd(X):
-    """Return the population standard deviation of each column."""
-    import numpy as np
+    """Return the population standard deviation of each column, of a dense X without a copy of it."""
+    n, p = X.shape
+    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    if sparse.issparse(X):
+        return sparse_column_sd(sparse.csc_array(X, copy=True), mean)
+    rows = max(1, SD_BLOCK // p)
+    squares = sum(np.sum((np.asarray(X[at:at + rows]) - mean) ** 2, axis=0) for at in range(0, n, rows))
+    return np.sqrt(squares / n)
 
-    from .matrices import as_matrix
-    from .parallel import Pool
 
-    n = X.shape[0]
-    with Pool(1) as pool:
-        _, sums = as_matrix(X).moments(np.ones(n), np.zeros(n), pool)
-    return np.sqrt(np.maximum(sums[:, 1] / n - (sums[:, 0] / n) ** 2, 0.0))
+def sparse_column_sd(X, mean):
+    """Return the population standard deviation of each column of a CSC matrix with these means; duplicates are summed.
+
+        n sd_j^2 = sum over stored (x_ij - mean_j)^2 + (values not stored) mean_j^2
+    """
+    X.sum_duplicates()
+    stored = np.diff(X.indptr)
+    column = np.repeat(np.arange(X.shape[1]), stored)
+    squares = np.bincount(column, (X.data - mean[column]) ** 2, X.shape[1])
+    return np.sqrt((squares + (X.shape[0] - stored) * mean**2) / X.shape[0])
 
 
 def print_json(arguments, data, path, pathcv=None):
-    import json
-
+    """Print everything about a path, and a cross-validation of it, as one JSON object."""
     result = {"data": data_facts(arguments, data), "options": path.params, "tol": path.tol, "status": path.status,
               "certified": exit_code(path, *(pathcv.fold_paths if pathcv else ())) == CERTIFIED,
               "null_objective": path.null_objective, "seconds": path.seconds,
@@ -468,6 +512,7 @@ def print_json(arguments, data, path, pathcv=None):
 
 
 def data_facts(arguments, data):
+    """Return where the data come from, and their shape."""
     n, p = data.X.shape
     return {"file": arguments.data, "target": data.target_name, "n_samples": n, "n_features": p}
 

@@ -9,8 +9,10 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
-PIECE = 1 << 22     # stored values per piece: about 5 ms of a pass over memory
-SHARE = 1 << 18     # stored values below which a second thread costs more than it brings (a hand-over is 30 us)
+# Stored values per piece: about 5 ms of a pass over memory.
+PIECE = 1 << 22
+# Stored values below which a second thread costs more than it brings: a hand-over takes 30 us.
+SHARE = 1 << 18
 
 
 def available_cores():
@@ -37,7 +39,7 @@ class Pool:
 
     @property
     def stopping(self):
-        """Whether a piece failed or Ctrl-C came: long pieces look at it."""
+        """Whether a piece failed or Ctrl-C came: long pieces ask it."""
         return self._failed or (self._outer is not None and self._outer.stopping)
 
     def check(self):
@@ -57,7 +59,8 @@ class Pool:
     def run(self, function, pieces):
         """Call function(*piece) for each piece, in any order, in this thread and in others.
 
-        With a thread more in place of this one, two would wake at once: often on one core, up to 3 ms late.
+        The calling thread works as well. If helpers did it all, two would be woken at once: often on one core, which
+        costs up to 3 ms.
         """
         waiting = deque(pieces)
 
@@ -124,7 +127,7 @@ class Pool:
 
 
 def taken(waiting):
-    """The first of what waits, or None: threads that look at once never get the same."""
+    """The first of what waits, or None: threads that ask at the same time never get the same."""
     try:
         return waiting.popleft()
     except IndexError:

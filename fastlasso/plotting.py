@@ -2,20 +2,24 @@
 
 import numpy as np
 
-
-def feature_label(names, j):
-    """Return the name of column j, or how Python addresses its coefficient."""
-    return names[j] if names is not None else f"coef[{j}]"
-# Okabe and Ito (2008), "Color universal design", without its yellow, which is too pale for a line on white
+# The colours of Okabe and Ito (2008), "Color universal design", without yellow, which is too pale for a line on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
+
+# The colour of profiles without a name.
 QUIET = "#B8B8B8"
+
+# The colour of lines and words that explain.
 MARK = "#555555"
-MAX_PROFILES = 1000         # more lines only make the same grey band, slowly
+
+# Most profiles that are drawn: more lines only make the same grey band, slowly.
+MAX_PROFILES = 1000
+
+# Longest name beside a profile, in characters.
 MAX_LABEL = 26
 
 
 def matplotlib():
-    """Return the matplotlib package, or say how to get it."""
+    """Return the matplotlib package, or raise an ImportError that says how to get it."""
     try:
         import matplotlib
     except ImportError as error:
@@ -133,6 +137,7 @@ def save_figure(file, rows):
 
 
 def new_axes():
+    """Return the axes of a new figure."""
     matplotlib()
     from matplotlib import pyplot
 
@@ -140,13 +145,13 @@ def new_axes():
 
 
 def drawable(alphas):
-    """Return which alphas a logarithmic axis can show (where it can show none: all), and their values."""
+    """Return (indices, values) of the alphas that a logarithmic axis can show; of all where it can show none."""
     shown = np.flatnonzero(alphas > 0) if alphas.any() else np.arange(len(alphas))
     return shown, alphas[shown]
 
 
 def used_profiles(path, shown, scale, rank_at):
-    """Return (features, their coefficients at the alphas shown): those ever used, the strongest first."""
+    """Return (features, their coefficients at the alphas shown) of the features ever used, the strongest first."""
     coefs = path.coefs.tocsr()
     features = np.flatnonzero(np.diff(coefs.indptr))
     scale = np.ones(path.n_features) if scale is None else np.asarray(scale)
@@ -156,6 +161,7 @@ def used_profiles(path, shown, scale, rank_at):
 
 
 def draw_profiles(ax, alphas, profiles, n_coloured):
+    """Draw one line per profile, the first ones in colour."""
     from matplotlib.collections import LineCollection
 
     ax.axhline(0, color=MARK, linewidth=0.6, zorder=1)
@@ -175,7 +181,7 @@ def without_idle_zeros(profiles):
 
 
 def finish_axes(ax, alphas, df):
-    """Turn the alpha axis so that models grow to the right, count the features above, and drop the frame's rest."""
+    """Let alpha fall to the right, so that models grow; count their features above; drop the rest of the frame."""
     if alphas.any():
         ax.set_xscale("log")
     if len(np.unique(alphas)) > 1:
@@ -188,6 +194,7 @@ def finish_axes(ax, alphas, df):
 
 
 def count_above(ax, alphas, df):
+    """Write the numbers of features in use along the upper axis."""
     ticks = np.unique(np.linspace(0, len(alphas) - 1, min(len(alphas), 6)).round().astype(int))
     above = ax.secondary_xaxis("top")
     above.set_xticks(alphas[ticks], [f"{n:,}" for n in df[ticks]])
@@ -213,16 +220,20 @@ def write_labels(ax, ends, names):
 
 
 def spread(values, gap, low, high):
-    """Return places near `values`, in the same order, at least `gap` apart and, where there is room, in [low, high]."""
+    """Return places near `values`, in the same order, at least `gap` apart and, where there is room, in [low, high].
+
+    Isotonic regression by pooling adjacent violators: labels that would touch are pooled into a block. The k-th label
+    of a block wants the lowest one to stand at value_k - k gap; a block is (sum of these, number of labels).
+    """
     order = np.argsort(values, kind="stable")
-    blocks = []         # (sum of wanted first places, number of labels): neighbours that touch move as one
+    blocks = []
     for value in np.asarray(values, float)[order]:
         blocks.append((value, 1))
-        while len(blocks) > 1 and first_place(blocks[-2], gap) + gap * blocks[-2][1] > first_place(blocks[-1], gap):
+        while len(blocks) > 1 and lowest(blocks[-2]) + gap * blocks[-2][1] > lowest(blocks[-1]):
             total, count = blocks.pop()
             before, n_before = blocks.pop()
             blocks.append((before + total - gap * n_before * count, n_before + count))
-    places = np.concatenate([first_place(block, gap) + gap * np.arange(block[1]) for block in blocks] or [[]])
+    places = np.concatenate([lowest(block) + gap * np.arange(block[1]) for block in blocks] or [[]])
     steps = gap * np.arange(len(places))
     places = np.maximum(places - steps, low).clip(max=max(high - gap * (len(places) - 1), low)) + steps
     result = np.empty(len(places))
@@ -230,12 +241,14 @@ def spread(values, gap, low, high):
     return result
 
 
-def first_place(block, gap):
-    """Where the lowest label of a block stands so that the block's labels are nearest to where they belong."""
-    return block[0] / block[1]
+def lowest(block):
+    """Return where the lowest label of a block stands: the mean of what its labels want."""
+    total, count = block
+    return total / count
 
 
 def shortened(name):
+    """Return a name that fits beside a profile."""
     return name if len(name) <= MAX_LABEL else name[:MAX_LABEL - 1] + "…"
 
 
@@ -246,9 +259,14 @@ def mark_choices(ax, pathcv):
         choices = choices[:1]
     for index, text, style in choices:
         alpha, n = pathcv.alphas[index], pathcv.path.df[index]
-        look = {"color": MARK, "linewidth": 0.9, "linestyle": style, "zorder": 1,
+        line = {"color": MARK, "linewidth": 0.9, "linestyle": style, "zorder": 1,
                 "label": f"{text}: alpha {alpha:.3g}, {n:,} feature{'s' if n != 1 else ''}"}
         if alpha > 0:
-            ax.axvline(alpha, **look)
+            ax.axvline(alpha, **line)
         else:
-            ax.plot([], [], **look)        # no place on a logarithmic axis: in the legend only
+            ax.plot([], [], **line)        # it has no place on a logarithmic axis: only the legend shows it
+
+
+def feature_label(names, j):
+    """Return the name of column j, or how Python addresses its coefficient."""
+    return names[j] if names is not None else f"coef[{j}]"

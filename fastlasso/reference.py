@@ -1,17 +1,17 @@
-"""The textbook solvers, slow and plainly right: what the tests compare the fast ones with.
+"""The textbook solvers, slow and plainly right: the tests compare the fast ones with them.
 
     minimise  P(b0, b) = 1/2 |z - b0 - X b|^2 + sum_j h_j(b_j),   |u|^2 = sum_i w_i u_i^2 / W,  z = y - offset
     h_j(b) = l1_j |b| + l2_j/2 b^2  for lower_j <= b <= upper_j,  else infinity
     l1_j = alpha v_j l1_ratio s_j,  l2_j = alpha v_j (1 - l1_ratio) s_j^2
 
-The best intercept is b0 = mean(z) - mean(X).b, so with A = sqrt(w/W) (X - 1 mean(X)') and r = sqrt(w/W) (z - mean(z))
+The best intercept is b0 = mean(z) - mean(X).b. With A = sqrt(w/W) (X - 1 mean(X)') and r = sqrt(w/W) (z - mean(z))
 it remains to minimise 1/2 |r - A b|^2 + h(b) over b alone. Both solvers do so by the proximal map of h,
 
     prox_{t h}(v) = argmin_b  (b - v)^2 / (2 t) + h(b) = clip( soft(v, t l1) / (1 + t l2), lower, upper )
     soft(v, k) = sign(v) max(|v| - k, 0)
 
-which is where the zeros come from. The derivative of |b| jumps from -1 to 1 at 0, and a whole interval |v| <= t l1 is
-mapped to exactly 0: a small pull of the data cannot move b off it. The derivative of b^2 vanishes at 0, so ridge alone
+The zeros come from soft. The derivative of |b| jumps from -1 to 1 at 0, so a whole interval |v| <= t l1 is mapped to
+exactly 0, and a small pull of the data cannot move b off it. The derivative of b^2 vanishes at 0, so ridge alone
 (l1 = 0) maps v to v / (1 + t l2): every coefficient shrinks, and none becomes 0 unless v was.
 
 References
@@ -49,22 +49,8 @@ def soft_threshold(v, k):
     return np.sign(v) * np.maximum(np.abs(v) - k, 0.0)
 
 
-def objective(
-    X,
-    y,
-    coef,
-    intercept,
-    alpha,
-    *,
-    l1_ratio=1.0,
-    fit_intercept=True,
-    standardize=False,
-    sample_weight=None,
-    offset=None,
-    penalty_factor=None,
-    lower=-math.inf,
-    upper=math.inf,
-):
+def objective(X, y, coef, intercept, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+              offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf):
     """Return P(intercept, coef); infinity outside the bounds, or for an intercept where there is none.
 
     Parameters
@@ -82,30 +68,17 @@ def objective(
     >>> objective([[1.0], [-1.0]], [1.0, -1.0], [0.5], 0.0, alpha=0.25)  # (1 - 0.5)^2 / 2 + 0.25 * 0.5
     0.25
     """
-    options = (l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
-    problem = _prepare(X, y, alpha, *options)
+    problem = prepare(X, y, alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, standardize=standardize,
+                      sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower,
+                      upper=upper)
     coef = np.asarray(coef, dtype=np.float64)
     inside = np.all((problem.lower <= coef) & (coef <= problem.upper)) and (fit_intercept or intercept == 0)
     residual = problem.root * (problem.response - intercept - problem.X @ coef)
     return float(0.5 * residual @ residual + problem.penalty(coef)) if inside else math.inf
 
 
-def fista(
-    X,
-    y,
-    alpha,
-    *,
-    l1_ratio=1.0,
-    fit_intercept=True,
-    standardize=False,
-    sample_weight=None,
-    offset=None,
-    penalty_factor=None,
-    lower=-math.inf,
-    upper=math.inf,
-    tol=1e-6,
-    max_iter=100_000,
-):
+def fista(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+          penalty_factor=None, lower=-math.inf, upper=math.inf, tol=1e-6, max_iter=100_000):
     """Solve the problem by the accelerated proximal gradient method with adaptive restart.
 
     With L >= |A|_2^2 and momentum t_0 = 1 (Beck and Teboulle 2009, FISTA with constant step):
@@ -114,8 +87,8 @@ def fista(
         t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2
         v_{k+1} = b_k + (t_k - 1) / t_{k+1} (b_k - b_{k-1})
 
-    and t is set back to 1 when the momentum points uphill, (v_k - b_k).(b_k - b_{k-1}) > 0 (O'Donoghue and Candes
-    2015, gradient scheme). Sparse X stays sparse: centring is a rank-one correction.
+    When the momentum points uphill, (v_k - b_k).(b_k - b_{k-1}) > 0, t is set back to 1 (O'Donoghue and Candes 2015,
+    gradient scheme). Sparse X stays sparse: centring is a rank-one correction.
 
     Parameters
     ----------
@@ -143,28 +116,15 @@ def fista(
     >>> round(float(coef[0]), 6)
     0.75
     """
-    options = (l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
-    problem = _prepare(X, y, alpha, *options)
-    coef, n_iter = _accelerate(problem, _step(problem), tol * problem.null_objective, max_iter)
+    problem = prepare(X, y, alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, standardize=standardize,
+                      sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower,
+                      upper=upper)
+    coef, n_iter = accelerate(problem, step_size(problem), tol * problem.null_objective, max_iter)
     return coef, problem.intercept(coef), n_iter
 
 
-def coordinate_descent(
-    X,
-    y,
-    alpha,
-    *,
-    l1_ratio=1.0,
-    fit_intercept=True,
-    standardize=False,
-    sample_weight=None,
-    offset=None,
-    penalty_factor=None,
-    lower=-math.inf,
-    upper=math.inf,
-    tol=1e-6,
-    max_iter=10_000,
-):
+def coordinate_descent(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+                       offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf, tol=1e-6, max_iter=10_000):
     """Solve the problem by cyclic soft-threshold coordinate descent on a dense copy of A.
 
     Each step minimises P exactly over one coefficient, the others fixed: it is prox_{t h} with t = 1 / |a_j|^2,
@@ -176,7 +136,7 @@ def coordinate_descent(
     X, y, alpha, l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper, tol
         As in `fista`.
     max_iter : int
-        Most sweeps over all coefficients.
+        Largest number of sweeps over all coefficients.
 
     Returns
     -------
@@ -191,20 +151,21 @@ def coordinate_descent(
     >>> round(float(coef[0]), 6)
     0.75
     """
-    options = (l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
-    problem = _prepare(X, y, alpha, *options)
+    problem = prepare(X, y, alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, standardize=standardize,
+                      sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower,
+                      upper=upper)
     A = problem.dense()
     coef, residual = np.zeros(A.shape[1]), problem.target.copy()
     goal = tol * problem.null_objective
     for n_iter in range(1, max_iter + 1):
-        _sweep(problem, A, coef, residual)
+        sweep(problem, A, coef, residual)
         if n_iter % 5 == 0 and problem.gap(coef) <= goal:
             break
     return coef, problem.intercept(coef), n_iter
 
 
-def _sweep(problem, A, coef, residual):
-    """Minimise over each coefficient in turn; updates coef and residual."""
+def sweep(problem, A, coef, residual):
+    """Minimise over each coefficient in turn; `coef` and `residual` are updated in place."""
     for j in range(A.shape[1]):
         square, old = A[:, j] @ A[:, j], coef[j]
         if square + problem.l2[j] == 0:
@@ -215,8 +176,8 @@ def _sweep(problem, A, coef, residual):
             residual -= (coef[j] - old) * A[:, j]
 
 
-def _step(problem):
-    """Return 1/L with L >= |A|_2^2 by the power method.
+def step_size(problem):
+    """Return 1/L with L >= |A|_2^2, by the power method.
 
     From a random start, k iterations fall short of the largest eigenvalue by a fraction 0.871 ln(p) / (k - 1) on
     average (Kuczynski and Wozniakowski 1992): 3 % for k = 300 and p = 100 000, hence the factor 1.05.
@@ -232,8 +193,8 @@ def _step(problem):
     return 1 / (1.05 * largest) if largest > 0 else 1.0
 
 
-def _accelerate(problem, step, goal, max_iter):
-    """Iterate FISTA until the gap, looked at every tenth time, is at most `goal`."""
+def accelerate(problem, step, goal, max_iter):
+    """Iterate FISTA until the gap, computed every tenth time, is at most `goal`."""
     coef = momentum = np.zeros(problem.X.shape[1])
     t = 1.0
     for n_iter in range(1, max_iter + 1):
@@ -250,14 +211,29 @@ def _accelerate(problem, step, goal, max_iter):
 
 
 @dataclass(frozen=True)
-class _Centred:
-    """The problem without its intercept: 1/2 |target - A b|^2 + h(b), A = root (X - 1 mean')."""
+class Centred:
+    """The problem without its intercept: 1/2 |target - A b|^2 + h(b), A = root (X - 1 mean').
+
+    Attributes
+    ----------
+    X : array or CSR, shape (n_samples, n_features)
+    root : ndarray of shape (n_samples,)
+        sqrt(w / W).
+    response : ndarray of shape (n_samples,)
+        y - offset.
+    response_mean : float
+        Weighted; 0 without an intercept.
+    mean : ndarray of shape (n_features,)
+        Weighted means of the columns; 0 without an intercept.
+    l1, l2, lower, upper : ndarray of shape (n_features,)
+        The penalty h; an excluded column has bounds [0, 0].
+    """
 
     X: object
-    root: np.ndarray  # sqrt(w / W)
-    response: np.ndarray  # y - offset
-    centre: float  # weighted mean of the response, 0 without an intercept
-    mean: np.ndarray  # weighted means of the columns, 0 without an intercept
+    root: np.ndarray
+    response: np.ndarray
+    response_mean: float
+    mean: np.ndarray
     l1: np.ndarray
     l2: np.ndarray
     lower: np.ndarray
@@ -265,10 +241,12 @@ class _Centred:
 
     @property
     def target(self):
-        return self.root * (self.response - self.centre)
+        """r = root (z - mean(z))."""
+        return self.root * (self.response - self.response_mean)
 
     @property
     def null_objective(self):
+        """P(0)."""
         return 0.5 * self.target @ self.target
 
     def forward(self, b):
@@ -286,7 +264,7 @@ class _Centred:
 
     def intercept(self, b):
         """The best intercept for b."""
-        return float(self.centre - self.mean @ b)
+        return float(self.response_mean - self.mean @ b)
 
     def penalty(self, b):
         """h(b) within the bounds."""
@@ -297,33 +275,31 @@ class _Centred:
         return np.clip(soft_threshold(v, step * self.l1) / (1 + step * self.l2), self.lower, self.upper)
 
     def gap(self, b):
-        """P(b) - D(theta), theta the residual off the unpenalised columns, scaled down until D is finite.
+        """P(b) - D(theta), theta the residual projected off the unpenalised columns and scaled down until D is finite.
 
-        Infinite if an unpenalised column that only one bound holds pulls the wrong way.
+        Where an unpenalised column with only one bound pulls away from it, theta is 0 and the gap is P(b).
         """
         residual = self.target - self.forward(b)
         theta = self._off_unpenalised(residual, b)
         c = self.adjoint(theta)
-        if self._free(b).any():
-            c[self._free(b)] = 0.0
-        theta_scale = self._feasible_scale(c)
-        theta, c = theta_scale * theta, theta_scale * c
+        c[self._unpenalised(b)] = 0.0
+        scale = self._feasible_scale(c)
+        theta, c = scale * theta, scale * c
         dual = theta @ self.target - 0.5 * theta @ theta - self._conjugate(c)
         return 0.5 * residual @ residual + self.penalty(b) - dual
 
-    def _free(self, b):
-        """Columns with neither penalty nor, where b_j is, a bound: there x_j must be orthogonal to theta."""
-        return (self.l1 + self.l2 == 0) & (
-            (np.isinf(self.lower) & np.isinf(self.upper)) | ((np.isinf(self.lower) | np.isinf(self.upper)) & (b != 0))
-        )
+    def _unpenalised(self, b):
+        """Columns with neither a penalty nor a bound that holds b_j: x_j must be orthogonal to theta."""
+        no_lower, no_upper = np.isinf(self.lower), np.isinf(self.upper)
+        return (self.l1 + self.l2 == 0) & ((no_lower & no_upper) | ((no_lower | no_upper) & (b != 0)))
 
     def _off_unpenalised(self, v, b):
-        """Subtract from v its least-squares fit by the columns of _free."""
-        free = np.flatnonzero(self._free(b))
-        if len(free) == 0:
+        """Subtract from v its least-squares fit by the unpenalised columns."""
+        cols = np.flatnonzero(self._unpenalised(b))
+        if len(cols) == 0:
             return v
-        X = self.X[:, free].toarray() if sparse.issparse(self.X) else self.X[:, free]
-        A = self.root[:, None] * (X - self.mean[free])
+        X = self.X[:, cols].toarray() if sparse.issparse(self.X) else self.X[:, cols]
+        A = self.root[:, None] * (X - self.mean[cols])
         return v - A @ np.linalg.lstsq(A, v, rcond=None)[0]
 
     def _feasible_scale(self, c):
@@ -334,7 +310,7 @@ class _Centred:
         return np.min(self.l1[reach] / np.abs(c[reach]), initial=1.0)
 
     def _conjugate(self, c):
-        """sum_j max_b c_j b - h_j(b), the maximum being at clip(soft(c, l1) / l2)."""
+        """sum_j max_b c_j b - h_j(b); the maximum is at clip(soft(c, l1) / l2)."""
         excess = soft_threshold(c, self.l1)
         excess[np.abs(excess) <= 4e-16 * self.l1] = 0.0  # t c_j = l1_j up to rounding
         ratio = np.divide(excess, self.l2, out=np.copysign(math.inf, excess), where=self.l2 > 0)
@@ -342,32 +318,26 @@ class _Centred:
         return c @ best - self.penalty(best)
 
 
-def _prepare(X, y, alpha, l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper):
-    """Return the problem as a _Centred; X in float64, CSR if sparse."""
+def prepare(X, y, alpha, *, l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper):
+    """Return the problem as a `Centred`; X in float64, CSR if sparse."""
     X = X.tocsr().astype(np.float64) if sparse.issparse(X) else np.asarray(X, dtype=np.float64)
     n, p = X.shape
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     q = weight / weight.sum()
     response = np.asarray(y, dtype=np.float64) - (0.0 if offset is None else np.asarray(offset, dtype=np.float64))
     mean = X.T @ q
-    scale = _standard_deviation(X, q, mean) if standardize else np.ones(p)
+    scale = standard_deviation(X, q, mean) if standardize else np.ones(p)
     factor = np.full(p, 1.0) * (1.0 if penalty_factor is None else np.asarray(penalty_factor, dtype=np.float64))
-    unused = np.isinf(factor) | (scale == 0)
-    strength = alpha * np.where(unused, 0.0, factor)
-    return _Centred(
-        X=X,
-        root=np.sqrt(q),
-        response=response,
-        centre=float(q @ response) if fit_intercept else 0.0,
-        mean=mean if fit_intercept else np.zeros(p),
-        l1=strength * l1_ratio * scale,
-        l2=strength * (1 - l1_ratio) * scale**2,
-        lower=np.where(unused, 0.0, lower),
-        upper=np.where(unused, 0.0, upper),
-    )
+    excluded = np.isinf(factor) | (scale == 0)
+    strength = alpha * np.where(excluded, 0.0, factor)
+    return Centred(
+        X=X, root=np.sqrt(q), response=response, response_mean=float(q @ response) if fit_intercept else 0.0,
+        mean=mean if fit_intercept else np.zeros(p), l1=strength * l1_ratio * scale,
+        l2=strength * (1 - l1_ratio) * scale**2, lower=np.where(excluded, 0.0, lower),
+        upper=np.where(excluded, 0.0, upper))
 
 
-def _standard_deviation(X, q, mean):
+def standard_deviation(X, q, mean):
     """Return the weighted population standard deviation of each column; exactly 0 for a constant column."""
     if sparse.issparse(X):
         variance = X.multiply(X).T @ q - mean**2

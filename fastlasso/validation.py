@@ -5,8 +5,10 @@ import numbers
 
 import numpy as np
 
-FREE = (-np.inf, np.inf)        # bounds that bound nothing
-SMALLEST_SQUARE = 1e-292        # sums of squares below it have lost digits to underflow
+# Bounds that bound nothing.
+UNBOUNDED = (-np.inf, np.inf)
+# Sums of squares below it have lost digits to underflow.
+SMALLEST_SQUARE = 1e-292
 CORRUPT = "corrupt sparse matrix: "
 BAD_POINTERS = "indptr must start at 0, never decrease and end at the number of stored values"
 BAD_INDEX = "index out of range: indices must lie in [0, {})"
@@ -155,7 +157,7 @@ def penalty_factors(value, n_features):
 
 def bounds(lower, upper, n_features):
     """Return (lower, upper) with lower <= 0 <= upper, one per feature."""
-    if lower is FREE[0] and upper is FREE[1]:
+    if lower is UNBOUNDED[0] and upper is UNBOUNDED[1]:
         return repeated(lower, n_features), repeated(upper, n_features)
     lower, upper = finite_vector(lower, n_features, "lower"), finite_vector(upper, n_features, "upper")
     if np.isnan(lower).any() or np.isnan(upper).any():

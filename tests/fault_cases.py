@@ -307,11 +307,11 @@ nothing("degenerate", "csr without rows", lambda: (sparse.csr_array((0, P)), Y[:
 # ---------------------------------------------------------------- options
 
 WEIGHTS = np.arange(N) % 3.0
-FREE = (np.arange(P) > 1).astype(float)
+UNBOUNDED = (np.arange(P) > 1).astype(float)
 for form in ("dense", "csc", "csr"):
     made = A if form == "dense" else getattr(sparse, f"{form}_array")(A)
     add("options", f"{form}: weights with zeros", lambda X=made: (X, Y), sample_weight=WEIGHTS)
-    add("options", f"{form}: two columns without penalty", lambda X=made: (X, Y), penalty_factor=FREE)
+    add("options", f"{form}: two columns without penalty", lambda X=made: (X, Y), penalty_factor=UNBOUNDED)
 add("options", "all weight on one row", lambda: (A, Y), sample_weight=np.eye(N)[3])
 add("options", "weights * 1e300", lambda: (A, Y), sample_weight=(1 + WEIGHTS) * 1e300)
 add("options", "weights * 1e-300", lambda: (A, Y), sample_weight=(1 + WEIGHTS) * 1e-300)

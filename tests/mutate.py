@@ -1,6 +1,6 @@
 """Change the code in one place at a time, and see whether the tests notice.
 
-    python tests/mutate.py certificate judged screening --sample 100 --seed 0
+    python tests/mutate.py judge/certificate judge/dual_point solver/screening --sample 100 --seed 0
 
 Each mutant differs from the module in one operator, constant or comparison, in a copy of the checkout; the
 tests named in `TESTS` run on it until the first failure. The score is the share of mutants that failed.
@@ -19,14 +19,19 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TESTS = {       # cheapest first
-    "certificate": ["tests/test_certificate.py"],
-    "judged": ["tests/test_certificate.py"],
-    "screening": ["tests/test_screening.py", "tests/test_invariances.py", "tests/test_problem_vectors.py",
-                  "tests/test_hard_cases.py"],
+# The tests of each module, by its path in the package; the cheapest first.
+TESTS = {
+    **{f"judge/{module}": ["tests/test_certificate.py"]
+       for module in ("certificate", "columns", "dual_point", "losses", "penalties", "reading", "rounding")},
+    "solver/screening": ["tests/test_screening.py", "tests/test_invariances.py", "tests/test_problem_vectors.py",
+                         "tests/test_hard_cases.py"],
     "validation": ["tests/test_validation.py", "tests/test_engine_contract.py", "tests/test_fault_matrix.py"],
 }
-LIMIT = 120         # seconds of processor time per mutant; twenty times as many on the clock
+
+# Seconds of processor time per mutant; it may take twenty times as many on the clock.
+LIMIT = 120
+
+# What becomes of each operator.
 SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Lt: ast.LtE, ast.LtE: ast.Lt,
          ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And,
          ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn,
@@ -34,7 +39,7 @@ SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mul
 
 
 def changes(node):
-    """Yield functions, each of which changes the node in one way."""
+    """Yield functions that change the node, each in one way."""
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in SWAPS:
         yield lambda: setattr(node, "op", SWAPS[type(node.op)]())
     if isinstance(node, ast.Compare):
@@ -49,7 +54,7 @@ def changes(node):
 
 
 def mutated(source, number=None):
-    """Return (mutant number `number` of a module, its line), or how many there are."""
+    """Return (mutant `number` of a module's source, the line it changes), or how many mutants there are."""
     tree, count = ast.parse(source), 0
     for node in ast.walk(tree):
         for change in changes(node):
@@ -61,7 +66,7 @@ def mutated(source, number=None):
 
 
 def outcome(folder, tests):
-    """Whether a mutant "survived" the tests, was "noticed", or took "too long"."""
+    """Return whether a mutant "survived" the tests, was "noticed", or took "too long"."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
     try:
@@ -75,7 +80,7 @@ def outcome(folder, tests):
 
 
 def run(module, sample, seed, folder):
-    """Try a sample of the mutants of a module; print the survivors; return (how many were noticed, tried)."""
+    """Try a sample of the mutants of a module, print the survivors, and return (how many were noticed, tried)."""
     file = folder / "fastlasso" / f"{module}.py"
     source = file.read_text()
     numbers = range(mutated(source))

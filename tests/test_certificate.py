@@ -11,9 +11,8 @@ import pytest
 from oracles import conic_solution, exact_objective, exact_optimum, exact_problem
 from scipy import sparse
 
-import fastlasso.certificate as certificate_module
-from fastlasso import judged
-from fastlasso.certificate import support_proof, verify
+from fastlasso.judge import columns as columns_module
+from fastlasso.judge import dual_point, losses, support_proof, verify
 from fastlasso.reference import coordinate_descent, objective, soft_threshold
 
 
@@ -236,9 +235,9 @@ def test_signs_that_take_too_many_rounds_leave_a_dual_point_all_the_same(monkeyp
     """All columns with a bound are projected out then: a weaker bound, but not none."""
     X, y = random_data(23, n=100, p=60)
     sharp = verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0)
-    monkeypatch.setattr(certificate_module, "_SIGN_TRIALS", 2)
+    monkeypatch.setattr(dual_point, "SIGN_TRIALS", 2)
     assert 0 < verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0).dual < sharp.dual
-    monkeypatch.setattr(certificate_module, "_SIGN_TRIALS", 3)      # as many as it takes
+    monkeypatch.setattr(dual_point, "SIGN_TRIALS", 3)      # as many as it takes
     assert verify(X, y, np.zeros(60), y.mean(), alpha=0.0, lower=0.0).dual == sharp.dual
 
 
@@ -292,6 +291,47 @@ def test_bounds_far_away_cost_nothing():
     X, y = random_data(29)
     coef, intercept, _ = coordinate_descent(X, y, 0.1, tol=1e-15, max_iter=3000)
     assert verify(X, y, coef, intercept, alpha=0.1, lower=-1e9, upper=1e9).relative_gap < 5e-13
+
+
+# The loss
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_loss_is_its_definition(fit_intercept):
+    """Each method against the formulas of F and F*, for any scores, dual point and multiple."""
+    rng = np.random.default_rng(30)
+    y, offset, q = rng.standard_normal(9) + 3, rng.standard_normal(9), rng.random(9)
+    q /= q.sum()
+    root, z, shift = np.sqrt(q), y - offset, 1.7 * fit_intercept
+    loss = losses.SquaredError.of(y, offset, root, fit_intercept)
+    product, theta = rng.standard_normal(9), rng.standard_normal(9)
+    theta -= (q @ theta) * fit_intercept
+    scores, conjugate = product + shift, q @ (theta**2 / 2 - theta * z)
+    mean, rest = loss.residual(product, np.array([2 * shift, -shift]))
+    rho = mean * root + rest
+    np.testing.assert_allclose(rho, root * (z - scores), atol=1e-14)
+    assert rest @ root == pytest.approx(0, abs=1e-15) or not fit_intercept
+    assert loss.value(rho) == pytest.approx(q @ (z - scores) ** 2 / 2)
+    assert loss.null_value == pytest.approx(q @ (z - (q @ z) * fit_intercept) ** 2 / 2)
+    assert loss.dual_value(root * theta, 0.0) == pytest.approx(-conjugate)
+    slack = loss.value(rho) + conjugate + q @ (theta * scores)
+    assert loss.slack(rho - root * theta, 0.0) == pytest.approx(slack)
+    slope, vanishes = loss.dual_slope(rest, 0.0)
+    value = [loss.dual_value(t * rest, 0.0) for t in (0.5, 0.5 + 1e-6)]
+    assert slope(0.5) == pytest.approx((value[1] - value[0]) / 1e-6, abs=1e-5)
+    assert slope(vanishes) == pytest.approx(0, abs=1e-14)
+    assert loss.dual_slope(-rest, 0.0)[1] == 0
+
+
+def test_errors_of_vectors_count_against_the_loss():
+    loss = losses.SquaredError.of(np.array([3.0, 4.0]), np.zeros(2), np.ones(2), False)      # a target of norm 5
+    ones = np.ones(2)
+    assert loss.dual_value(ones, 0.1) == pytest.approx(7 - 1 - 5 * 0.1)
+    assert loss.slack(ones, 0.1) == pytest.approx((math.sqrt(2) + 0.1) ** 2 / 2)
+    slope, vanishes = loss.dual_slope(ones, 0.1)
+    assert slope(0.25) == pytest.approx(7 - 5 * 0.1 - 0.25 * 2)
+    assert vanishes == pytest.approx((7 - 5 * 0.1) / 2)
+    assert loss.dual_radius(8.0) == 4.0
 
 
 # Forms of X
@@ -349,8 +389,8 @@ def whole_numbers():
 @pytest.mark.parametrize("form", forms(whole_numbers()[0]))
 @pytest.mark.parametrize("block", [1, 30, 10**6])
 def test_every_form_of_x_gives_the_same_certificate(form, block, monkeypatch):
-    monkeypatch.setattr(judged, "BLOCK", block)
-    monkeypatch.setattr(judged, "STORED", block)
+    monkeypatch.setattr(columns_module, "BLOCK", block)
+    monkeypatch.setattr(columns_module, "STORED", block)
     X, y = whole_numbers()
     other = forms(X)[form]
     coef = np.random.default_rng(8).standard_normal(12) * (np.arange(12) % 2 == 1)
@@ -471,7 +511,7 @@ def test_out_of_bounds_is_infinite_but_the_dual_remains():
 @pytest.mark.parametrize("columns", [0, 3])
 def test_dependent_unpenalised_columns(columns, monkeypatch):
     """Twice the same column, one collinear with the intercept, by QR and by LSMR."""
-    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", columns)
+    monkeypatch.setattr(dual_point, "BASIS_COLUMNS", columns)
     X, y = random_data(13)
     X[:, 1], X[:, 2] = X[:, 0], 7.0
     factor = np.r_[np.zeros(3), np.ones(17)]
@@ -491,7 +531,7 @@ def test_many_unpenalised_columns_go_through_lsmr(make, fit_intercept, monkeypat
     options = {"alpha": 0.1, "fit_intercept": fit_intercept, "penalty_factor": np.arange(20) % 2}
     coef = np.random.default_rng(3).standard_normal(20)
     by_qr = verify(make(X), y, coef, **options)
-    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", 2)
+    monkeypatch.setattr(dual_point, "BASIS_COLUMNS", 2)
     by_lsmr = verify(make(X), y, coef, **options)
     assert by_lsmr.gap == pytest.approx(by_qr.gap, rel=1e-10)
     assert by_lsmr.dual == pytest.approx(by_qr.dual, rel=1e-10)
@@ -501,10 +541,10 @@ def test_many_unpenalised_columns_go_through_lsmr(make, fit_intercept, monkeypat
 def test_the_basis_of_unpenalised_columns_has_limits(columns, size, by_qr, monkeypatch):
     """10 columns of 30 rows are 2,400 bytes."""
     X, y = random_data(14)
-    reached, basis = [], certificate_module._orthonormal_basis
-    monkeypatch.setattr(certificate_module, "_orthonormal_basis", lambda *args: reached.append(1) or basis(*args))
-    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", columns)
-    monkeypatch.setattr(certificate_module, "_BASIS_BYTES", size)
+    reached, basis = [], dual_point.orthonormal_basis
+    monkeypatch.setattr(dual_point, "orthonormal_basis", lambda *args: reached.append(1) or basis(*args))
+    monkeypatch.setattr(dual_point, "BASIS_COLUMNS", columns)
+    monkeypatch.setattr(dual_point, "BASIS_BYTES", size)
     verify(X, y, np.zeros(20), alpha=0.1, penalty_factor=np.arange(20) % 2)
     assert bool(reached) == by_qr
 
@@ -514,7 +554,7 @@ def test_lsmr_does_not_care_about_the_columns_scales(monkeypatch):
     factor, scale = np.arange(20) % 2, 10.0 ** np.linspace(-6, 6, 20)
     coef = np.random.default_rng(3).standard_normal(20)
     factors = {"alpha": 0.1, "penalty_factor": factor * scale}
-    monkeypatch.setattr(certificate_module, "_BASIS_COLUMNS", 2)
+    monkeypatch.setattr(dual_point, "BASIS_COLUMNS", 2)
     plain = verify(X, y, coef, alpha=0.1, penalty_factor=factor)
     assert verify(X * scale, y, coef / scale, **factors).gap == pytest.approx(plain.gap, rel=1e-8)
 

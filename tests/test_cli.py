@@ -68,6 +68,8 @@ def test_cv_prints_the_choice(run):
     assert "5-fold cross-validation" in out
     assert "one standard error" in out
     assert "Strongest features" in out
+    assert "alphas in 0 s" not in out
+    assert "cross-validation in 0 s" not in out
 
 
 def test_cv_is_reproducible_and_obeys_seed_and_rule(run):
@@ -390,6 +392,24 @@ def test_the_progress_line_says_what_is_going_on():
     assert "1/2 alphas, 3 features" in progress.line()
     progress(SimpleNamespace(index=1, n_alphas=2, df=3))
     assert progress.line().split() == ["cross-validation", "0", "s"]
+
+
+@pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, np.float32, sparse.csr_array, sparse.csc_matrix,
+                                  lambda X: sparse.csr_array(np.rint(X).astype(int))])
+def test_standard_deviations_of_columns(make, monkeypatch):
+    """Also where means are far from zero, values few, and entries of a sparse X duplicate."""
+    monkeypatch.setattr(cli, "SD_BLOCK", 21)
+    rng = np.random.default_rng(0)
+    X = np.rint(8 * rng.standard_normal((40, 6)) * (rng.random((40, 6)) < 0.5))
+    X[:, 1] += 1e6
+    X[:, 2] = 3.0
+    given = make(X)
+    expected = np.std(X, axis=0)
+    np.testing.assert_allclose(cli.column_sd(given), expected, rtol=1e-12, atol=1e-14)
+    if sparse.issparse(given):
+        halves = type(given)((np.repeat(given.data / 2, 2), np.repeat(given.indices, 2), 2 * given.indptr), X.shape)
+        np.testing.assert_allclose(cli.column_sd(halves), expected, rtol=1e-12, atol=1e-14)
+        assert halves.nnz == 2 * given.nnz
 
 
 def test_a_model_without_features_says_so(run):

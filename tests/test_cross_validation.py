@@ -21,8 +21,8 @@ from fastlasso import (
 )
 from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool
-from fastlasso.path.walk import Walk
-from fastlasso.refinement.reweighting import ReweightedWalk
+from fastlasso.path.path_solver import PathSolver
+from fastlasso.refinement.reweighting import ReweightedSolver
 from fastlasso.ways import going
 
 SHAPES = {"tall": (60, 12), "wide": (45, 100)}
@@ -395,18 +395,18 @@ def test_threads_change_no_bit_of_any_method(data, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_folds_are_fitted_at_once(data, method, monkeypatch):
-    """The first two walks down a grid wait for each other, so that one thread alone would never end."""
-    both, walks = threading.Barrier(2, timeout=60), iter(range(2))
+    """The first two paths wait for each other, so that one thread alone would never end."""
+    both, begun = threading.Barrier(2, timeout=60), iter(range(2))
 
     def waiting(down):
         def go(self, grid):
-            if next(walks, None) is not None:
+            if next(begun, None) is not None:
                 both.wait()
-            down(self, grid)
+            return down(self, grid)
 
         return go
 
-    for kind in (Walk, ReweightedWalk):
+    for kind in (PathSolver, ReweightedSolver):
         monkeypatch.setattr(kind, "down", waiting(kind.down))
     METHODS[method](*data, cv=3, alphas=5, n_threads=2)
-    assert next(walks, None) is None
+    assert next(begun, None) is None

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import io, sparse
 
-from fastlasso import datasets
-from fastlasso.datasets import DataError, Dataset, TargetError, load_debian_words, load_diabetes, read_dataset
+from fastlasso.datasets import DataError, Dataset, TargetError, load_debian_words, load_diabetes, read_dataset, shipped
 
 TABLE = np.array([[1.0, 2.5, -3.0], [4.0, 0.0, 6.0], [0.0, 8.0, 9.5], [1.5, 0.0, 0.0]])
 
@@ -62,7 +61,7 @@ def test_debian_words():
 
 
 def test_the_data_folder_is_small():
-    assert sum(file.stat().st_size for file in datasets.SHIPPED.glob("*.npz")) < 1_500_000
+    assert sum(file.stat().st_size for file in shipped.SHIPPED.glob("*.npz")) < 1_500_000
 
 
 def test_a_dataset_is_frozen():

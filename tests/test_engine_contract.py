@@ -5,13 +5,14 @@ from functools import cache
 import numpy as np
 import pytest
 from layouts import CASES, LAYOUTS, PLAIN, build, content, exact_matrix, target
+from matrix_contract import check_gram, check_moments, check_products, every_verb, weights_of
 from scipy import sparse
 
 from fastlasso import cross_validate_path, fit, fit_path
 from fastlasso._engine import engine
-from fastlasso.problem.design import Design
 from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool
+from fastlasso.problem.design import Design
 
 # the first two are compressed to their Gram matrix, the third is screened, the fourth has unpenalised columns
 PROBLEMS = {
@@ -70,53 +71,39 @@ def test_single_fits_and_cross_validation_take_every_layout(layout, dtype, tmp_p
 
 # ---------------------------------------------------------------- what is converted
 
-@pytest.mark.parametrize("kind", ["int8", "int32", "int64", "uint8", "bool", "float16", ">f8", ">f4", ">i4",
-                                  "longdouble", "object"])
-@pytest.mark.parametrize("order", ["F", "C"])
-def test_other_dense_types_are_converted(kind, order, judge):
-    A = np.random.default_rng(0).integers(0, 2 if kind == "bool" else 5, (20, 6)).astype(float)
-    X, y = np.array(A, dtype=kind, order=order), target(A)
+
+def whole_numbers(top=5):
+    return np.random.default_rng(0).integers(0, top, (20, 6)).astype(float)
+
+
+def other_indices(X, indices, indptr):
+    X.indices, X.indptr = X.indices.astype(indices), X.indptr.astype(indptr)
+    return X
+
+
+DENSE_KINDS = ("int8", "int32", "int64", "uint8", "bool", "float16", ">f8", ">f4", ">i4", "longdouble", "object")
+CONVERTED = {       # name: (the values, X)
+    **{f"{kind}, {order}": (A := whole_numbers(2 if kind == "bool" else 5), np.array(A, dtype=kind, order=order))
+       for kind in DENSE_KINDS for order in "FC"},
+    **{f"{kind}, {form}": (A := whole_numbers(2), getattr(sparse, form)(A.astype(kind)))
+       for kind in ("int8", "int64", "bool", "uint16", "longdouble") for form in ("csr_matrix", "csc_array")},
+    **{form: (A := exact_matrix(20, 6), getattr(sparse, form)(A))
+       for form in ("coo_array", "coo_matrix", "lil_array", "dok_matrix", "bsr_array", "dia_matrix")},
+    **{f"indices {dtype}": (A := exact_matrix(20, 6), other_indices(sparse.csr_array(A), dtype, dtype))
+       for dtype in ("u2", "i2", "u4", "u8", ">i4", ">i8")},
+    **{f"indices {widths}, {form}": (A := exact_matrix(20, 6), other_indices(getattr(sparse, form)(A), *widths))
+       for form in ("csr_array", "csc_array") for widths in (("int32", "int64"), ("int64", "int32"))},
+}
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_other_types_formats_and_indices_are_converted(name, judge):
+    A, X = CONVERTED[name]
+    y = target(A)
     path = fit_path(X, y, alphas=5)
     assert path.coefs.dtype == np.float64
     np.testing.assert_allclose(path.coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(), atol=1e-10)
     judge(A, y, path)
-
-
-@pytest.mark.parametrize("kind", ["int8", "int64", "bool", "uint16", "longdouble"])
-@pytest.mark.parametrize("form", ["csr_matrix", "csc_array"])
-def test_other_sparse_types_are_converted(kind, form):
-    A = np.random.default_rng(0).integers(0, 2, (20, 6)).astype(float)
-    X, y = getattr(sparse, form)(A.astype(kind)), target(A)
-    path = fit_path(X, y, alphas=5)
-    assert path.coefs.dtype == np.float64
-    np.testing.assert_allclose(path.coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(), atol=1e-10)
-
-
-@pytest.mark.parametrize("form", ["coo_array", "coo_matrix", "lil_array", "dok_matrix", "bsr_array", "dia_matrix"])
-def test_other_sparse_formats_are_converted(form):
-    A = exact_matrix(20, 6)
-    X, y = getattr(sparse, form)(A), target(A)
-    np.testing.assert_allclose(fit_path(X, y, alphas=5).coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(),
-                               atol=1e-10)
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.uint64, np.dtype(">i4"), np.dtype(">i8")])
-def test_other_index_types_are_converted(dtype):
-    A = exact_matrix(20, 6)
-    X, y = sparse.csr_array(A), target(A)
-    X.indices, X.indptr = X.indices.astype(dtype), X.indptr.astype(dtype)
-    np.testing.assert_allclose(fit_path(X, y, alphas=5).coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(),
-                               atol=1e-10)
-
-
-@pytest.mark.parametrize("widths", [("int32", "int64"), ("int64", "int32")])
-@pytest.mark.parametrize("form", ["csr_array", "csc_array"])
-def test_indices_and_pointers_of_different_widths(form, widths):
-    A = exact_matrix(20, 6)
-    X, y = getattr(sparse, form)(A), target(A)
-    X.indices, X.indptr = X.indices.astype(widths[0]), X.indptr.astype(widths[1])
-    np.testing.assert_allclose(fit_path(X, y, alphas=5).coefs.toarray(), fit_path(A, y, alphas=5).coefs.toarray(),
-                               atol=1e-10)
 
 
 def test_lists_and_data_frames():
@@ -148,71 +135,6 @@ def pool():
         yield pool
 
 
-def weights_of(n, weighted):
-    """Weights that sum to one, some of them zero; or equal ones."""
-    w = np.arange(n) % 5 * 1.0 + (n == 1) if weighted else np.ones(n)
-    return w / w.sum()
-
-
-def close(got, expected, atol):
-    """As assert_allclose, at a tenth of its time."""
-    assert np.shape(got) == np.shape(expected)
-    assert np.all(np.abs(got - expected) <= atol), np.max(np.abs(got - expected))
-
-
-def check_moments(matrix, A, weighted, pool):
-    rng, w = np.random.default_rng(3), weights_of(len(A), weighted)
-    u = w * rng.standard_normal(len(A))
-    first, sums = matrix.moments(w, u, pool)
-    mean = w @ A
-    close(first + sums[:, 0], mean, atol=1e-11 * np.abs(A).max())
-    close(sums[:, 1] - sums[:, 0] ** 2, w @ (A - mean) ** 2, atol=1e-11 * np.abs(A).max() ** 2)
-    close(sums[:, 2] + first * u.sum(), u @ A, atol=1e-11 * len(A) * np.abs(A).max())
-
-
-def check_products(matrix, A, pool):
-    rng = np.random.default_rng(4)
-    n, p = A.shape
-    cols = rng.permutation(p)[:max(1, p // 2)]
-    for k in (1, 2, 3, 5, 9):
-        R, B = rng.standard_normal((k, n)), rng.standard_normal((k, len(cols)))
-        close(matrix.dots(R, pool), R @ A, atol=1e-10)
-        close(matrix.dots_at(R, cols, pool), R @ A[:, cols], atol=1e-10)
-        close(matrix.combine(cols, B, pool), B @ A[:, cols].T, atol=1e-10)
-    nothing = np.empty(0, np.int64)
-    assert matrix.dots_at(R, nothing, pool).shape == (k, 0)
-    np.testing.assert_array_equal(matrix.combine(nothing, np.empty((k, 0)), pool), np.zeros((k, n)))
-
-
-def check_gram(matrix, A, weighted, pool, far_mean=False):
-    n, p = A.shape
-    cols = np.random.default_rng(5).permutation(p)[:max(1, 2 * p // 3)]
-    w = weights_of(n, weighted)
-    for centred in (True, False):
-        mean = w @ A[:, cols] if centred else np.zeros(len(cols))
-        D = A[:, cols] - mean
-        full = D.T @ (w[:, None] * D)
-        for n_new in {1, len(cols) // 3, len(cols)} - {0}:
-            G = matrix.gram(cols, n_new, mean, far_mean, w if weighted else None, pool)
-            close(G, full[len(cols) - n_new:], atol=1e-11 * np.abs(A).max() ** 2)
-
-
-def check_gather(matrix, A, weighted, pool):
-    """Columns for descent: dense ones centred and weighted, sparse ones as stored."""
-    n, p = A.shape
-    cols = np.random.default_rng(6).permutation(p)[:max(1, p // 2)]
-    w = weights_of(n, weighted)
-    mean = w @ A[:, cols]
-    got = matrix.gather(cols, mean, w if weighted else None, pool)
-    if isinstance(got, tuple):
-        data, rows, indptr = got
-        dense = np.zeros((n, len(cols)))
-        np.add.at(dense, (rows, np.repeat(np.arange(len(cols)), np.diff(indptr))), data)
-        close(dense, A[:, cols], atol=1e-14)
-    else:
-        close(got, ((A[:, cols] - mean) * np.sqrt(w)[:, None]).T, atol=1e-14)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (23, 17)])
 @pytest.mark.parametrize(("layout", "dtype"), CASES)
 def test_matrix_verbs(layout, dtype, shape, tmp_path):
@@ -220,11 +142,7 @@ def test_matrix_verbs(layout, dtype, shape, tmp_path):
     matrix = as_matrix(build(layout, A, tmp_path, dtype))
     assert matrix.shape == A.shape
     with Pool(1) as pool:
-        check_products(matrix, A, pool)
-        for weighted in (False, True):
-            check_moments(matrix, A, weighted, pool)
-            check_gram(matrix, A, weighted, pool, far_mean=weighted)
-            check_gather(matrix, A, weighted, pool)
+        every_verb(matrix, A, pool)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

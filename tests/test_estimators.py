@@ -26,7 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastlasso
-from fastlasso import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_path, estimators, lasso_path, verify
+from fastlasso import ElasticNet, ElasticNetCV, Lasso, LassoCV, enet_path, lasso_path, verify
+from fastlasso.estimators import base, cross_validated, linear
 
 BOTH = [Lasso, ElasticNet]
 ALL = [Lasso, ElasticNet, LassoCV, ElasticNetCV]
@@ -197,7 +198,7 @@ def test_x_goes_to_the_engine_as_it_is(data, layout, dtype, monkeypatch):
         seen.append(matrix)
         return fastlasso.fit(matrix, *args, **kwargs)
 
-    monkeypatch.setattr(estimators, "fit", recorded)
+    monkeypatch.setattr(linear, "fit", recorded)
     for targets in (y, y.tolist()):             # the second goes through scikit-learn's validation
         model = Lasso(alpha=0.05).fit(X, targets)
         assert model.coef_.dtype == dtype
@@ -282,8 +283,8 @@ def test_an_interrupted_fit_leaves_nothing(data, ours, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    for name in ("fit", "cross_validate_ratios"):
-        monkeypatch.setattr(estimators, name, interrupt)
+    monkeypatch.setattr(linear, "fit", interrupt)
+    monkeypatch.setattr(cross_validated, "cross_validate_ratios", interrupt)
     model = ours()
     with pytest.raises(KeyboardInterrupt):
         model.fit(*data)
@@ -517,6 +518,6 @@ def test_other_names_are_still_missing():
 
 def test_the_message_without_scikit_learn_is_an_import_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    again = importlib.util.spec_from_file_location("fastlasso.estimators_again", fastlasso.estimators.__file__)
+    again = importlib.util.spec_from_file_location("fastlasso.estimators.base_again", base.__file__)
     with pytest.raises(ImportError, match=r"need scikit-learn 1\.6 or newer"):
         again.loader.exec_module(importlib.util.module_from_spec(again))

@@ -21,8 +21,10 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, estimators, matrices, verify
-from fastlasso.cross_validation import cross_validate_ratios
+from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, verify
+from fastlasso.estimators.cross_validated import GivenPredictions
+from fastlasso.matrices.dense import DenseRows
+from fastlasso.selection.cross_validation import cross_validate_ratios
 
 BOTH = [LassoCV, ElasticNetCV]
 EXACT = {"tol": 1e-12, "max_iter": 100_000}
@@ -86,8 +88,8 @@ def test_the_automatic_grid_is_that_of_scikit_learn(data, ours):
 
 @pytest.mark.parametrize(("shape", "verb", "looks"), [((400, 8), "group_sums", 1), ((40, 90), "moments", 4)])
 def test_several_l1_ratios_share_what_is_known_of_X(shape, verb, looks, monkeypatch):
-    A, seen, read = exact_matrix(*shape), [], getattr(matrices.DenseRows, verb)
-    monkeypatch.setattr(matrices.DenseRows, verb, lambda *args: seen.append(verb) or read(*args))
+    A, seen, read = exact_matrix(*shape), [], getattr(DenseRows, verb)
+    monkeypatch.setattr(DenseRows, verb, lambda *args: seen.append(verb) or read(*args))
     y, ratios = target(A), [0.5, 1.0, 0.2]
     results = cross_validate_ratios(A, y, ratios, cv=3, alphas=5)
     assert len(seen) == looks
@@ -297,4 +299,4 @@ def test_a_ridge_among_the_ratios(data):
 
 def test_what_scorers_are_given_predicts_what_it_is_told():
     told = np.array([1.0, 2.0])
-    assert estimators.Foretold().fit(told).predict(told) is told
+    assert GivenPredictions().fit(told).predict(told) is told

@@ -1,6 +1,11 @@
-"""The floors of the library: each module imports only from those below it, and importing it stays light."""
+"""The house: imports go down, each idea has one place, classes stay short, and importing stays light.
+
+Folders stand on floors. A file imports only from folders below its own, or from files of its own folder that do not
+import it in turn. There are no exceptions, and imports inside functions count as well.
+"""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,120 +16,244 @@ import fastlasso
 
 PACKAGE = Path(fastlasso.__file__).parent
 FLOORS = [
-    {"_engine", "parallel", "validation", "reference", "parameters", "prior"},     # stand alone
-    {"judged"},
-    {"certificate"},
-    {"matrices"},
-    {"design"},
+    {"_engine", "validation", "parallel", "ways", "plotting", "reference", "_version"},    # import nothing of ours
+    {"judge", "datasets"},
+    {"losses", "penalties", "matrices"},        # side by side
     {"problem"},
-    {"screening", "working_set"},
     {"solver"},
-    {"results"},
     {"path"},
-    {"cross_validation", "stability"},
-    {"held_out"},
-    {"schedule"},
-    {"adaptive", "relaxation", "reweighting"},
-    {"datasets"},
+    {"selection"},
+    {"refinement"},
     {"estimators"},
-    {"refinement_estimators"},
-    {"plotting"},
     {"cli"},
     {"__main__"},
     {"__init__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
-# imports inside functions that break a cycle: an object offers a call that stands above it
-UPWARDS = {("problem", "solver"), ("results", "path"), ("results", "plotting"), ("cross_validation", "plotting"),
-           ("cli", "__init__")}
-# modules that are imported on first use only
-NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}, "refinement_estimators": {"sklearn"}}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "data" not in path.relative_to(PACKAGE).parts[:-1])
+NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}}         # folders that are imported on first use only
 EXTRAS = ("sklearn", "matplotlib", "pandas", "polars", "tqdm", "clarabel", "pytest")
-SHARED = {"judged": {"validation"}, "certificate": {"judged"}}  # all that the judge shares: the check of a sparse X
-ALONE = {"certificate", "judged", "reference", "validation", "parallel"}
+SOLVER_CLASSES = ("solver/base.py:WorkingSetSolver", "solver/prover.py:Prover", "solver/solver.py:Solver")
+LONGEST_CLASS = 300
+MOST_ATTRIBUTES = 12
 
 
-def modules():
-    return sorted(path.stem for path in PACKAGE.glob("*.py"))
+def module(path):
+    """The dotted name of a file within the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def imports(module):
-    """Yield (name of a module of ours, whether it is imported inside a function)."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    inner = {node for function in functions for node in ast.walk(function)}
-    for node in ast.walk(tree):
-        for name in ours(node):
-            yield name, node in inner
+def tree(path):
+    return ast.parse(path.read_text())
 
 
-def ours(node):
-    """Names of our modules that a node imports."""
-    if isinstance(node, ast.ImportFrom) and node.level:
-        names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fastlasso":
-        names = (node.module.split(".")[1:2] or [alias.name for alias in node.names])
-    elif isinstance(node, ast.Import):
-        names = [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("fastlasso.")]
-    else:
-        names = []
-    return [name if name in modules() or name == "_engine" else "__init__" for name in names]
+def nodes(path, *kinds):
+    return [node for node in ast.walk(tree(path)) if isinstance(node, kinds)]
 
 
-def outside(module):
-    """Names of foreign packages imported at the top of a module, or in a `try` there."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-    tried = [node for block in tree.body if isinstance(block, ast.Try) for node in block.body]
-    for node in tree.body + tried:
+def imports(path):
+    """Dotted names of our modules that a file imports, inside functions too."""
+    package = list(path.relative_to(PACKAGE).parts[:-1])
+    for node in nodes(path, ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[2] or "__init__" for alias in node.names
+                        if alias.name.split(".")[0] == "fastlasso")
+        elif node.level:
+            base = [*package[:len(package) - node.level + 1], *(node.module.split(".") if node.module else [])]
+            yield from (resolved([*base, alias.name]) for alias in node.names)
+        elif (node.module or "").split(".")[0] == "fastlasso":
+            yield from (resolved([*node.module.split(".")[1:], alias.name]) for alias in node.names)
+
+
+def resolved(parts):
+    """The module that `from a.b import c` reads: a.b.c where that is one, else a.b."""
+    known = {module(path) for path in FILES}
+    for name in (".".join(parts), ".".join(parts[:-1])):
+        if name in known or name.startswith("_engine"):
+            return name
+    return "__init__"
+
+
+def test_every_folder_has_its_floor():
+    assert {module(path).split(".")[0] for path in FILES} | {"_engine"} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_imports_go_down(path):
+    own = module(path).split(".")[0]
+    for name in imports(path):
+        folder = name.split(".")[0]
+        assert folder == own or FLOOR[folder] < FLOOR[own], f"{module(path)} imports {name}"
+
+
+def test_no_file_is_imported_by_what_it_imports():
+    graph = {module(path): {name for name in imports(path) if name != module(path)} for path in FILES}
+
+    def reached(name, seen):
+        for other in graph.get(name, ()):
+            if other not in seen:
+                seen.add(other)
+                reached(other, seen)
+        return seen
+
+    assert not [name for name in graph if name in reached(name, set())]
+
+
+def test_package_faces_hold_no_constant():
+    """A constant in two places could be patched in the wrong one."""
+    for path in FILES:
+        if path.name == "__init__.py":
+            assert not [alias.name for node in nodes(path, ast.ImportFrom) for alias in node.names
+                        if alias.name.isupper()], path
+
+
+# ---------------------------------------------------------------- one place per idea
+
+
+def engine_calls(path):
+    return {node.attr for node in nodes(path, ast.Attribute)
+            if isinstance(node.value, ast.Name) and node.value.id == "engine"}
+
+
+def outside_of(*folders):
+    return [path for path in FILES if module(path).split(".")[0] not in folders]
+
+
+@pytest.mark.parametrize("path", outside_of("matrices"), ids=module)
+def test_how_x_is_stored_is_known_to_the_matrices_alone(path):
+    """Kernels named after a layout, and classes of it, are used in matrices/ alone."""
+    assert not [name for name in engine_calls(path) if re.match("csc_|csr_|dense_|sparse_|rows_|gather_", name)]
+    names = {alias.name for node in nodes(path, ast.ImportFrom) for alias in node.names if node.level}
+    assert not [name for name in names if re.fullmatch("Dense.*|Sparse.*|Gathered.*|FromSums", name)]
+
+
+def test_stored_values_are_read_in_the_columns_files_alone():
+    """Of the compiled files, only those of the columns know rows and index pointers."""
+    for path in (PACKAGE / "_engine").glob("*.pxi"):
+        if path.name not in ("columns.pxi", "descent.pxi"):
+            assert "indptr" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("path", outside_of("penalties", "judge", "reference"), ids=module)
+def test_the_shape_of_the_penalty_is_known_to_the_penalties_alone(path):
+    """L1 and ridge parts are named, and the compiled lines that know them called, in penalties/ alone."""
+    assert not [node.attr for node in nodes(path, ast.Attribute) if node.attr in ("l1", "l2")]
+    assert not engine_calls(path) & {"feasible_scales", "add_fenchel_young", "violators", "columns_to_check"}
+
+
+def test_the_compiled_prox_stands_in_one_file():
+    defined = {name for path in (PACKAGE / "_engine").glob("*.pxi")
+               for name in re.findall(r"cdef inline double (prox|feasible_scale|fenchel_young)\(", path.read_text())
+               if path.name != "penalty.pxi"}
+    assert not defined
+
+
+def is_squared_error(node):
+    """Whether an expression halves or doubles a squared norm or P(0)."""
+    if not (isinstance(node.op, ast.Mult | ast.Div)):
+        return False
+    constants = [side.value for side in (node.left, node.right) if isinstance(side, ast.Constant)]
+    return any(value in (0.5, 2) for value in constants) and re.search("norms?2|null_(value|objective)|residual_norms",
+                                                                      ast.unparse(node))
+
+
+@pytest.mark.parametrize("path", outside_of("losses", "judge", "reference"), ids=module)
+def test_the_loss_is_known_to_the_losses_alone(path):
+    """1/2 |r|^2, P(0) = 1/2 |y|^2 and what follows from them are written in losses/ and in the judge's twin alone."""
+    assert not [ast.unparse(node) for node in nodes(path, ast.BinOp) if is_squared_error(node)]
+    assert "y_mean" not in {node.attr for node in nodes(path, ast.Attribute)} - ({"y_mean"} if "folds" in path.name
+                                                                                 else set())
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if module(path).split(".")[0] == "judge"], ids=module)
+def test_the_judge_shares_no_code_with_the_solver(path):
+    """All that it takes from outside is the check of a sparse X's structure."""
+    assert {name for name in imports(path) if not name.startswith("judge")} <= {"validation"}
+
+
+# ---------------------------------------------------------------- classes
+
+
+def copies_of_self(function):
+    """Names that a method gives to a copy of its own object."""
+    return {target.id for node in ast.walk(function) if isinstance(node, ast.Assign)
+            and ast.unparse(node.value) == "copy(self)" for target in node.targets}
+
+
+def foreign_writes(path):
+    """Attributes that a function writes on anything but its own object or a copy of it.
+
+    Two are meant to be written: a path's `feature_names`, by whoever knows them, and scikit-learn's tags.
+    """
+    for function in nodes(path, ast.FunctionDef):
+        own = {"self", "cls", *copies_of_self(function)}
+        for node in ast.walk(function):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in (part for whole in targets if whole for part in ast.walk(whole)):
+                if (isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store)
+                        and ast.unparse(target.value) not in own and target.attr not in ("__doc__", "feature_names")
+                        and not ast.unparse(target).startswith("tags.")):
+                    yield ast.unparse(target)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_nobody_outside_a_class_writes_its_attributes(path):
+    assert not list(foreign_writes(path))
+
+
+def classes():
+    for path in FILES:
+        for node in nodes(path, ast.ClassDef):
+            yield f"{path.relative_to(PACKAGE)}:{node.name}", node.end_lineno - node.lineno + 1
+    for path in (PACKAGE / "_engine").glob("*.pxi"):
+        lines = path.read_text().splitlines()
+        starts = [k for k, line in enumerate(lines) if line.startswith("cdef class")]
+        for start in starts:
+            end = next((k for k in range(start + 1, len(lines)) if re.match(r"\S", lines[k])), len(lines))
+            yield f"{path.name}:{lines[start]}", end - start
+
+
+def test_no_class_is_long():
+    assert not [(name, length) for name, length in classes() if length > LONGEST_CLASS]
+
+
+def test_the_solver_has_a_dozen_attributes_and_says_what_each_is():
+    found, described = set(), ""
+    for name in SOLVER_CLASSES:
+        file, _, wanted = name.partition(":")
+        kind = next(node for node in nodes(PACKAGE / file, ast.ClassDef) if node.name == wanted)
+        described += ast.get_docstring(kind)
+        found |= {node.attr for node in ast.walk(kind) if isinstance(node, ast.Attribute)
+                  and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"}
+    assert len(found) <= MOST_ATTRIBUTES, sorted(found)
+    assert not [name for name in found if not re.search(rf"\b{name}\b", described)]
+
+
+# ---------------------------------------------------------------- weight
+
+
+def foreign_imports(path):
+    """Names of foreign packages imported at the top of a file, or in a `try` there."""
+    tried = [node for block in tree(path).body if isinstance(block, ast.Try) for node in block.body]
+    for node in tree(path).body + tried:
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module.split(".")[0]
 
 
-def test_every_module_has_its_floor():
-    assert set(modules()) | {"_engine"} == set(FLOOR)
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_files_need_only_numpy_and_scipy(path):
+    needed = NEEDS_EXTRA.get(module(path).split(".")[0], set())
+    assert set(foreign_imports(path)) <= set(sys.stdlib_module_names) | {"numpy", "scipy"} | needed
 
 
-@pytest.mark.parametrize("module", modules())
-def test_imports_go_down(module):
-    for name, inside_function in imports(module):
-        excepted = inside_function and (module, name) in UPWARDS
-        assert FLOOR[name] < FLOOR[module] or excepted, f"{module} imports {name}"
-
-
-def test_every_exception_is_still_needed():
-    used = {(module, name) for module in modules() for name, inside in imports(module)
-            if inside and FLOOR[name] >= FLOOR[module]}
-    assert UPWARDS <= used
-
-
-@pytest.mark.parametrize("module", sorted(ALONE))
-def test_the_judge_and_the_references_share_no_code_with_the_engine(module):
-    assert {name for name, _ in imports(module)} == SHARED.get(module, set())
-
-
-@pytest.mark.parametrize("module", modules())
-def test_modules_need_only_numpy_and_scipy(module):
-    assert set(outside(module)) <= set(sys.stdlib_module_names) | {"numpy", "scipy"} | NEEDS_EXTRA.get(module, set())
-
-
-@pytest.mark.parametrize("module", NEEDS_EXTRA)
-def test_of_scikit_learn_only_public_names_are_used(module):
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-    foreign = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+@pytest.mark.parametrize("path", sorted((PACKAGE / "estimators").glob("*.py")), ids=module)
+def test_of_scikit_learn_only_public_names_are_used(path):
+    foreign = [node for node in nodes(path, ast.ImportFrom) if not node.level]
     names = {part for node in foreign for part in [*node.module.split("."), *(alias.name for alias in node.names)]}
     assert not {name for name in names if name.startswith("_")}
-
-
-def test_only_the_matrices_and_the_working_set_know_dense_from_sparse():
-    """Kernels named after a layout are called by matrices.py, and by working_set.py on the columns that it gathered."""
-    layouts = ("csc_", "csr_", "dense_", "rows_", "gather_")
-    for module in set(modules()) - {"matrices", "working_set"}:
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-        called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
-                  and isinstance(node.value, ast.Name) and node.value.id == "engine"}
-        assert not [name for name in called if name.startswith(layouts)], module
 
 
 def loaded_by(statement):
@@ -136,7 +265,7 @@ def loaded_by(statement):
 def test_importing_and_fitting_load_no_extra():
     loaded = loaded_by("import fastlasso, numpy\nfastlasso.fit_path(numpy.eye(3), [1.0, 2.0, 4.0], alphas=3)")
     assert not [name for name in EXTRAS if name in loaded]
-    assert not loaded & {"fastlasso.plotting", "fastlasso.estimators"}
+    assert not {name for name in loaded if name.startswith(("fastlasso.estimators", "fastlasso.refinement"))}
 
 
 def test_importing_is_no_heavier_than_numpy_and_scipy_sparse():

@@ -18,13 +18,14 @@ from fastlasso import (
     verify,
 )
 from fastlasso.matrices.choose import as_matrix
-from fastlasso.matrices.gathered import SparseParts
+from fastlasso.matrices.gathered import GatheredSparse
 from fastlasso.parallel import Pool
 from fastlasso.problem.design import Design
 from fastlasso.problem.options import Options
-from fastlasso.problem.problem import Problem
+from fastlasso.problem.problem import pose
+from fastlasso.solver.choose import started_solver
 from fastlasso.solver.least_squares import LeastSquares
-from fastlasso.solver.solver import Solver
+from fastlasso.solver.unpenalised import residuals_of
 from fastlasso.ways import going
 
 SAMPLE_LAYOUTS = [*PLAIN, "csr_matrix-int64-unsorted_duplicates", "csc_matrix-int64-unsorted_duplicates"]
@@ -384,7 +385,7 @@ def test_light_rows_leave_open_what_dependent_columns_have_to_gain():
     """Column 3 is column 2 but for the last row, whose image in their difference is 1e-16 of that of the others."""
     def is_vague(root):
         A = root[:, None] * X
-        return LeastSquares(A.T @ A, lambda V: V @ A.T, np.ones(4), root).vague
+        return LeastSquares(A.T @ A, lambda V: V @ A.T, np.ones(4), root).undetermined
 
     X, light = np.random.default_rng(0).standard_normal((30, 4)), np.where(np.arange(30) < 29, 1.0, 1e-16)
     X[:, 3] = X[:, 2]
@@ -576,8 +577,8 @@ def test_an_l1_ratio_next_to_nothing():
 
 def test_sweeps_that_rounding_holds_up_end(monkeypatch):
     """Implicitly centred columns of mean 1e5 deviations: sweeps reach a gap of 3e-11 of P(0), and 1e-14 never."""
-    rng, sweeps, honest = np.random.default_rng(0), [], SparseParts.sweep
-    monkeypatch.setattr(SparseParts, "sweep", lambda self, *rest: sweeps.append(1) or honest(self, *rest))
+    rng, sweeps, honest = np.random.default_rng(0), [], GatheredSparse.sweep
+    monkeypatch.setattr(GatheredSparse, "sweep", lambda self, *rest: sweeps.append(1) or honest(self, *rest))
     X, y = sparse.csc_array(1e3 + 1e-2 * rng.standard_normal((3, 150))), rng.standard_normal(3)
     with pytest.warns(ConvergenceWarning):
         found = fit(X, y, 1e-3, l1_ratio=0.0, upper=1e-3, tol=1e-14, max_iter=20_000)
@@ -607,14 +608,16 @@ def test_a_step_on_free_columns_is_taken_unless_it_leads_uphill(uphill, monkeypa
     A = exact_matrix(30, 90)
     factor = np.where(np.arange(90) < 3, 0.0, 1.0)
     with Pool(1) as pool:
-        walker = Solver(Problem(A, target(A), Options(penalty_factor=factor), pool), tol=1e-8)
-        walker.start()
-        walker.solve(np.array([0.1]))
-        moved = walker.b + (walker.problem.l1[walker.slots] == 0)
-        b, R = moved.copy(), walker._plain_residuals(moved[None])
-        before = R.copy()
+        solver = started_solver(pose(A, target(A), Options(penalty_factor=factor), pool), tol=1e-8)
+        solver.solve(np.array([0.1]))
+        b, form = solver.last.b, solver.form
+        moved = b + form.penalty.unscreened
+
+        def residual(b):
+            return residuals_of(solver.design, solver.problem.loss, form.columns, b[None])
+
         if uphill:
             monkeypatch.setattr(LeastSquares, "step", lambda self, z, rooted=None: np.full(len(z), 1e3))
-        walker._refit(0.1, b, R)
-    np.testing.assert_allclose(b, moved if uphill else walker.b, atol=1e-12)
-    np.testing.assert_allclose(R, before if uphill else walker._plain_residuals(b[None]), atol=1e-12)
+        refitted, R = solver.unpenalised.refit([0.1], moved[None], residual(moved), form)
+        np.testing.assert_allclose(refitted[0], moved if uphill else b, atol=1e-12)
+        np.testing.assert_allclose(R, residual(refitted[0]), atol=1e-12)

@@ -9,7 +9,7 @@ from layouts import PLAIN, build, exact_matrix, target
 from fastlasso import fit, fit_path
 from fastlasso.parallel import Pool
 from fastlasso.problem.options import Options
-from fastlasso.problem.problem import Problem
+from fastlasso.problem.problem import pose
 from fastlasso.solver import screening
 
 SHAPES = {"tall": (50, 14), "wide": (40, 120)}
@@ -162,34 +162,34 @@ def test_screening_changes_no_answer(data, name, layout):
                                      {"penalty_factor": np.arange(120) % 5 / 2.0}, {"l1_ratio": 0.5},
                                      {"sample_weight": np.arange(40) % 3}], ids=str)
 def test_the_filter_lists_every_column_that_matters(options):
-    """No residual near the references' span has a column beyond alpha l1 that the bound clears."""
+    """No residual near the anchors' span has a column beyond alpha l1 that the bound clears."""
     rng = np.random.default_rng(3)
     A = exact_matrix(40, 120, seed=11)
     A[:, 2] = np.arange(40) % 3
-    slots = np.arange(7, 19)
+    cols = np.arange(7, 19)
     with Pool(1) as pool:
-        problem = Problem(A, target(A, seed=11), Options(**options), pool)
-        design = problem.design
+        problem = pose(A, target(A, seed=11), Options(**options), pool)
+        design, penalty = problem.design, problem.penalty
+        norms = np.sqrt(design.norm2[cols])
 
-        def look(B):
-            residuals = design.residuals(problem.y, slots, B)
+        def evaluated(B):
+            residuals = problem.loss.residuals(design, cols, B)
             return residuals, design.correlations(residuals), design.norms2(residuals)
 
-        known = 0.1 * rng.standard_normal((3, len(slots)))
-        references = [screening.Reference(1.0, *mark) for mark in zip(known, *look(known), strict=True)]
+        known = 0.1 * rng.standard_normal((3, len(cols)))
+        anchors = [screening.Anchor(1.0, *anchor) for anchor in zip(known, *evaluated(known), strict=True)]
         for size in (0.0, 1e-9, 1e-2, 0.3, 3.0):
-            B = np.array([[0.5, 0.7, -0.2]]) @ known + size * rng.standard_normal(len(slots))
-            Z = look(B)[1]
-            T, distance = screening.spans(design, references, slots, B, Z[:, slots],
-                                          np.sqrt(2 * problem.null_objective))
+            B = np.array([[0.5, 0.7, -0.2]]) @ known + size * rng.standard_normal(len(cols))
+            Z = evaluated(B)[1]
+            T, distance = screening.project_on_anchors(norms, anchors, cols, B, Z[:, cols], problem.loss.norm)
             for alpha in np.quantile(np.abs(Z), [0.05, 0.3, 0.7, 0.99]):
-                listed = screening.unproven(problem, references, T, distance, np.array([alpha]))
-                limit = alpha * problem.l1
-                matter = (Z[0] >= limit) & (problem.upper > 0) | (-Z[0] >= limit) & (problem.lower < 0)
+                listed = screening.unproven(penalty, design.norm2, anchors, T, distance, np.array([alpha]))
+                limit = alpha * penalty.l1
+                matter = (Z[0] >= limit) & (penalty.upper > 0) | (-Z[0] >= limit) & (penalty.lower < 0)
                 assert not set(np.flatnonzero(matter)) - set(listed)
-                assert size > 0 or len(listed) <= matter.sum() + 1      # and in the references' plane no others
-                both = screening.unproven(problem, references, np.repeat(T, 2, axis=0), np.repeat(distance, 2),
-                                          np.array([2 * alpha, alpha]))
+                assert size > 0 or len(listed) <= matter.sum() + 1      # and in the anchors' plane no others
+                both = screening.unproven(penalty, design.norm2, anchors, np.repeat(T, 2, axis=0),
+                                          np.repeat(distance, 2), np.array([2 * alpha, alpha]))
                 np.testing.assert_array_equal(both, listed)             # of several alphas the union
 
 

@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import pickle
+import warnings
 import weakref
 import zipfile
 from pathlib import Path
@@ -18,6 +19,9 @@ import fastlasso
 from fastlasso import ConvergenceWarning, LassoFit, LassoPath, alpha_max, fit, fit_path, verify
 
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
+
+
+MISSED = {"lower": -0.01, "upper": 0.01, "max_iter": 0, "tol": 1e-12}       # descent does not even start
 
 
 @pytest.fixture(scope="module")
@@ -746,3 +750,20 @@ def test_the_effective_df_of_an_elastic_net_needs_the_data(tmp_path):
     loaded = LassoPath.load(tmp_path / "p.npz")
     with pytest.raises(ValueError, match="needs the data"):
         loaded.effective_df()
+
+
+@pytest.mark.parametrize("call", [
+    lambda X, y: fit(X, y, 0.01, **MISSED), lambda X, y: fit_path(X, y, alphas=5, **MISSED),
+    lambda X, y: fastlasso.cross_validate_path(X, y, cv=2, alphas=5, **MISSED),
+    lambda X, y: fastlasso.relaxed_path(X, y, alphas=5, **MISSED),
+    lambda X, y: fastlasso.reweighted_path(X, y, alphas=5, **MISSED),
+    lambda X, y: fastlasso.fit_schedule(X, y, [fastlasso.Stage(0.01)], **MISSED),
+    lambda X, y: fastlasso.stability_selection(X, y, n_pairs=1, **MISSED),
+    lambda X, y: fastlasso.Lasso(alpha=0.01, tol=0.0).fit(X, y),
+    lambda X, y: fastlasso.LassoCV(cv=2, alphas=5, tol=0.0).fit(X, y)])
+def test_warnings_name_the_line_of_the_caller(data, call):
+    """However many frames of the package stand between."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(*data)
+    assert {warning.filename for warning in caught if issubclass(warning.category, ConvergenceWarning)} == {__file__}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastlasso.certificate import verify
-from fastlasso.reference import _prepare, coordinate_descent, fista, objective, soft_threshold
+from fastlasso import verify
+from fastlasso.reference import coordinate_descent, fista, objective, prepare, soft_threshold
 
 
 def data(seed=0, n=30, p=20):
@@ -127,7 +127,8 @@ def test_constant_and_zero_columns(solve, make):
 def test_adjoint_is_the_adjoint():
     X, y = data(9)
     rng = np.random.default_rng(9)
-    problem = _prepare(sparse.csr_array(X), y, 0.1, 1.0, True, False, rng.random(30), None, None, -math.inf, math.inf)
+    problem = prepare(sparse.csr_array(X), y, 0.1, l1_ratio=1.0, fit_intercept=True, standardize=False,
+                      sample_weight=rng.random(30), offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf)
     b, v = rng.standard_normal(20), rng.standard_normal(30)
     assert problem.forward(b) @ v == pytest.approx(b @ problem.adjoint(v), rel=1e-12)
     assert np.allclose(problem.forward(b), problem.dense() @ b)

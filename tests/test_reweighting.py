@@ -1,8 +1,11 @@
 """Penalty factors from coefficients: schedules, the adaptive lasso, concave penalties; each step is judged alone."""
 
 import numpy as np
+import penalty_contract as contract
 import pytest
+from judging import judged
 from layouts import PLAIN, build, exact_matrix, folds_of, spelled_out, target
+from penalty_contract import OPTIONS, SHAPES
 
 from fastlasso import (
     ConvergenceWarning,
@@ -20,34 +23,16 @@ from fastlasso import (
     verify,
 )
 from fastlasso.parallel import Pool
+from fastlasso.penalties.concave import Mcp
 from fastlasso.problem.options import Options
-from fastlasso.problem.problem import Problem
-from fastlasso.penalties.concave import PENALTIES, Mcp
-from fastlasso.refinement.reweighting import ReweightedWalk
+from fastlasso.problem.problem import pose
 from fastlasso.refinement.schedule import combined
 
-SHAPES = {"tall": (80, 12), "wide": (50, 120)}
-OPTIONS = {
-    "plain": {}, "standardized": {"standardize": True}, "no_intercept": {"fit_intercept": False},
-    "weighted": {"sample_weight": 3}, "offset": {"offset": 0.7}, "factors": {"penalty_factor": 1},
-    "bounded": {"lower": -0.5, "upper": 1.5},
-}
-
+SHIPPED = ("mcp", "scad", "log", "lq")
 
 @pytest.fixture(params=SHAPES)
 def data(request):
-    A = exact_matrix(*SHAPES[request.param], seed=3)
-    return A, target(A, seed=3)
-
-
-def judged(A, y, solution, **options):
-    """The certificate of one solution, which must keep its promise and its claim."""
-    true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
-    slack = 1e-9 * true.null_objective
-    assert solution.certified
-    assert true.gap <= 1.02 * solution.gap + slack
-    assert true.gap <= solution.tol * true.null_objective + slack
-    return true
+    return contract.data_of(request.param)
 
 
 # ------------------------------------------------------------ schedules
@@ -62,7 +47,7 @@ def test_a_criterion_chooses_as_on_the_path_alone(data, l1_ratio, criterion):
     alone = fit_path(A, y, alphas=grid, l1_ratio=l1_ratio, penalty_factor=factors)
     assert run.alphas[1] == grid[alone.select(criterion)]
     between = np.sqrt(grid[3] * grid[4])
-    judged(A, y, run.paths[1].at(between), penalty_factor=factors, l1_ratio=l1_ratio)
+    judged(A, y, run.paths[1].at(between), tight=False, penalty_factor=factors, l1_ratio=l1_ratio)
 
 SCHEDULES = {
     "two_lassos": [Stage("1se", alphas=20), Stage("min", factor="support", alphas=20)],
@@ -88,7 +73,7 @@ def test_every_stage_is_the_one_problem_with_its_factors(data, name, options):
     for stage, solution, factor in zip(stages, run.fits, run.penalty_factors, strict=True):
         expected = given if coef is None else combined(given, factors_of(stage, coef, scale))
         np.testing.assert_allclose(factor, expected)
-        judged(A, y, solution, penalty_factor=factor, l1_ratio=stage.l1_ratio, **options)
+        judged(A, y, solution, tight=False, penalty_factor=factor, l1_ratio=stage.l1_ratio, **options)
         coef = solution.coef
     np.testing.assert_array_equal(run.coef, coef)
     np.testing.assert_allclose(run.predict(A), A @ coef + run.intercept)
@@ -197,9 +182,9 @@ def test_the_adaptive_path_is_a_path_with_the_pilots_factors(data, pilot, option
     factor = combined(given, adaptive_factors(path.pilot * scale, 0.7))
     np.testing.assert_allclose(path.penalty_factor, factor)
     for k in range(len(path)):
-        judged(A, y, path.fit_at(k), penalty_factor=factor, **options)
+        judged(A, y, path.fit_at(k), tight=False, penalty_factor=factor, **options)
     between = path.at(0.5 * (path.alphas[3] + path.alphas[4]))
-    judged(A, y, between, penalty_factor=factor, **options)
+    judged(A, y, between, tight=False, penalty_factor=factor, **options)
 
 
 def test_the_marginal_pilot_takes_each_column_alone(data):
@@ -250,41 +235,26 @@ def test_bad_rules(data, call):
 # ------------------------------------------------------------ concave penalties
 
 
-@pytest.mark.parametrize("kind", PENALTIES.values())
+@pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("level", [0.3, 1.0, 4.0])
-def test_the_slope_is_the_derivative_and_falls_from_the_level(kind, level):
-    penalty, t = kind(), np.linspace(0, 6 * level, 500)
-    slope, value = penalty.slope(t, level), penalty.value(t, level)
-    assert value[0] == 0
-    assert slope[0] == pytest.approx(level)
-    assert (np.diff(slope) <= 1e-15).all()
-    assert (slope >= 0).all()
-    middle = penalty.slope(0.5 * (t[1:] + t[:-1]), level)
-    np.testing.assert_allclose(np.diff(value) / np.diff(t), middle, atol=2e-2 * level)
-    np.testing.assert_allclose(penalty.value(3 * t, 3 * level), 9 * value, rtol=1e-12)      # scales as the loss does
+def test_the_slope_is_the_derivative_and_falls_from_the_level(name, level):
+    contract.slope_is_the_derivative(name, level)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_solution_solves_the_lasso_with_its_own_factors(data, name, options):
-    A, y = data
-    options = spelled_out(OPTIONS[options], A)
-    path = reweighted_path(A, y, penalty=name, alphas=6, eps=0.25, **options)
-    given = options.pop("penalty_factor", np.ones(A.shape[1]))
-    scale = A.std(axis=0) if options.get("standardize") else np.ones(A.shape[1])
-    for k in range(len(path)):
-        solution, factor = path.fit_at(k), path.penalty_factor_at(k)
-        judged(A, y, solution, penalty_factor=factor, **options)
-        level = given * solution.alpha
-        open_ = np.isfinite(level) & (level > 0)
-        t = np.abs(solution.coef * scale)[open_]
-        np.testing.assert_allclose(factor[open_] * solution.alpha, path.penalty.slope(t, level[open_]), rtol=1e-9,
-                                   atol=1e-12)
-        np.testing.assert_array_equal(factor[~open_], given[~open_])
-        w = options.get("sample_weight", np.ones(len(y)))
-        r = y - solution.predict(A, options.get("offset"))
-        objective = 0.5 * np.average(r * r, weights=w) + path.penalty.value(t, level[open_]).sum()
-        assert path.objectives[k] == pytest.approx(objective, rel=1e-9)
+    contract.every_solution_solves_its_own_lasso(data, name, options)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_saved_path_comes_back(data, name, tmp_path):
+    contract.a_saved_path_comes_back(data, name, tmp_path)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_alpha_can_be_chosen(data, name):
+    contract.its_alpha_can_be_chosen(data, name)
 
 
 def proximal(u, penalty, alpha):
@@ -305,27 +275,13 @@ def test_orthogonal_columns_give_the_thresholding_function(name):
     np.testing.assert_allclose(path.fit_at(0).coef[unshrunk], u[unshrunk])
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_no_step_raises_the_objective_by_more_than_its_gap(data, name, monkeypatch):
-    A, y = data
-    steps = []
-    note = ReweightedWalk._note_step
-
-    def noting(self, alpha, gap, *others):
-        before = self.objective
-        note(self, alpha, gap, *others)
-        steps.append((before, self.objective, gap))
-
-    monkeypatch.setattr(ReweightedWalk, "_note_step", noting)
-    path = reweighted_path(A, y, penalty=name, alphas=10, eps=0.1)
-    before, after, gap = np.array(steps).T
-    assert len(steps) == path.n_steps.sum() > len(path)
-    assert (after <= before + gap + 1e-10 * path.null_objective).all()
-    assert (before - after).max() > 1e-3 * path.null_objective
+    contract.no_step_raises_the_objective(data, name, monkeypatch)
 
 
 @pytest.mark.filterwarnings("ignore:.*factors have not settled")
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("difference", [0.0, 1e-6, 1e-5])
 def test_nearly_dependent_unpenalised_columns_raise_nothing(name, difference):
     for seed in (3, 11):
@@ -459,7 +415,7 @@ def test_the_lasso_selects_too_much_and_shrinks_and_the_others_do_not():
 def ridge():
     X, y = exact_matrix(40, 6), target(exact_matrix(40, 6))
     with Pool(1) as pool:
-        yield X, y, Problem(X, y, Options(l1_ratio=0.0), pool)
+        yield X, y, pose(X, y, Options(l1_ratio=0.0), pool)
 
 
 def test_a_ridge_grid_starts_where_nearly_nothing_is_left(ridge):

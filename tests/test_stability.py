@@ -22,13 +22,13 @@ def data(request):
 def halves(monkeypatch):
     """The row indices of every half that was fitted."""
     seen = []
-    made = stability.Halves.__init__
+    made = stability.ComplementaryPairs.__init__
 
     def noting(self, *args):
         made(self, *args)
         seen.extend(np.flatnonzero(pair == half) for pair in self.half_of for half in (0, 1))
 
-    monkeypatch.setattr(stability.Halves, "__init__", noting)
+    monkeypatch.setattr(stability.ComplementaryPairs, "__init__", noting)
     return seen
 
 
@@ -81,8 +81,8 @@ def test_layouts_give_the_same_probabilities(data, layout):
 def test_weakness_divides_the_factors(data, monkeypatch):
     A, y = data
     seen = []
-    factors = stability.Halves._factors
-    monkeypatch.setattr(stability.Halves, "_factors", lambda self, k: seen.append(factors(self, k)) or seen[-1])
+    pairs, factors = stability.ComplementaryPairs, stability.ComplementaryPairs._factors
+    monkeypatch.setattr(pairs, "_factors", lambda self, k: seen.append(factors(self, k)) or seen[-1])
     given = np.where(np.arange(A.shape[1]) == 0, np.inf, 2.0)
     stability_selection(A, y, n_pairs=2, weakness=0.25, random_state=0, alphas=3, penalty_factor=given, n_threads=1)
     assert len(seen) == 4

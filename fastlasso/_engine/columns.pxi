@@ -4,9 +4,16 @@
 # Sparse X is (data, indices, indptr) along its major axis: CSC by columns, CSR by rows.
 # R holds right-hand sides: (k, n) with contiguous rows for dense X, (n, k) with contiguous rows for sparse X.
 
+cdef enum:
+    # A pass over row-major X adds up the moments of this many columns together: 6 KB of sums.
+    ROW_TILE = 256
+    # A pass over sparse X takes at most this many residuals at once.
+    LANES = 8
+
 
 cdef inline void dots(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff_t m, const double* B, ptrdiff_t ldb,
                       ptrdiff_t k, ptrdiff_t n, double* out, ptrdiff_t sj, ptrdiff_t sc) noexcept nogil:
+    """As `dots_f64` in simd.h, for either type of A."""
     if real is double:
         KERNELS.dots_f64(A, lda, cols, m, B, ldb, k, n, out, sj, sc)
     else:
@@ -16,6 +23,7 @@ cdef inline void dots(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff
 cdef inline void combine(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff_t m, const double* coef,
                          ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n, double* out,
                          ptrdiff_t ldo) noexcept nogil:
+    """As `combine_f64` in simd.h, for either type of A."""
     if real is double:
         KERNELS.combine_f64(A, lda, cols, m, coef, sj, sc, k, n, out, ldo)
     else:
@@ -35,6 +43,7 @@ def dense_moments(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const dou
 
 
 cdef inline ptrdiff_t leading(const real[:, :] X) noexcept nogil:
+    """Return how many values lie between one column of X and the next."""
     return X.strides[1] // <ptrdiff_t> sizeof(real)
 
 
@@ -106,6 +115,7 @@ def rows_dots(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const double
 
 cdef inline void shifted_and_scaled(const real* x, double shift, const double* scale, ptrdiff_t n,
                                     double* out) noexcept nogil:
+    """out = (x - shift) * scale."""
     cdef ptrdiff_t i
     for i in range(n):
         out[i] = (x[i] - shift) * scale[i]
@@ -165,7 +175,7 @@ def subtract_outer(double[:, :] G, const double[::1] x, const double[::1] y):
 
 
 def mirror_triangle(double[:, ::1] S):
-    """S[j, i] = S[i, j] for i < j, in tiles that stay in L1. What stood below the diagonal is lost."""
+    """S[j, i] = S[i, j] for i < j, in tiles that stay in L1; values below the diagonal are overwritten."""
     cdef ptrdiff_t i, j, a, b, n = S.shape[0], tiles = (n + MIRROR_TILE - 1) // MIRROR_TILE
     with nogil:
         for a in range(tiles):
@@ -176,7 +186,7 @@ def mirror_triangle(double[:, ::1] S):
 
 
 def dot(const double[::1] x, const double[::1] y):
-    """Return x . y: one order of accumulation everywhere, and no thread of a BLAS library."""
+    """Return x . y, added up in one order on every machine, and without the threads of a BLAS library."""
     if x.shape[0] == 0:
         return 0.0
     return KERNELS.dot(x.shape[0], &x[0], &y[0])
@@ -193,6 +203,7 @@ def check_structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t
 
 
 cdef int structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor) except? -9 nogil:
+    """As `check_structure`; `low` and `high` are the extreme indices."""
     cdef ptrdiff_t a, k, stop, seen = 0, nnz = indices.shape[0], n_major = indptr.shape[0] - 1
     cdef index low, high, j, last
     cdef int unsorted = 0
@@ -251,7 +262,7 @@ def csc_moments(const real[::1] data, const index[::1] indices, const index[::1]
 def csr_moments(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
                 ptrdiff_t stop, const double[::1] w, const double[::1] u, const double[::1] shift,
                 double[:, ::1] out):
-    """As csc_moments, added up over the rows start..stop of a CSR matrix; out is updated."""
+    """As csc_moments for the rows start..stop of a CSR matrix, added to out."""
     cdef ptrdiff_t i, j, k
     cdef double d, x
     with nogil:
@@ -271,7 +282,7 @@ def csc_dots(const real[::1] data, const index[::1] indices, const index[::1] in
     cdef ptrdiff_t s, j, k, c, n_rhs = R.shape[1]
     cdef double x
     cdef const double* r
-    cdef double[8] acc
+    cdef double[LANES] acc
     with nogil:
         for s in range(cols.shape[0]):
             j = cols[s]
@@ -300,6 +311,7 @@ def csr_dots(const real[::1] data, const index[::1] indices, const index[::1] in
 
 cdef void csr_dots_one(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
                        ptrdiff_t stop, const double* r, double* out) noexcept nogil:
+    """out[j] += sum_i X[i, j] r[i]."""
     cdef ptrdiff_t i, k
     for i in range(start, stop):
         for k in range(indptr[i], indptr[i + 1]):
@@ -309,6 +321,7 @@ cdef void csr_dots_one(const real[::1] data, const index[::1] indices, const ind
 cdef void csr_dots_pair(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
                         ptrdiff_t stop, const double* r, const double* s, double* out,
                         double* out2) noexcept nogil:
+    """As csr_dots_one, for two right-hand sides."""
     cdef ptrdiff_t i, k, j
     for i in range(start, stop):
         for k in range(indptr[i], indptr[i + 1]):
@@ -334,7 +347,10 @@ def csc_combine(const real[::1] data, const index[::1] indices, const index[::1]
 
 cdef inline ptrdiff_t compacted(const real* data, const index* indices, ptrdiff_t n, const int32_t* slot,
                                 int32_t* slots, double* values) noexcept nogil:
-    """Keep the entries of a row whose columns have a slot; return how many. Branchless: half would be mispredicted."""
+    """Keep the entries of a row whose columns have a slot; return how many.
+
+    The loop has no branch, for half of them would be mispredicted.
+    """
     cdef ptrdiff_t k, count = 0
     cdef int32_t s
     for k in range(n):
@@ -350,7 +366,7 @@ def csr_combine(const real[::1] data, const index[::1] indices, const index[::1]
                 double[::1] row_values, double[:, ::1] out):
     """out[c, i] = sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop.
 
-    Bt has one column, or LANES of which those beyond the rows of `out` are not used.
+    Bt has one column, or LANES columns, of which the first out.shape[0] are used.
     """
     cdef ptrdiff_t i, a, c, count
     cdef double[LANES] acc
@@ -396,7 +412,11 @@ def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1]
 
 
 cdef inline ptrdiff_t merged(int32_t* slots, double* values, ptrdiff_t n, int32_t* places) noexcept nogil:
-    """Sum the entries of a row that share a slot; return how many are left. places[s] is where slot s was put."""
+    """Sum the entries of a row that share a slot; return how many are left.
+
+    places[s] is the position of slot s among them. It may hold anything before: a position counts only where slots[]
+    confirms it.
+    """
     cdef ptrdiff_t a, at, count = 0
     for a in range(n):
         at = places[slots[a]]
@@ -415,8 +435,8 @@ def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] in
              int32_t[::1] row_slots, double[::1] row_values, int32_t[::1] places, double[:, ::1] G):
     """G[s - n_old, t] += sum_i w_i (X[i, s] - shift_s)(X[i, t] - shift_t) over stored entries, new slots s >= n_old.
 
-    Where entries may be duplicates, `places` has room for every slot, and they are summed before they are centred;
-    without duplicates it is empty.
+    If X may have duplicate entries, `places` has room for every slot, and duplicates are summed before they are
+    centred. Otherwise `places` is empty.
     """
     cdef ptrdiff_t i, a, b, count
     cdef double x
@@ -469,7 +489,10 @@ def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] 
 def gather_csc(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
                ptrdiff_t at, ptrdiff_t first, ptrdiff_t last, int64_t[::1] fill, double[::1] out_data,
                int32_t[::1] out_slots):
-    """Rows first..last of the columns `cols` of a CSC matrix, slots at, at + 1...: row i goes to fill[i - first]..."""
+    """Rows first..last of the columns `cols` of a CSC matrix, as CSR.
+
+    Column cols[s] gets the slot at + s. fill[i - first] is where the next entry of row i goes (updated).
+    """
     cdef ptrdiff_t s, k, i
     with nogil:
         for s in range(cols.shape[0]):

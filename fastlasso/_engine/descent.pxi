@@ -1,9 +1,9 @@
 # Coordinate descent in residual form, for working sets whose Gram matrix would cost more than it saves.
 #
-# Dense columns are rows of A, already centred and scaled by sqrt(w), and so is the residual r: then x_j . r is a plain
-# dot product. Sparse columns are CSC parts; their centre is kept implicit by a scalar: the true residual is
-# r_i - offset, and with sum_i w_i (r_i - offset) = 0
-#     x_j . r = sum_i w_i x_ij r_i - offset * sum_i w_i x_ij.
+# Dense columns are rows of A. They and the residual r are centred and scaled by sqrt(w), so that the correlation of
+# column j is the plain product x_j . r. Sparse columns are CSC parts that are not centred. The true residual is
+# r_i - offset, where the scalar `offset` makes sum_i w_i (r_i - offset) = 0. With mean_j = sum_i w_i x_ij, column j has
+# the correlation sum_i w_i x_ij r_i - offset mean_j.
 
 
 def dense_sweeps(const double[:, ::1] A, double[::1] r, double[::1] b, const double[::1] curvature,
@@ -34,7 +34,7 @@ def sparse_sweeps(const double[::1] data, const int32_t[::1] rows, const int64_t
                   const double[::1] mean, double[::1] r, double offset, double[::1] b, const double[::1] curvature,
                   const double[::1] a1, const double[::1] a2, const double[::1] lower, const double[::1] upper,
                   int epochs):
-    """As dense_sweeps for CSC columns; wx holds w_i x_ij. Returns (largest move, offset)."""
+    """As dense_sweeps for CSC columns, where wx holds w_i x_ij. Returns (largest move, offset)."""
     cdef ptrdiff_t j, k
     cdef double z, best, delta, moved = 0.0
     cdef int epoch

@@ -1,7 +1,7 @@
 """The compiled part: columns of X, the penalty, and coordinate descent and face steps on a working set.
 
-One module, no options, no warnings, no global state but the table of kernels chosen at import. Everything that takes
-long releases the GIL.
+It is one module without options and warnings. Its only global state is the table of kernels, chosen at import.
+Everything that takes long releases the GIL.
 """
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
@@ -42,34 +42,13 @@ ctypedef fused index:
     int64_t
 
 ctypedef double* vector
-ctypedef int64_t* mark_vector
+ctypedef int64_t* int_vector
 
 cdef enum:
-    ROW_TILE = 256          # columns whose moments are added up together in a row-major pass: 6 KB of sums
-    CHECK_BLOCK = 512       # columns that the bound of screening is first tried on together
-    LANES = 8               # residuals per sweep over sparse rows
-    FACTOR_BLOCK = 32       # columns of the Cholesky factor per step of a blocked triangular solve
-    ROOMY = 700             # rows of a Gram matrix or factor that still grows bit by bit: 4 MB
-    MIRROR_TILE = 32        # values a side of a tile of a transposed copy
-    MAX_APPEND = 64         # columns that enter the factor at once
-    SMALL_BATCH = 8         # alphas of a small problem of many columns, solved before all of these are looked at
-    SMALL_ROOM = 32         # columns that may join it at once, or half as many as it has
-    SMALL_SLOTS = 320       # and at most (of an elastic net, whose factor is made anew for each alpha, 290 still pay)
-    SAMPLED_ROWS = 32       # rows of the face whose equation is checked after each solve
-    SIGNAL_WORK = 1 << 22   # multiply-adds between two looks for Ctrl-C: about a millisecond
-    ACROSS = 16             # multiply-adds that a value read or written across the rows of a large matrix takes
-    MAX_FACE_STEPS = 25     # primal-dual active set steps for one alpha; 3-5 are usual
-
-cdef double FACE_TOLERANCE = 1e-11      # relative slack of the optimality conditions inside the working set
-cdef double GRAM_ROUNDING = 8.9e-16     # of |x_j| (|y| + sum_k |x_k b_k|): what c - G b is off by
-cdef double EPSILON = 2.0 ** -52
-cdef double PARKED_TOLERANCE = 1e-8     # relative violation put down to rounding in a column that depends on the face
-cdef double VIOLATION = 1e-10           # of a small problem: relative, by which a correlation must exceed alpha
-cdef double SMALL_REACH = 0.6           # how far down from its first alpha a batch of these goes
-cdef double PROMISING = 0.95            # of alpha: a column predicted to reach as much takes a slot
-cdef double SMALLEST_STEP = 1 - 1e-7    # of alpha, when the face does not settle
-cdef double SMALLEST_SQUARE = 1e-292    # sums of squares below it have lost digits to underflow
-cdef double PIVOT_FLOOR = 1e-10         # squared pivot / G_jj below which a column counts as dependent
+    # Ctrl-C is looked for after this many multiply-adds: about a millisecond.
+    SIGNAL_WORK = 1 << 22
+    # A transposed copy goes by square tiles with sides of this many values.
+    MIRROR_TILE = 32
 
 cdef const fl_kernels* KERNELS = fl_choose_kernels(os.environ.get("FASTLASSO_SIMD", "").encode())
 if KERNELS == NULL:
@@ -83,6 +62,9 @@ def simd_level():
 
 include "penalty.pxi"
 include "columns.pxi"
+include "gram_store.pxi"
+include "gram_factor.pxi"
+include "gram_face.pxi"
 include "gram.pxi"
 include "small.pxi"
 include "descent.pxi"

@@ -1,5 +1,11 @@
-# The penalty's shape: the only lines that know it. For one coordinate
-#     h(b) = a1 |b| + a2/2 b^2  on  lower <= b <= upper,  infinite elsewhere;   lower <= 0 <= upper.
+# What one coefficient costs, its prox and its conjugate. (The face step solves linear systems in l1, l2 and signs, and
+# holds for this shape.) For one coordinate
+#     h(b) = a1 |b| + a2/2 b^2  on  lower <= b <= upper,  infinite elsewhere;   lower <= 0 <= upper,
+# where a1 = alpha l1_j and a2 = alpha l2_j. Its conjugate is h*(z) = max_b z b - h(b).
+
+cdef enum:
+    # Screening tries its bound on this many columns together before it looks at single ones.
+    CHECK_BLOCK = 512
 
 
 cdef inline double prox(double u, double curvature, double a1, double a2, double lower, double upper) noexcept nogil:
@@ -12,7 +18,7 @@ cdef inline double prox(double u, double curvature, double a1, double a2, double
 
 
 cdef inline double feasible_scale(double z, double a1, double a2, double lower, double upper) noexcept nogil:
-    """Largest t <= 1 for which h*(t z) is finite. Where a1 = 0 no t helps: fenchel_young takes care of these."""
+    """Return the largest t <= 1 for which h*(t z) is finite; 1 where a1 = 0, for which fenchel_young is finite."""
     if a2 > 0 or a1 == 0 or fabs(z) <= a1 or z > 0 and upper < INFINITY or z < 0 and lower > -INFINITY:
         return 1.0
     return a1 / fabs(z)
@@ -20,38 +26,50 @@ cdef inline double feasible_scale(double z, double a1, double a2, double lower, 
 
 cdef inline double fenchel_young(double b, double z, double a1, double a2, double lower, double upper,
                                  double curvature) noexcept nogil:
-    """h(b) + h*(z) - b z >= 0, with h*(z) = max_b z b - h(b).
+    """Return h(b) + h*(z) - b z >= 0.
 
-    A coordinate free on the side z pulls to (h = 0 there) has h* = infinity unless z = 0: its term is what one exact
-    step on it would still gain, z^2 / (2 curvature), which is the change that makes the dual point feasible.
+    If h = 0 on the whole side that z pulls b to, h*(z) is infinite. The term is then z^2 / (2 curvature), what one
+    exact step on b would still gain: that step makes the dual point feasible.
     """
     cdef double best
     if a1 == 0 and a2 == 0 and (z > 0 and upper == INFINITY or z < 0 and lower == -INFINITY):
         return 0.5 * z * z / curvature if curvature > 0 else 0.0
     best = prox(z, 0.0, a1, a2, lower, upper) if a2 > 0 else (0.0 if fabs(z) <= a1 else (upper if z > 0 else lower))
-    if best == INFINITY or best == -INFINITY:      # z on the edge of the feasible set, up to rounding
+    if best == INFINITY or best == -INFINITY:      # rounding has put z beyond the edge of the feasible set
         best = 0.0
     return max(0.0, a1 * (fabs(b) - fabs(best)) + 0.5 * a2 * (b * b - best * best) - z * (b - best))
 
 
-def dual_gaps(const double[:, :] B, const double[:, :] Z, const double[:] l1, const double[:] l2,
-              const double[:] lower, const double[:] upper, const double[:] curvature, const double[::1] alphas,
-              const double[::1] rr, double[::1] gaps):
-    """gaps[k] = the duality gap at B[k], given Z[k] = X'r and rr[k] = r.r (weighted, centred) for alphas[k].
+# The duality gap at b, with residual r, correlations z = X'r and the dual point t r, is a sum of terms that are never
+# negative, so that nothing cancels:
+#
+#     gap = 1/2 (1 - t)^2 r.r + sum_j ( h_j(b_j) + h_j*(t z_j) - t z_j b_j )
+#
+# A column may be left out where b_j = 0 and |z_j| <= alpha l1_j, since its term is zero.
 
-    With the dual point scale * r,
-        gap = 1/2 (1 - scale)^2 r.r + sum_j ( h_j(b_j) + h_j*(scale z_j) - scale z_j b_j ),
-    a sum of terms that are never negative, so that nothing cancels. Columns may be left out where b = 0 and
-    |z| <= alpha l1: their term is zero.
-    """
+
+def feasible_scales(const double[:, :] Z, const double[:] l1, const double[:] l2, const double[:] lower,
+                    const double[:] upper, const double[::1] alphas, double[::1] scales):
+    """scales[k] = the largest t <= 1 for which h_j*(t Z[k, j]) is finite for all columns j, at alphas[k]."""
+    cdef ptrdiff_t j, k
+    cdef double scale, alpha
+    with nogil:
+        for k in range(Z.shape[0]):
+            scale, alpha = 1.0, alphas[k]
+            for j in range(Z.shape[1]):
+                scale = min(scale, feasible_scale(Z[k, j], alpha * l1[j], alpha * l2[j], lower[j], upper[j]))
+            scales[k] = scale
+
+
+def add_fenchel_young(const double[:, :] B, const double[:, :] Z, const double[:] l1, const double[:] l2,
+                      const double[:] lower, const double[:] upper, const double[:] curvature,
+                      const double[::1] alphas, const double[::1] scales, double[::1] gaps):
+    """gaps[k] += sum_j ( h_j(b_j) + h_j*(t z_j) - t z_j b_j ) for b = B[k], z = Z[k], t = scales[k] and alphas[k]."""
     cdef ptrdiff_t j, k
     cdef double scale, gap, alpha
     with nogil:
         for k in range(B.shape[0]):
-            scale, alpha = 1.0, alphas[k]
-            for j in range(B.shape[1]):
-                scale = min(scale, feasible_scale(Z[k, j], alpha * l1[j], alpha * l2[j], lower[j], upper[j]))
-            gap = 0.5 * (1 - scale) * (1 - scale) * rr[k]
+            scale, alpha, gap = scales[k], alphas[k], gaps[k]
             for j in range(B.shape[1]):
                 gap += fenchel_young(B[k, j], scale * Z[k, j], alpha * l1[j], alpha * l2[j], lower[j], upper[j],
                                      curvature[j])
@@ -61,10 +79,13 @@ def dual_gaps(const double[:, :] B, const double[:, :] Z, const double[:] l1, co
 def columns_to_check(const double[:, ::1] Z, const double[:, ::1] T, const double[::1] distance,
                      const double[:] norm2, const double[:] l1, const double[:] lower, const double[:] upper,
                      const double[::1] alphas, int64_t[::1] found):
-    """List the columns that |x_j . r| <= |sum_a T[k, a] Z[a, j]| + |x_j| distance does not clear of alpha l1_j.
+    """List the columns whose |x_j . r_k| may reach alphas[k] l1_j for some k; return how many.
 
-    Here r = sum_a T[k, a] r_a + d with |d| = distance[k] for any k, and Z[a] are exact correlations with r_a. Most are
-    cleared for all k at once, by |sum_a T[k, a] Z[a]| <= sum_a |T[k, a]| max_a |Z[a]|. Returns how many are listed.
+    With the residual r_k = sum_a T[k, a] r_a + d, |d| = distance[k], and the correlations Z[a] = X'r_a,
+
+        |x_j . r_k| <= |sum_a T[k, a] Z[a, j]| + |x_j| distance[k].
+
+    Most columns are cleared for all k at once, by |sum_a T[k, a] Z[a, j]| <= max_k sum_a |T[k, a]| max_a |Z[a, j]|.
     """
     cdef ptrdiff_t j, k, a, first, size, p = Z.shape[1], count = 0
     cdef double reach = 0.0, farthest = 0.0, lowest = INFINITY, total, length, l1_j, most
@@ -111,6 +132,7 @@ cdef inline void largest_sizes(const double* Z, ptrdiff_t n_rows, ptrdiff_t stri
 
 cdef inline bint not_cleared(const double* z, ptrdiff_t n, ptrdiff_t stride, const double* weights, double distance,
                              double limit, double lower, double upper) noexcept nogil:
+    """Whether weights . z +- distance may reach the limit on a side that the bounds leave open."""
     cdef double sum = weights[0] * z[0]
     cdef ptrdiff_t a
     for a in range(1, n):
@@ -120,7 +142,7 @@ cdef inline bint not_cleared(const double* z, ptrdiff_t n, ptrdiff_t stride, con
 
 def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper,
               const double[:] norm2, double alpha, double slack, double noise, int64_t[::1] found):
-    """List the columns with |z_j| > slack alpha l1_j + noise |x_j| where their bounds leave room; return how many."""
+    """List the columns with |z_j| > slack alpha l1_j + noise |x_j|, unless a bound of 0 holds them; return how many."""
     cdef ptrdiff_t j, count = 0
     cdef double limit
     with nogil:

@@ -1,4 +1,8 @@
-"""datasets.readers."""
+"""Read a regression problem from a file: .npz, .npy, .csv, .mtx, .svm or .libsvm.
+
+A reader of one format takes a path and returns (X, feature names or None, y or None). What is wrong with a file is said
+in one line, a `DataError`.
+"""
 
 import csv
 import warnings
@@ -10,8 +14,13 @@ from pathlib import Path
 import numpy as np
 from scipy import io, sparse
 
-MAX_SIDE = 100_000_000      # rows or columns a text file may announce: one number more must not ask for gigabytes
-MAX_NAMED = 1_000_000       # columns without a header that still get names of their own
+# Rows or columns that a text file may announce: one wrong number must not ask for gigabytes.
+MAX_SIDE = 100_000_000
+
+# Columns without a header that still get a name each.
+MAX_NAMED = 1_000_000
+
+# Fields that stand for a missing value, in lower case.
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 
 
@@ -32,7 +41,7 @@ class Dataset:
     X : ndarray or csr_array of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
     feature_names : tuple of str, or None
-        None stands for more unnamed columns than are worth naming.
+        None where the columns have no names and are too many to be given some.
     target_name : str
     source : str
         Where the data come from, in a few words.
@@ -89,6 +98,7 @@ def read_dataset(file, target=None, target_file=None):
 
 
 def reader_of(file, readers):
+    """Return the reader of a file's suffix."""
     try:
         return readers[file.suffix.lower()]
     except KeyError:
@@ -97,11 +107,15 @@ def reader_of(file, readers):
 
 
 def numbered(p):
+    """Return the names x1, x2, ... of p columns."""
     return tuple(f"x{j}" for j in range(1, p + 1))
 
 
+# ---------------------------------------------------------------- the target
+
+
 def take_target(X, names, target, file):
-    """Return (X without the column, its names, the column, the column's name)."""
+    """Return (X without the target column, its names, the column, the column's name)."""
     j = column_number(target, names, X.shape[1], file)
     names = numbered(X.shape[1]) if names is None else names
     y = X[:, [j]].toarray().ravel() if sparse.issparse(X) else np.array(X[:, j])
@@ -117,6 +131,7 @@ def without_column(X, j):
 
 
 def column_number(target, names, p, file):
+    """Return the index of the target column from its name or its number."""
     if names is not None and target in names:
         return names.index(target)
     try:
@@ -130,10 +145,12 @@ def column_number(target, names, p, file):
 
 
 def some(names, at_most=8):
+    """Return the first names in one line."""
     return ", ".join(names[:at_most]) + (", ..." if len(names) > at_most else "")
 
 
 def read_target(file, n, data_file):
+    """Read a target of n numbers from a file of its own."""
     y = reader_of(file, TARGET_READERS)(file)
     if y.ndim == 2 and 1 in y.shape:
         y = y.ravel()
@@ -144,6 +161,9 @@ def read_target(file, n, data_file):
     if len(y) != n:
         raise DataError(f"{file} has {len(y)} values, but {data_file} has {n} rows")
     return y.astype(float)
+
+
+# ---------------------------------------------------------------- .csv
 
 
 def read_csv(file):
@@ -166,8 +186,13 @@ def read_csv(file):
     return X, checked_names(names, X.shape[1], file), None
 
 
+def read_column(file):
+    """Read the numbers of a .csv or .txt alone."""
+    return read_csv(file)[0]
+
+
 def first_line(file):
-    """Return (number of blank lines before it, fields, delimiter) of the first line with text."""
+    """Return (blank lines before it, fields, delimiter) of the first line with text."""
     try:
         with open(file, encoding="utf-8-sig") as lines:
             for skip, line in enumerate(lines):
@@ -180,6 +205,7 @@ def first_line(file):
 
 
 def split(line, delimiter):
+    """Return the fields of a line; a delimiter of None stands for blanks."""
     try:
         return next(csv.reader([line.strip("\r\n")], delimiter=delimiter), []) if delimiter else line.split()
     except csv.Error as error:
@@ -187,10 +213,12 @@ def split(line, delimiter):
 
 
 def is_header(fields):
+    """Tell whether a first line names columns: a field is neither a number nor a missing value."""
     return any(field.strip().lower() not in MISSING and not is_number(field) for field in fields)
 
 
 def is_number(field):
+    """Tell whether a field is a finite number; Python would take 1_000 for one."""
     try:
         return np.isfinite(float(field)) and "_" not in field
     except ValueError:
@@ -198,7 +226,7 @@ def is_number(field):
 
 
 def first_bad_field(file, delimiter, names):
-    """Say where a .csv first goes wrong, reading it again line by line."""
+    """Read a .csv again, line by line, and say where it first goes wrong; None where no line alone is wrong."""
     width, header = None, names is not None
     with open(file, encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
@@ -217,10 +245,12 @@ def first_bad_field(file, delimiter, names):
 
 
 def complaint(field):
+    """Say what is wrong with a field that is no number."""
     return "missing value" if field.lower() in MISSING else f"{field[:40]!r} is not a finite number"
 
 
 def checked_names(names, p, file):
+    """Return the names of a header, checked; a column whose name is empty gets its number as name."""
     if names is None:
         return None
     if len(names) != p:
@@ -232,7 +262,11 @@ def checked_names(names, p, file):
     return names
 
 
+# ---------------------------------------------------------------- .npy, .npz and .mtx
+
+
 def read_npy(file):
+    """Map a dense matrix into memory."""
     X = load_array(file, mmap_mode="r")
     if X.ndim != 2:
         raise DataError(f"{file} has shape {X.shape}; a matrix of samples by features is needed")
@@ -242,6 +276,7 @@ def read_npy(file):
 
 
 def load_array(file, mmap_mode=None):
+    """Load the array of a .npy, or the only one (or the one called y) of a .npz."""
     try:
         loaded = np.load(file, allow_pickle=False, mmap_mode=mmap_mode)
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -256,6 +291,7 @@ def load_array(file, mmap_mode=None):
 
 
 def read_npz(file):
+    """Read a matrix saved by `scipy.sparse.save_npz`."""
     try:
         matrix = sparse.load_npz(file)
     except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
@@ -263,11 +299,8 @@ def read_npz(file):
     return as_csr_or_csc(matrix), None, None
 
 
-def as_csr_or_csc(matrix):
-    return matrix if matrix.format in ("csr", "csc") else sparse.csr_array(matrix)
-
-
 def read_mtx(file):
+    """Read a Matrix Market file, dense or sparse."""
     try:
         rows, columns, _, _, field, _ = io.mminfo(file)
         if max(rows, columns) > MAX_SIDE:
@@ -280,6 +313,19 @@ def read_mtx(file):
     except (ValueError, OverflowError, EOFError) as error:
         raise DataError(f"{file} is not a Matrix Market file: {one_line(error)}") from None
     return as_csr_or_csc(matrix) if sparse.issparse(matrix) else matrix, None, None
+
+
+def as_csr_or_csc(matrix):
+    """Return a sparse matrix as CSR or CSC."""
+    return matrix if matrix.format in ("csr", "csc") else sparse.csr_array(matrix)
+
+
+def one_line(error):
+    """Return the message of an error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+# ---------------------------------------------------------------- .svm
 
 
 def read_svm(file):
@@ -305,7 +351,7 @@ def read_svm(file):
 
 
 def add_row(fields, y, values, columns):
-    """Append one line's target and entries, or say in a ValueError why not."""
+    """Append one line's target and entries; raise ValueError where they make no sense."""
     y.append(finite(fields[0], "the target"))
     last = 0
     for field in fields[1:]:
@@ -323,17 +369,15 @@ def add_row(fields, y, values, columns):
 
 
 def finite(text, what):
+    """Return a finite number from text; raise ValueError where it is none."""
     if not is_number(text):
         raise ValueError(f"{what} is {text[:40]!r}, not a finite number")
     return float(text)
 
 
-def one_line(error):
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def read_column(file):
-    return read_csv(file)[0]
+# The reader of each suffix.
 READERS = {".npz": read_npz, ".npy": read_npy, ".csv": read_csv, ".mtx": read_mtx, ".svm": read_svm,
            ".libsvm": read_svm}
+
+# The reader of each suffix that a file with nothing but the target may have.
 TARGET_READERS = {".npy": load_array, ".npz": load_array, ".csv": read_column, ".txt": read_column}

@@ -1,4 +1,4 @@
-"""Data to fit: two real sets shipped with the package, and the readers behind `fastlasso path|cv DATA`."""
+"""The two real data sets that come with the package; `docs/data.md` says where they are from."""
 
 from itertools import combinations
 from pathlib import Path
@@ -8,7 +8,7 @@ from scipy import sparse
 
 from .readers import Dataset
 
-SHIPPED = Path(__file__).with_name("data")
+SHIPPED = Path(__file__).parents[1] / "data"
 DIABETES_NAMES = ("age", "sex", "bmi", "map", "tc", "ldl", "hdl", "tch", "ltg", "glu")
 
 
@@ -20,7 +20,7 @@ def load_diabetes(quadratic=True):
     quadratic : bool, default=True
         True: the 64 columns of the paper's section 3, namely the 10 measurements, the squares of 9 of them (sex has
         none) and their 45 products. Measurements are standardised to mean 0 and standard deviation 1 before they are
-        multiplied, and every column is so afterwards. False: the 10 measurements as they were taken.
+        multiplied, squares and products afterwards. False: the 10 measurements as they were taken.
 
     Returns
     -------
@@ -58,6 +58,7 @@ def with_quadratic_terms(X, names, no_square=()):
 
 
 def standardised(X):
+    """Return X with columns of mean 0 and standard deviation 1."""
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 

@@ -1,4 +1,4 @@
-"""estimators.base."""
+"""What all estimators share: parameters checked, data validated, all or nothing kept of a fit, predictions."""
 
 import sys
 import warnings
@@ -9,69 +9,34 @@ from math import ceil
 from typing import ClassVar
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy import sparse
 
-from .. import path as engine_path
-from ..validation import FREE, compressed, nothing_masked, sound_sparse
-from .parameters import check_parameters, described, is_array_like
-
 try:
+    from joblib import effective_n_jobs
     from sklearn import get_config
-    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+    from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning as PeerWarning
-    from sklearn.metrics import check_scoring
-    from sklearn.model_selection import check_cv
     from sklearn.utils import column_or_1d
-    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
                       ) from error
 
+from ..path.warn import WARNING_CLASS, stack_level
+from ..path.warn import ConvergenceWarning as NativeWarning
+from ..validation import UNBOUNDED, compressed, nothing_masked, sound_sparse
+from .parameters import check_parameters, described, is_array_like
 
+# The data types of X that are taken as they are.
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_finite": False}  # the engine checks
+
+# What `validate_data` is asked to do with X. NaN and infinity are left to the engine, which meets them anyway.
+TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_finite": False}
+
+# What `validate_data` is asked to do with y.
 TARGET = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}
 
-
-class ConvergenceWarning(engine_path.ConvergenceWarning, PeerWarning):
-    """A solution is not certified to `tol`: fastlasso's warning and scikit-learn's at once."""
-
-
-def check_gram(precompute, n_features):
-    """A Gram matrix is not needed here, but one of another shape shows a mistake."""
-    if is_array_like(precompute) and np.shape(precompute) != (n_features, n_features):
-        raise ValueError(f"precompute.shape == {np.shape(precompute)}, expected {(n_features, n_features)}")
-
-
-def asked_grid(alphas, n_alphas):
-    """What `alphas` and its predecessor `n_alphas` ask for: a number of alphas, or alphas."""
-    if not isinstance(n_alphas, str):
-        warnings.warn("'n_alphas' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass an integer as "
-                      "'alphas'.", FutureWarning, stacklevel=4)
-        return n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
-    if alphas is None:
-        warnings.warn("'alphas=None' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass alphas=100.",
-                      FutureWarning, stacklevel=4)
-    return 100 if alphas is None else alphas
-
-
-def progress(verbose):
-    """A callback that writes a line per alpha to standard error, or None."""
-    if not verbose:
-        return None
-    return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
-
-
-@contextmanager
-def warnings_of_both():
-    """Within, the engine warns with a class that is scikit-learn's too."""
-    token = engine_path.WARNING_CLASS.set(ConvergenceWarning)
-    try:
-        yield
-    finally:
-        engine_path.WARNING_CLASS.reset(token)
+# What `all_or_nothing` adds to the docstring of each `fit`.
 OUTCOME = """
 
 Returns
@@ -89,6 +54,51 @@ ConvergenceWarning
     A solution is not certified to `tol`. A subclass of both `fastlasso.ConvergenceWarning` and
     `sklearn.exceptions.ConvergenceWarning`.
 """
+
+
+class ConvergenceWarning(NativeWarning, PeerWarning):
+    """A solution is not certified to `tol`: fastlasso's warning and scikit-learn's at once."""
+
+
+@contextmanager
+def warnings_of_both():
+    """Within, uncertified solutions are warned of by a class that is scikit-learn's too."""
+    token = WARNING_CLASS.set(ConvergenceWarning)
+    try:
+        yield
+    finally:
+        WARNING_CLASS.reset(token)
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def check_gram(precompute, n_features):
+    """Raise ValueError for a Gram matrix of the wrong shape: it would not be used, but it shows a mistake."""
+    if is_array_like(precompute) and np.shape(precompute) != (n_features, n_features):
+        raise ValueError(f"precompute.shape == {np.shape(precompute)}, expected {(n_features, n_features)}")
+
+
+def asked_grid(alphas, n_alphas):
+    """Return a number of alphas, or alphas: what `alphas` and its predecessor `n_alphas` ask for together."""
+    if not isinstance(n_alphas, str):
+        warnings.warn("'n_alphas' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass an integer as "
+                      "'alphas'.", FutureWarning, stacklevel=stack_level())
+        return n_alphas if alphas is None or np.ndim(alphas) == 0 else alphas
+    if alphas is None:
+        warnings.warn("'alphas=None' was deprecated in scikit-learn 1.9 and will be removed in 1.11; pass alphas=100.",
+                      FutureWarning, stacklevel=stack_level())
+    return 100 if alphas is None else alphas
+
+
+def progress(verbose):
+    """Return a callback that writes a line per alpha to standard error, or None where `verbose` is false."""
+    if not verbose:
+        return None
+    return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
+
+
+# ---------------------------------------------------------------- estimators
 
 
 def all_or_nothing(method):
@@ -109,7 +119,7 @@ def all_or_nothing(method):
 
 
 class Estimator(BaseEstimator):
-    """What all estimators share: parameters checked, data validated.
+    """Check parameters and validate data: what every estimator does.
 
     `_rules` holds the rules of parameters that differ from those of the same name in `parameters.RULES`.
     """
@@ -123,13 +133,14 @@ class Estimator(BaseEstimator):
             delattr(self, name)
 
     def _check_parameters(self):
+        """Raise InvalidParameterError for the first parameter outside its domain."""
         check_parameters(type(self).__name__, vars(self), self._rules)
 
     def _validated(self, X, y):
-        """Return X (two-dimensional, dense, CSR or CSC, float64 or float32, never copied if it is that) and y.
+        """Return (X, y), X two-dimensional, dense, CSR or CSC, in float64 or float32.
 
-        NaN and infinity are left to the engine, which meets them in its first pass. A plain array skips
-        `validate_data` (which takes longer than a fit of 100 x 10).
+        X is not copied if it is that already. NaN and infinity are left to the engine, which meets them in its first
+        pass. A plain array skips `validate_data`, which takes longer than a fit of 100 x 10.
         """
         if (type(X) is type(y) is np.ndarray and X.dtype in FLOATS and y.dtype in FLOATS and X.ndim == 2
                 and X.size and y.size):
@@ -139,16 +150,16 @@ class Estimator(BaseEstimator):
         return validate_data(self, X, nothing_masked(y, "y"), validate_separately=(TAKEN, TARGET))
 
     def _one_target(self, y):
-        """Return y as a vector, or raise where it holds several targets."""
+        """Return y as a vector, or raise ValueError where it holds several targets."""
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
                              f"outputs fit one {type(self).__name__} per target")
         return column_or_1d(y, warn=True)
 
     def _options(self, sample_weight):
-        """The arguments that every function of the floors below takes."""
+        """Return the arguments that every native function takes."""
         return {"fit_intercept": self.fit_intercept, "standardize": self.standardize, "sample_weight": sample_weight,
-                "penalty_factor": self.penalty_factor, "lower": 0.0 if self.positive else FREE[0], "tol": self.tol,
+                "penalty_factor": self.penalty_factor, "lower": 0.0 if self.positive else UNBOUNDED[0], "tol": self.tol,
                 "max_iter": self.max_iter, "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)}
 
     def __sklearn_tags__(self):
@@ -159,7 +170,7 @@ class Estimator(BaseEstimator):
 
 @described
 class LinearModel(RegressorMixin, Estimator):
-    """What all linear models share: attributes kept, predictions.
+    """Keep coefficients and predict: what every linear model does.
 
     Attributes
     ----------

@@ -1,36 +1,28 @@
-"""estimators.cross_validated."""
+"""`ElasticNetCV`, `LassoCV`, and what all cross-validated models share: splits, scores, and the choice kept."""
 
 from numbers import Integral
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from ..selection.cross_validation import cross_validate_ratios
 from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
 from .linear import enet_path, lasso_path
 from .parameters import SHARES, described, keep_arguments
 
-try:
-    from sklearn import get_config
-    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-    from sklearn.exceptions import ConvergenceWarning as PeerWarning
-    from sklearn.metrics import check_scoring
-    from sklearn.model_selection import check_cv
-    from sklearn.utils import column_or_1d
-    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:
-    raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
-                      ) from error
-
-
-# scores that the held-out residuals give at once; any other is asked for every alpha and fold
+# Scores that the held-out residuals give at once, by scikit-learn's names and our own. Any other is asked for every
+# alpha and fold.
 MEASURES = {None: "mse", "neg_mean_squared_error": "mse", "neg_mean_absolute_error": "mae", "r2": "r2", "mse": "mse",
             "mae": "mae"}
 
 
-class Foretold(RegressorMixin, BaseEstimator):
-    """A regressor whose X is its prediction: it lets a scorer judge predictions that are there already."""
+class GivenPredictions(RegressorMixin, BaseEstimator):
+    """A regressor that predicts X itself, so that a scorer can judge predictions that are known already."""
 
     def fit(self, X, y=None):
         return self
@@ -40,34 +32,37 @@ class Foretold(RegressorMixin, BaseEstimator):
 
 
 class Score(NamedTuple):
-    """A scorer of scikit-learn as a function of targets and predictions."""
+    """Call a scorer of scikit-learn with targets and predictions."""
 
     scorer: object
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self.scorer(Foretold(), y_pred, y_true, **weights)
+        return self.scorer(GivenPredictions(), y_pred, y_true, **weights)
 
 
 def held_out_measure(scoring):
-    """What `cross_validate_path` takes as `scoring`, from what scikit-learn takes."""
+    """Return what `cross_validate_path` takes as `scoring`, from what scikit-learn takes."""
     if scoring is None or (isinstance(scoring, str) and scoring in MEASURES):
         return MEASURES[scoring]
-    return Score(check_scoring(Foretold(), scoring))
+    return Score(check_scoring(GivenPredictions(), scoring))
 
 
 class Splitting:
-    """What estimators with a parameter `cv` share: splits, and metadata routed to the splitter."""
+    """Make splits, and route metadata to the splitter: what every estimator with a parameter `cv` does."""
 
     def _splits(self, X, y, sample_weight, params):
-        """What `cross_validate_path` takes as `cv`: contiguous folds as their number, without arrays of indices."""
+        """Return what `cross_validate_path` takes as `cv`.
+
+        A number of contiguous folds stays a number, so that no arrays of indices are made.
+        """
         cv = 5 if self.cv is None else self.cv
-        splitter = check_cv(cv)         # first: routing looks at `cv` again, and a generator is used up by one look
+        splitter = check_cv(cv)         # before routing, which reads `cv` too: a generator can be read only once
         metadata = self._for_splitter(sample_weight, params)
         return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))
 
     def _for_splitter(self, sample_weight, params):
-        """The keyword arguments of ``cv.split``: what it requests, or the groups where metadata are not routed."""
+        """Return the keyword arguments of ``cv.split``: what it requests, or `groups` where nothing is routed."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", sample_weight=sample_weight, **params).splitter.split
         if unexpected := params.keys() - {"groups"}:
@@ -85,9 +80,9 @@ class Splitting:
 
 @described
 class LinearModelCV(Splitting, LinearModel):
-    """What all cross-validated models share: the choice, and what is kept of it.
+    """Choose alpha by cross-validation, and keep the choice: what every cross-validated model does.
 
-    A subclass of another kind overrides `_cross_validate`.
+    A model that is no elastic net overrides `_cross_validate`.
 
     Attributes
     ----------
@@ -133,7 +128,7 @@ class LinearModelCV(Splitting, LinearModel):
         return self._choose(self._cross_validate(X, y, splits, sample_weight), X.dtype)
 
     def _cross_validate(self, X, y, splits, sample_weight):
-        """One `PathCV` per value of l1_ratio."""
+        """Return one `PathCV` per value of l1_ratio."""
         check_gram(self.precompute, X.shape[1])
         choice = {"cv": splits, "scoring": held_out_measure(self.scoring), "rule": self.rule, "eps": self.eps,
                   "alphas": asked_grid(self.alphas, self.n_alphas), "callback": progress(self.verbose)}
@@ -141,14 +136,13 @@ class LinearModelCV(Splitting, LinearModel):
                                      **self._options(sample_weight))
 
     def _choose(self, results, dtype):
-        """Keep the best of some `PathCV`s and what led to it."""
+        """Keep the `PathCV` of the lowest error, and the grids and errors of all."""
         best = min(results, key=lambda result: result.mean_error[result.best_index])
         self._keep([best.path.fit_at(best.index)], dtype, one_target=True)
         self.alpha_, self.cv_result_, self.path_ = np.float64(best.alpha), best, best.path
-        grids, errors = np.array([result.alphas for result in results]), np.array([r.errors for r in results])
-        several = len(results) > 1
-        self.alphas_ = grids if several and np.ndim(self.alphas) == 0 else grids[0]
-        self.mse_path_ = np.squeeze(errors)
+        grids = np.array([result.alphas for result in results])
+        self.alphas_ = grids if len(results) > 1 and np.ndim(self.alphas) == 0 else grids[0]
+        self.mse_path_ = np.squeeze([result.errors for result in results])
         return self
 
 

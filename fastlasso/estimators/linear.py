@@ -1,38 +1,18 @@
-"""scikit-learn's face: `Lasso`, `ElasticNet`, `LassoCV`, `ElasticNetCV`, `lasso_path`, `enet_path`.
-
-Names, arguments, defaults, attributes and errors are those of `sklearn.linear_model`; the solutions are certified.
-docs/scikit-learn.md lists what differs. A new estimator derives from `LinearModel` (or `LinearModelCV`), keeps its
-arguments by `keep_arguments`, decorates its `fit` with `all_or_nothing`, and in it goes `_check_parameters` (the rules
-are in parameters.py), `_validated`, then the functions of the floors below with `_options`, then `_keep`. `described`
-puts what other classes say of shared arguments and attributes into its docstring.
-"""
+"""`Lasso` and `ElasticNet`, and their path functions `lasso_path` and `enet_path`."""
 
 from typing import ClassVar
 
 import numpy as np
+from sklearn.base import MultiOutputMixin
+from sklearn.utils.metadata_routing import UNUSED
 
 from ..matrices.choose import as_matrix
 from ..path.fit import fit, fit_path
-from ..validation import FREE
+from ..validation import UNBOUNDED
 from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress, warnings_of_both
 from .parameters import GRAM, check_parameters, described, keep_arguments
 
-try:
-    from sklearn import get_config
-    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-    from sklearn.exceptions import ConvergenceWarning as PeerWarning
-    from sklearn.metrics import check_scoring
-    from sklearn.model_selection import check_cv
-    from sklearn.utils import column_or_1d
-    from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:
-    raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
-                      ) from error
-
-
-__all__ = ["ConvergenceWarning", "ElasticNet", "ElasticNetCV", "InvalidParameterError", "Lasso", "LassoCV", "enet_path",
-           "lasso_path"]
+# What `enet_path` takes by **params, with the defaults of scikit-learn's solver.
 SOLVER_DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random_state": None, "selection": "cyclic",
                    "do_screening": True, "X_offset": None, "X_scale": None}
 
@@ -43,7 +23,7 @@ def lasso_path(X, y, *, eps=1e-3, n_alphas="deprecated", alphas=100, precompute=
 
         1/(2 n) |y - X b|^2 + alpha |b|_1
 
-    `enet_path` with l1_ratio = 1; it describes the arguments and results.
+    This is `enet_path` with l1_ratio = 1, which describes arguments and results.
 
     Examples
     --------
@@ -65,7 +45,7 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
 
         1/(2 n) |y - X b|^2 + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 )
 
-    In place of `sklearn.linear_model.enet_path`. `fastlasso.fit_path` says more (intercepts, sparse coefficients).
+    In place of `sklearn.linear_model.enet_path`. `fastlasso.fit_path` returns more: intercepts, sparse coefficients.
 
     Parameters
     ----------
@@ -144,12 +124,12 @@ def check_path_data(shape, y, arguments):
 
 
 def solved_path(X, y, arguments):
-    """`fit_path` on the arguments of `enet_path`."""
+    """Call `fit_path` with the arguments of `enet_path`."""
     with warnings_of_both():
         alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
         return fit_path(X, y, alphas=alphas, eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
                         fit_intercept=False, sample_weight=arguments["sample_weight"],
-                        lower=0.0 if arguments["positive"] else FREE[0], tol=arguments["tol"],
+                        lower=0.0 if arguments["positive"] else UNBOUNDED[0], tol=arguments["tol"],
                         max_iter=arguments["max_iter"], callback=progress(arguments["verbose"]))
 
 
@@ -203,7 +183,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
     array([0.86, 0.  ])
     """
 
-    # as in scikit-learn, check_input is no metadata to route
+    # As in scikit-learn, `check_input` is not routed as metadata.
     __metadata_request__fit: ClassVar = {"check_input": UNUSED}
     _rules: ClassVar = {"precompute": GRAM}
 

@@ -1,8 +1,7 @@
-"""scikit-learn's face of what prunes hard and refines gently, of concave penalties and of stability selection.
+"""Estimators that prune hard and refine gently, that have a concave penalty, or that select columns by stability.
 
-Each class is a function of the floors below with scikit-learn's manners, on the bases of `estimators.py`.
+Each class calls one function of `refinement` or `selection`, on the bases of `base` and `cross_validated`.
 """
-
 
 from math import ceil
 from numbers import Integral
@@ -27,28 +26,38 @@ from .parameters import (
     POSITIVE,
     SHARE,
     Rule,
+    WordIn,
     described,
     is_array_like,
     keep_arguments,
     word_in,
 )
 
-__all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV",
-           "StabilitySelection", "TwoStageLasso"]
-RULE = word_in(*RULES, *CRITERIA)
-CHOICE = Rule(f"{NON_NEGATIVE.words} or {RULE.words}", lambda value: NON_NEGATIVE.holds(value) or RULE.holds(value))
-PILOT_NAME, FACTOR_NAME = word_in(*PILOTS), word_in(*FACTORS)
+# How an alpha is chosen on a path: by cross-validation, or by an information criterion.
+ALPHA_RULE = word_in(*RULES, *CRITERIA)
+
+# An alpha, or how to choose it.
+ALPHA_CHOICE = Rule(f"{NON_NEGATIVE.words} or {ALPHA_RULE.words}",
+                    lambda value: NON_NEGATIVE.holds(value) or ALPHA_RULE.holds(value))
 NUMBER_OR_NONE = Rule(f"{POSITIVE.words} or None", lambda value: value is None or POSITIVE.holds(value))
 COUNT_OR_NONE = Rule(f"{COUNT.words} or None", lambda value: value is None or COUNT.holds(value))
-PART = Rule("a float in the range (0.0, 1.0]", lambda value: POSITIVE.holds(value) and value <= 1)
-PILOT = {"pilot": Rule(f"{PILOT_NAME.words} or an array-like",
-                       lambda value: PILOT_NAME.holds(value) or is_array_like(value)),
-         "pilot_alpha": CHOICE, "gamma": NON_NEGATIVE}
-CONCAVE = {"penalty": word_in(*PENALTIES), "gamma": NUMBER_OR_NONE, "q": NUMBER_OR_NONE, "max_steps": COUNT}
+POSITIVE_SHARE = Rule("a float in the range (0.0, 1.0]", lambda value: POSITIVE.holds(value) and value <= 1)
+PILOT_NAME, FACTOR_NAME = word_in(*PILOTS), word_in(*FACTORS)
+
+# The rules of estimators with a pilot fit.
+PILOT_RULES = {"pilot": Rule(f"{PILOT_NAME.words} or an array-like",
+                             lambda value: PILOT_NAME.holds(value) or is_array_like(value)),
+               "pilot_alpha": ALPHA_CHOICE, "gamma": NON_NEGATIVE}
+
+# The rules of estimators with a concave penalty.
+CONCAVE_RULES = {"penalty": WordIn(PENALTIES), "gamma": NUMBER_OR_NONE, "q": NUMBER_OR_NONE, "max_steps": COUNT}
 
 
 class Refined(LinearModel):
-    """A linear model of one target that is not cross-validated; a subclass has `_solve`, which returns a `LassoFit`."""
+    """Fit a linear model of one target at given parameters.
+
+    A subclass has ``_solve(X, y, options)``, which returns a `LassoFit`.
+    """
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None):
@@ -64,6 +73,7 @@ class Refined(LinearModel):
         return self._fit(X, y, sample_weight, {})
 
     def _fit(self, X, y, sample_weight, params):
+        """Check everything, solve, and keep the solution."""
         self._check_parameters()
         X, y = self._validated(X, y)
         y = self._one_target(y)
@@ -71,11 +81,12 @@ class Refined(LinearModel):
         return self._keep([self._solve(X, y, options)], X.dtype, one_target=True)
 
     def _folds(self, *_):
+        """Return the options that say what the folds are: here there are none."""
         return {}
 
 
 class RefinedOnFolds(Splitting, Refined):
-    """One that is refined by a choice on folds; `_solve` finds them as `cv` among the options."""
+    """As `Refined`, where something on the way is chosen by cross-validation: `_solve` finds `cv` in its options."""
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None, **params):
@@ -93,11 +104,15 @@ class RefinedOnFolds(Splitting, Refined):
         return self._fit(X, y, sample_weight, params)
 
     def _folds(self, X, y, sample_weight, params):
+        """Return the splits as the option `cv`."""
         return {"cv": self._splits(X, y, sample_weight, params)}
 
 
 class RefinedCV(LinearModelCV):
-    """A cross-validated one; a subclass has `_validate`, which returns a `PathCV`."""
+    """Choose the alpha of a refined model by cross-validation.
+
+    A subclass has ``_validate(X, y, arguments)``, which returns a `PathCV`.
+    """
 
     def _cross_validate(self, X, y, splits, sample_weight):
         choice = {"cv": splits, "rule": self.rule, "alphas": self.alphas, "eps": self.eps}
@@ -106,15 +121,15 @@ class RefinedCV(LinearModelCV):
 
 @described
 class AdaptiveLasso(RefinedOnFolds):
-    """Lasso with penalty factors 1 / |pilot_j|^gamma from a pilot fit (`adaptive_path`).
+    """Lasso with penalty factors 1 / |pilot_j|^gamma, from the coefficients of a pilot fit (`adaptive_path`).
 
     Parameters
     ----------
     alpha : float >= 0, default=1.0
-        Multiplies the factors; its scale is that of alpha times pilot^gamma, so prefer `AdaptiveLassoCV`.
+        Multiplies the factors. Its size depends on that of pilot^gamma, so prefer `AdaptiveLassoCV`.
     pilot : {"lasso", "ridge", "marginal"} or array of shape (n_features,), default="lasso"
     pilot_alpha : float or {"min", "1se", "aic", "bic", "ebic"}, default="min"
-        Of a lasso or ridge pilot.
+        The alpha of a lasso or ridge pilot, or how to choose it.
     gamma : float, default=1.0
     cv : int, splitter or iterable, optional
         For a `pilot_alpha` that is cross-validated; default: 5 contiguous folds.
@@ -143,7 +158,7 @@ class AdaptiveLasso(RefinedOnFolds):
     array([0, 1])
     """
 
-    _rules = PILOT
+    _rules = PILOT_RULES
 
     def __init__(self, alpha=1.0, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=None, fit_intercept=True,
                  standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
@@ -188,7 +203,7 @@ n_features_in_, feature_names_in_
     array([0, 1])
     """
 
-    _rules = PILOT
+    _rules = PILOT_RULES
 
     def __init__(self, *, pilot="lasso", pilot_alpha="min", gamma=1.0, eps=1e-3, alphas=100, cv=None, rule="min",
                  fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
@@ -212,7 +227,7 @@ class ReweightedLasso(Refined):
     gamma, q : float, optional
         Shape of the penalty; the defaults are those of `reweighted_path`.
     max_steps : int, default=100
-        Most lassos.
+        Largest number of lassos.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
 
@@ -235,7 +250,7 @@ class ReweightedLasso(Refined):
     (array([2., 0.]), array([1.8, 0. ]))
     """
 
-    _rules = CONCAVE
+    _rules = CONCAVE_RULES
 
     def __init__(self, alpha=1.0, *, penalty="mcp", gamma=None, q=None, max_steps=100, fit_intercept=True,
                  standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
@@ -278,7 +293,7 @@ n_features_in_, feature_names_in_
     array([0, 1])
     """
 
-    _rules = CONCAVE
+    _rules = CONCAVE_RULES
 
     def __init__(self, *, penalty="mcp", gamma=None, q=None, max_steps=100, eps=1e-3, alphas=100, cv=None, rule="min",
                  fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
@@ -292,7 +307,9 @@ n_features_in_, feature_names_in_
 
 @described
 class RelaxedLasso(Refined):
-    """The lasso's columns, and coefficients between the lasso's and least squares on them (`relaxed_path`).
+    """Linear regression on the columns that the lasso chooses, with less shrinkage than the lasso's (`relaxed_path`).
+
+    The coefficients are phi times the lasso's plus (1 - phi) times those of least squares on its columns.
 
     Parameters
     ----------
@@ -389,8 +406,8 @@ class RelaxedLassoCV(RefinedCV):
 class TwoStageLasso(RefinedOnFolds):
     """Prune hard, then refine gently: a lasso chooses the columns, a second fit on them takes over (`fit_schedule`).
 
-    Where the second stage is cross-validated, the first is fitted again inside each fold. Coefficients and what belongs
-    to them are those of the last stage.
+    Where the second stage is cross-validated, the first is fitted again inside each fold. The coefficients, and the
+    attributes that belong to them, are those of the last stage.
 
     Parameters
     ----------
@@ -399,9 +416,9 @@ class TwoStageLasso(RefinedOnFolds):
     refine : float or {"min", "1se", "aic", "bic", "ebic"}, default="min"
         The alpha of the second stage; 0 is least squares.
     l1_ratio : float in [0, 1], default=1.0
-        Of the second stage: 1 is the lasso, 0 ridge regression.
+        That of the second stage: 1 is the lasso, 0 ridge regression.
     factor : {"support", "adaptive"} or callable, default="support"
-        The second stage's penalty factors from the first's coefficients (`Stage`).
+        How the second stage's penalty factors follow from the first's coefficients (`Stage`).
     stages : list of Stage, optional
         Any schedule in place of the parameters above.
     cv : int, splitter or iterable, optional
@@ -430,7 +447,7 @@ class TwoStageLasso(RefinedOnFolds):
     """
 
     _rules: ClassVar = {
-        "prune": CHOICE, "refine": CHOICE,
+        "prune": ALPHA_CHOICE, "refine": ALPHA_CHOICE,
         "factor": Rule(f"{FACTOR_NAME.words} or a callable", lambda value: callable(value) or FACTOR_NAME.holds(value)),
         "stages": Rule("a list of Stage or None", lambda value: value is None or is_array_like(value))}
 
@@ -457,14 +474,14 @@ class StabilitySelection(SelectorMixin, Estimator):
     threshold : float in (0, 1], default=0.75
         Smallest share of the subsamples in which a selected column is chosen.
     max_false : float, optional
-        Bound on the expected number of columns selected though they are chosen no more often than at random: the path
-        is followed as far as it holds. By default it is followed to its end.
+        Bound on the expected number of false selections, of columns that are chosen no more often than at random. The
+        path is followed as far as the bound holds; by default to its end.
     unimodal : bool, default=False
-        Use the sharper bound under an assumption (`StabilityPath.error_bound`).
+        Use the sharper bound, which needs an assumption (`StabilityPath.error_bound`).
     n_pairs : int, default=50
         Complementary pairs of subsamples: two paths are fitted for each.
     weakness : float in (0, 1], default=1.0
-        Below 1, each penalty factor is divided, in each subsample anew, by a random number from [weakness, 1].
+        Below 1, each penalty factor is divided by a random number from [weakness, 1], another one in each subsample.
     alphas : int or array of floats, default=50
         How many alphas, or which.
     eps : float, default=0.05
@@ -482,9 +499,9 @@ class StabilitySelection(SelectorMixin, Estimator):
     stability_path_ : StabilityPath
         Selection probabilities at every alpha, `error_bound`, `support`.
     scores_ : ndarray of shape (n_features,)
-        The probabilities that were compared with `threshold`.
+        The selection probabilities that `threshold` is compared with.
     n_iter_ : int
-        Passes over X for one subsample, at most; at least 1.
+        Passes over X, rounded up, of the subsample that took most; at least 1.
     n_features_in_, feature_names_in_
         As in `LinearModel`.
 
@@ -500,8 +517,8 @@ class StabilitySelection(SelectorMixin, Estimator):
     (array([0, 1]), (120, 2))
     """
 
-    _rules: ClassVar = {"threshold": PART, "max_false": NUMBER_OR_NONE, "unimodal": FLAG, "n_pairs": COUNT,
-                        "weakness": PART, "dfmax": COUNT_OR_NONE}
+    _rules: ClassVar = {"threshold": POSITIVE_SHARE, "max_false": NUMBER_OR_NONE, "unimodal": FLAG, "n_pairs": COUNT,
+                        "weakness": POSITIVE_SHARE, "dfmax": COUNT_OR_NONE}
 
     def __init__(self, threshold=0.75, *, max_false=None, unimodal=False, n_pairs=50, weakness=1.0, alphas=50,
                  eps=0.05, dfmax=None, l1_ratio=1.0, random_state=None, fit_intercept=True, standardize=False,
@@ -512,8 +529,8 @@ class StabilitySelection(SelectorMixin, Estimator):
     def fit(self, X, y):
         """Count what is selected on random halves of the rows.
 
-        For rows with weights use `stability_selection`: which rows make a half is random, so that a weight of 2 is not
-        the same as the row twice.
+        Sample weights are not taken: a half is a random choice of rows, so a weight of 2 would differ from the row
+        twice. `stability_selection` takes them.
 
         Parameters
         ----------
@@ -533,6 +550,7 @@ class StabilitySelection(SelectorMixin, Estimator):
         return self
 
     def _get_support_mask(self):
+        """Tell which columns are selected: all that scikit-learn's `SelectorMixin` asks for."""
         check_is_fitted(self)
         return self.scores_ >= self.threshold
 

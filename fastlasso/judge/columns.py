@@ -153,7 +153,8 @@ def sparse_blocks(X, centre):
             block.sum_duplicates()
         rows, cols = (major, slice(0, n_minor)) if by_row else (slice(0, n_minor), major)
         if shifted:
-            block.data = block.data - centre_of_stored(block, centre[cols])
+            values = block.data - centre_of_stored(block, centre[cols])
+            block = kind((values, block.indices, block.indptr), shape=shape, copy=False)
         yield rows, cols, block
 
 

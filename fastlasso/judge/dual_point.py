@@ -32,6 +32,8 @@ class Projection:
     ----------
     removed : ndarray of shape (n_samples,)
         The part of rho - mean in the span of the unpenalised columns.
+    rest : ndarray of shape (n_samples,)
+        rho - mean without it.
     span_error : float
         Bound of the norm of what is left of that span in the rest.
     gradient : ndarray of shape (n_features,)
@@ -43,6 +45,7 @@ class Projection:
     """
 
     removed: np.ndarray
+    rest: np.ndarray
     span_error: float
     gradient: np.ndarray
     correlation: np.ndarray
@@ -89,8 +92,7 @@ def best_dual_point(problem):
     columns, coef = problem.columns, problem.coef
     mean, residual = problem.loss.residual(columns.times(coef), np.append(columns.centre * coef, problem.intercept))
     projection = project(problem, residual)
-    rest = residual - projection.removed
-    return DualPoint(mean, rest, projection, best_scale(problem, rest, projection))
+    return DualPoint(mean, projection.rest, projection, best_scale(problem, projection.rest, projection))
 
 
 # ---------------------------------------------------------------- projection
@@ -109,8 +111,7 @@ def project(problem, residual):
     unpenalised = penalty.unpenalised
     projected, (down, up) = unpenalised & above & below, pull_to_bounds(problem)
     for trial in range(SIGN_TRIALS):  # pragma: no branch (the last round projects out all that may be wrong)
-        removed, span_error = remove(residual, *projector(problem, projected))
-        rest = residual - removed
+        removed, rest, span_error = remove(residual, *projector(problem, projected))
         pair = np.column_stack([residual, rest] if projected.any() else [rest]) * problem.root[:, None]
         products = problem.columns.correlate(pair)
         gradient, correlation = products[:, 0], products[:, -1]
@@ -122,7 +123,7 @@ def project(problem, residual):
         if not wrong.any():
             break
         projected = projected | (wrong if trial < SIGN_TRIALS - 2 else unpenalised & (above | below))
-    return Projection(removed, span_error, gradient, np.where(projected, 0.0, correlation),
+    return Projection(removed, rest, span_error, gradient, np.where(projected, 0.0, correlation),
                       np.where(projected, 0.0, error))
 
 
@@ -190,13 +191,18 @@ def least_squares_fit(problem, chosen):
 
 
 def remove(vector, component, relative_error):
-    """Return the component of a vector, found twice for orthogonality, and a bound of what is still left of it."""
+    """Return (component of a vector, the rest, a bound of what is still left of the component in the rest).
+
+    It is taken out twice for orthogonality. The second one is taken from the rest, which may be much smaller than the
+    vector: taken from the vector it would leave rounding of the vector's size.
+    """
     if component is None:
-        return np.zeros_like(vector), 0.0
+        return np.zeros_like(vector), vector, 0.0
     removed = component(vector)
-    removed = removed + component(vector - removed)
     rest = vector - removed
-    return removed, euclidean_norm(component(rest)) + relative_error * euclidean_norm(rest)
+    again = component(rest)
+    rest = rest - again
+    return removed + again, rest, euclidean_norm(component(rest)) + relative_error * euclidean_norm(rest)
 
 
 # ---------------------------------------------------------------- scale

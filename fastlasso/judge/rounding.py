@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-UNIT = 2.0**-53     # The unit roundoff of float64.
+# The unit roundoff of float64.
+UNIT = 2.0**-53
 
 # `np.errstate` of expressions in which 0/0 is masked afterwards and x/0 means infinity.
 QUIET = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}

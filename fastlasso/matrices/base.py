@@ -1,18 +1,40 @@
-"""matrices.base."""
+"""The contract of a kind of X: `Matrix`, whose docstrings say what each verb returns."""
 
-
-
-
-
+from ..ways import ways
 
 
 class Matrix:
-    """The verbs that every kind of X speaks; weights and centring are the `Design`'s."""
+    """The verbs that every kind of X speaks. X is read in whole passes; weights and centring are the `Design`'s.
+
+    No verb copies X whole, writes to it, or lets a result depend on the number of threads.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy dtype
+    nnz, nbytes : int
+        Stored values, and the bytes that they take with their indices.
+    has_sums : bool
+        Whether `typical` and `group_sums` are there: they make cross-validation with few columns cost one pass.
+    by_columns : bool
+        Whether reading a few columns costs less than reading all.
+    visit_ns : float
+        Nanoseconds per stored value of a sweep or a pass.
+    gathered_kind : class
+        What holds some gathered columns for coordinate descent (`gathered.py`).
+    """
 
     shape = (0, 0)
-    by_columns = True       # whether looking at a few columns costs less than looking at all
-    dense = False
+    has_sums = False
+    by_columns = True
     nbytes = 0
+    visit_ns = 0.4
+    gathered_kind = None
+
+    @property
+    def pays_to_sum(self):
+        """Whether moments and the whole Gram matrix are better formed in one pass than in two."""
+        return False
 
     @property
     def source(self):
@@ -50,8 +72,12 @@ class Matrix:
         """Stored values of each of cols."""
         raise NotImplementedError
 
+    def check_finite(self):
+        """Raise ValueError where X has NaN or infinity; called when a moment came out non-finite."""
+        raise NotImplementedError
+
     def gather(self, cols, mean, weights, pool):
-        """Return the columns `cols` for residual-form descent: dense rows or CSC parts, see `descent.pxi`."""
+        """Return the columns `cols` as `gathered_kind` takes them."""
         raise NotImplementedError
 
     def typical(self):
@@ -66,9 +92,15 @@ class Matrix:
         raise NotImplementedError
 
     def share(self, n_cols):
-        """Passes that a look at some columns counts for."""
+        """Passes that reading some columns counts for."""
         return n_cols / self.shape[1] if self.by_columns else 1.0
 
     def pays_to_select(self, n_cols):
         """Whether correlations with so many columns cost less than with all."""
         return True
+
+
+def compressible(shape):
+    """Whether a problem of this shape is solved from the Gram matrix of all columns."""
+    n, p = shape
+    return p <= ways().compress_features and (n >= p or p <= 64)

@@ -1,4 +1,4 @@
-"""matrices.dense."""
+"""Dense X, by columns (Fortran order) or by rows (C order), taken as it is: no verb copies more than a block of it."""
 
 from itertools import pairwise
 
@@ -6,7 +6,9 @@ import numpy as np
 
 from .._engine import engine
 from ..validation import no_nan_or_inf
-from .base import Matrix
+from ..ways import ways
+from .base import Matrix, compressible
+from .gathered import GatheredDense
 from .tiling import (
     GATHER_ROWS,
     GRAM_TILE,
@@ -23,17 +25,24 @@ from .tiling import (
     weighed,
 )
 
-GROUP_ROWS = 384        # rows of each of several groups gathered together: with 256 their sums take 1.1 times as long
-STRETCHES = 48          # but at most such a part of all rows
-SMALL_GATHER = 1 << 21  # values of new columns gathered whole: 16 MB
-SUMS_VALUES = 1 << 22   # values always allowed for sums over groups of rows: 32 MB
-TYPICAL_ROWS = 32       # a mean of few rows, a power of two: exact where a column is constant
+# Rows of each of several groups gathered together. With 256 their sums take 1.1 times as long.
+GROUP_ROWS = 384
+# At most one part in so many of all rows is gathered together.
+STRETCHES = 48
+# Values of new columns gathered whole: 16 MB.
+SMALL_GATHER = 1 << 21
+# Values always allowed for sums over groups of rows: 32 MB.
+SUMS_VALUES = 1 << 22
+# Rows whose mean is a typical value. A power of two: it is exact where a column is constant.
+TYPICAL_ROWS = 32
 
 
 class Dense(Matrix):
     """What the two dense orders share: everything that gathers a block of rows of a few columns."""
 
-    dense = True
+    has_sums = True
+    visit_ns = 0.4
+    gathered_kind = GatheredDense
 
     def __init__(self, X):
         self.X = X
@@ -41,6 +50,10 @@ class Dense(Matrix):
         self.dtype = X.dtype
         self.nnz = X.size
         self.nbytes = X.nbytes
+
+    @property
+    def pays_to_sum(self):
+        return compressible(self.shape) and self.nnz > ways().summed_from
 
     def _from_first_weight(self, w, u):
         """(X, w, u) from the first row of positive weight on: about its values a constant column is exactly zero."""

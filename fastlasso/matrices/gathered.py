@@ -1,34 +1,39 @@
-"""matrices.gathered."""
+"""Columns gathered for coordinate descent on the columns themselves: one class for dense ones, one for sparse ones.
+
+Both speak the same verbs on a `state` that stands for the residual: `residual`, `sweep`, `correlations`, `norm2`,
+`rooted`, `rooted_parts`; `stored` is the number of stored values. A `design` is the `Design` that reads the matrix.
+"""
 
 import numpy as np
 
 from .._engine import engine
 from ..parallel import PIECE
+from ..ways import ways
 from .tiling import cuts_by_size
 
-DENSE_BLOCK = 1 << 20       # values gathered at a time: 8 MB
-GATHERED_BYTES = 1 << 26    # memory always allowed for gathered dense columns: 64 MB
+# Values gathered at a time: 8 MB.
+DENSE_BLOCK = 1 << 20
 
 
-class DenseParts:
+class GatheredDense:
     """Dense columns, centred and scaled by sqrt(w); the state is the residual scaled alike.
 
     The columns are gathered once where that is little memory beside X, and block by block in each sweep where not.
     """
 
-    def __init__(self, design, slots):
+    def __init__(self, design, cols):
         n = design.n_samples
-        self.design, self.slots, self.stored = design, slots, n * len(slots)
+        self.design, self.cols, self.stored = design, cols, n * len(cols)
         self.root = np.full(n, n ** -0.5) if design.weights is None else np.sqrt(design.weights)
         width = max(1, DENSE_BLOCK // n)
-        self.blocks = [(a, min(a + width, len(slots))) for a in range(0, len(slots), width)]
-        keep = 8 * self.stored <= max(GATHERED_BYTES, design.matrix.nbytes / 4)
-        self.kept = [design.gather(slots[a:b]) for a, b in self.blocks] if keep else None
+        self.blocks = [(a, min(a + width, len(cols))) for a in range(0, len(cols), width)]
+        keep = 8 * self.stored <= max(ways().gram_bytes / 4, design.matrix.nbytes / 4)
+        self.kept = [design.gather(cols[a:b]) for a, b in self.blocks] if keep else None
 
     def _parts(self):
         for k, (a, b) in enumerate(self.blocks):
             self.design.pool.check()
-            yield a, b, self.kept[k] if self.kept else self.design.gather(self.slots[a:b])
+            yield a, b, self.kept[k] if self.kept else self.design.gather(self.cols[a:b])
 
     def rooted_parts(self):
         """Yield (start, stop, columns as rows, centred and scaled by sqrt(w)): a few at a time."""
@@ -37,7 +42,7 @@ class DenseParts:
     def residual(self, y, b):
         """sqrt(w) (y - X b)."""
         used = np.flatnonzero(b)
-        return self.root * self.design.residuals(y, self.slots[used], b[used][None])[0]
+        return self.root * self.design.residuals(y, self.cols[used], b[used][None])[0]
 
     def sweep(self, b, state, penalty):
         """One epoch; returns the largest move."""
@@ -45,8 +50,8 @@ class DenseParts:
                    for start, stop, A in self._parts())
 
     def correlations(self, state):
-        """X'r for all slots."""
-        out = np.zeros((len(self.slots), 1))
+        """X'r for all cols."""
+        out = np.zeros((len(self.cols), 1))
         for start, stop, A in self._parts():
             engine.products(A, state[None], len(state), out[start:stop])
         return out[:, 0]
@@ -60,15 +65,15 @@ class DenseParts:
         return state
 
 
-class SparseParts:
+class GatheredSparse:
     """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
 
-    def __init__(self, design, slots):
-        self.design, self.pool = design, design.pool
-        self.data, self.rows, indptr = design.gather(slots)
+    def __init__(self, design, cols):
+        self.design = design
+        self.data, self.rows, indptr = design.gather(cols)
         self.indptr = indptr.astype(np.int64, copy=False)
         self.stored = len(self.data)
-        self.mean = np.ascontiguousarray(design.mean[slots])
+        self.mean = np.ascontiguousarray(design.mean[cols])
         self.weights = design.weights
         self.blocks, self.wx = cuts_by_size(self.indptr, PIECE), np.empty(self.stored)
         for _, _, indptr in self._parts():
@@ -79,7 +84,7 @@ class SparseParts:
     def _parts(self):
         """Yield (start, stop, indptr): a few columns at a time."""
         for start, stop in self.blocks:
-            self.pool.check()
+            self.design.pool.check()
             yield start, stop, self.indptr[start:stop + 1]
 
     def residual(self, y, b):
@@ -100,7 +105,7 @@ class SparseParts:
         return largest
 
     def correlations(self, state):
-        """X'r for all slots."""
+        """X'r for all cols."""
         z = np.empty(len(self.mean))
         for start, stop, indptr in self._parts():
             engine.sparse_correlations(self.rows, indptr, self.wx, self.mean[start:stop], state[:-1], state[-1],
@@ -121,7 +126,7 @@ class SparseParts:
         n = self.design.n_samples
         width = max(1, DENSE_BLOCK // n)
         for start in range(0, len(self.mean), width):
-            self.pool.check()
+            self.design.pool.check()
             indptr = self.indptr[start:start + width + 1]
             here = slice(indptr[0], indptr[-1])
             X = np.repeat(-self.mean[start:start + width, None], n, axis=1)

@@ -1,4 +1,4 @@
-"""matrices.sparse."""
+"""Sparse X, by columns (CSC) or by rows (CSR), taken as it is: unsorted and duplicate entries count as their sum."""
 
 import numpy as np
 from scipy import sparse
@@ -7,16 +7,25 @@ from .._engine import engine
 from ..parallel import PIECE
 from ..validation import no_nan_or_inf
 from .base import Matrix
+from .gathered import GatheredSparse
 from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segments
 
-SMALL_PART = 1 << 18     # stored values of CSC columns always turned into rows at once; else an eighth of X's
-SPLIT_PASS = 1 << 18     # stored values from which one pass over rows is worth two sums
-MAX_RHS = 8             # right-hand sides per pass over CSC columns
-LANES = 8               # residuals per sweep over CSR rows
+# Stored values of CSC columns that may always be turned into rows at once; else an eighth of X's may.
+SMALL_PART = 1 << 18
+# Stored values from which one pass over rows is worth two sums.
+SPLIT_PASS = 1 << 18
+# Right-hand sides per pass over CSC columns.
+MAX_RHS = 8
+# Residuals per pass over CSR rows.
+LANES = 8
 
 
 class Sparse(Matrix):
     """What CSC and CSR share."""
+
+    has_sums = True
+    visit_ns = 2.0
+    gathered_kind = GatheredSparse
 
     def __init__(self, parts, shape, canonical):
         self.parts = parts
@@ -181,11 +190,11 @@ class SparseColumns(Sparse):
             pool.check()
             engine.row_counts(self.indices, self.indptr, cols[a:b], first, last, counts)
         indptr = np.cumsum(counts)
-        fill, data, slots = indptr[:-1].copy(), np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        fill, data, columns = indptr[:-1].copy(), np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
         for a, b in runs:
             pool.check()
-            engine.gather_csc(*self.parts, cols[a:b], a, first, last, fill, data, slots)
-        return SparseRows((data, slots, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
+            engine.gather_csc(*self.parts, cols[a:b], a, first, last, fill, data, columns)
+        return SparseRows((data, columns, indptr.astype(np.int32) if indptr[-1] < 2**31 else indptr),
                           (last - first, len(cols)), self.canonical)
 
     def gather(self, cols, mean, weights, pool):
@@ -262,70 +271,70 @@ class SparseRows(Sparse):
         return upper
 
     def dots_at(self, R, cols, pool, w=None):
-        slot, parts = self.slots(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
+        place, parts = self.places(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
         out = np.empty((len(R), len(cols)))
         for c in range(0, len(R), LANES):
             sums = np.zeros((len(parts), len(cols), LANES))
-            pool.run(lambda a, b, own, c=c: self._add_dots(slot, R[c:c + LANES], w, a, b, own, pool),
+            pool.run(lambda a, b, own, c=c: self._add_dots(place, R[c:c + LANES], w, a, b, own, pool),
                      [(*part, own) for part, own in zip(parts, sums, strict=True)])
             out[c:c + LANES] = sums.sum(axis=0).T[:len(R) - c]
         return out
 
-    def _add_dots(self, slot, R, w, first, last, out, pool):
+    def _add_dots(self, place, R, w, first, last, out, pool):
         scratch = self._scratch()
         for start, stop in self._row_pieces(1, first, last):
             pool.check()
             if w is None:
-                engine.csr_dots_at(*self.parts, slot, R, start, stop, *scratch, out)
+                engine.csr_dots_at(*self.parts, place, R, start, stop, *scratch, out)
             else:
-                engine.csr_dots_at(self.data, self.indices, self.indptr[start:stop + 1], slot,
+                engine.csr_dots_at(self.data, self.indices, self.indptr[start:stop + 1], place,
                                    R[:, start:stop] * w[start:stop], 0, stop - start, *scratch, out)
 
     def _scratch(self):
-        """Room for one row's slots and values."""
+        """Return scratch for one row's places and values."""
         return np.empty(self.widest, np.int32), np.empty(self.widest)
 
-    def slots(self, cols):
+    def places(self, cols):
         """Map each column of X to its place in cols, or -1."""
-        slot = np.full(self.shape[1], -1, np.int32)
-        slot[cols] = np.arange(len(cols), dtype=np.int32)
-        return slot
+        place = np.full(self.shape[1], -1, np.int32)
+        place[cols] = np.arange(len(cols), dtype=np.int32)
+        return place
 
     def combine(self, cols, B, pool):
-        slot, out = self.slots(cols), np.zeros((len(B), self.shape[0]))
+        place, out = self.places(cols), np.zeros((len(B), self.shape[0]))
         for c in range(0, len(B) if len(cols) else 0, LANES):
             part = B[c:c + LANES]
             Bt = np.zeros((len(cols), 1 if len(part) == 1 else LANES))
             Bt[:, :len(part)] = part.T
-            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, slot, Bt, a, b, *self._scratch(),
+            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, place, Bt, a, b, *self._scratch(),
                                                                  out[c:c + LANES]),
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
         return out
 
     def products(self, cols, n_new, shift, w, pool):
         m, n = len(cols), self.shape[0]
-        slot = self.slots(cols)
+        place = self.places(cols)
         segments = row_segments(n, m * n_new)
         partial = np.zeros((len(segments), n_new, m))
 
         def part(first, last, out):
-            places, scratch = np.full(0 if self.canonical else m, -1, np.int32), self._scratch()
+            at_place, scratch = np.full(0 if self.canonical else m, -1, np.int32), self._scratch()
             for start, stop in self._row_pieces(1 + min(m, self.nnz // n) // 8, first, last):
                 pool.check()
-                engine.csr_gram(*self.parts, slot, shift, w, m - n_new, start, stop, *scratch, places, out)
+                engine.csr_gram(*self.parts, place, shift, w, m - n_new, start, stop, *scratch, at_place, out)
 
         pool.run(part, [(*rows, out) for rows, out in zip(segments, partial, strict=True)])
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
 
     def gather(self, cols, mean, weights, pool):
         """Return (data, rows, indptr) of the columns, float64 and int32."""
-        slot, counts = self.slots(cols), np.zeros(len(cols) + 1, np.int64)
+        place, counts = self.places(cols), np.zeros(len(cols) + 1, np.int64)
         for start, stop in self._row_pieces():
             pool.check()
-            engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], slot, counts)
+            engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], place, counts)
         indptr = np.cumsum(counts)
         data, rows, fill = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
         for start, stop in self._row_pieces():
             pool.check()
-            engine.gather_csr(*self.parts, slot, start, stop, fill, data, rows)
+            engine.gather_csr(*self.parts, place, start, stop, fill, data, rows)
         return data, rows, indptr

@@ -1,20 +1,21 @@
-"""matrices.summed."""
+"""Some rows of a matrix, known by their sums of squares and products."""
 
 import numpy as np
 
-from ..ways import ways
 from .base import Matrix
 
-CONSTANT = 1e-14        # variance, as a share of the mean square distance from any one point, that is rounding
-CANCELLED = 1e-4        # a column's sum of squares over some rows, as a share of all: below, 12 digits are not left
+# A variance below this share of the mean square distance from any one point is rounding.
+CONSTANT = 1e-14
+# Where some rows hold less than this share of a column's sum of squares, the difference of two sums has lost 4 digits.
+CANCELLED = 1e-4
 
 
-class Summed(Matrix):
+class FromSums(Matrix):
     """Some rows of another matrix, known by their sums S (see `Matrix.group_sums`).
 
-    Moments and Gram matrices need no look at X, but for columns of which these rows hold next to nothing, or which
-    hardly vary over them, and for all columns where the rows weigh next to nothing: there the difference of two sums
-    has lost its digits.
+    Moments and Gram matrices come from the sums, with one exception: the columns `lost`. Where these rows hold less
+    than CANCELLED of a column's squares, of its spread, or of all weight, the total minus the held-out part has lost
+    its digits, and X is read.
 
     Parameters
     ----------
@@ -32,7 +33,8 @@ class Summed(Matrix):
         self.matrix, self.centre, self.weight, self.total = matrix, centre, S[-1, -1], total
         self.S, self.shape, self.nnz, self.nbytes = S, matrix.shape, matrix.nnz, matrix.nbytes
         self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
-        self.check_finite, self.dense, self.column_sizes = matrix.check_finite, matrix.dense, matrix.column_sizes
+        self.check_finite, self.column_sizes, self.dtype = matrix.check_finite, matrix.column_sizes, matrix.dtype
+        self.visit_ns, self.gathered_kind = matrix.visit_ns, matrix.gathered_kind
         about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
         self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])
                                    | (S.diagonal()[:-2] < CANCELLED * size)
@@ -44,7 +46,7 @@ class Summed(Matrix):
 
     def without(self, S):
         """These rows less those of the sums S."""
-        return Summed(self.matrix, self.S - S, self.total, self.centre)
+        return FromSums(self.matrix, self.S - S, self.total, self.centre)
 
     def share(self, n_cols):
         return 0.0
@@ -78,7 +80,10 @@ def spread_of(S):
     return S.diagonal()[:-2] - S[-1, :-2] ** 2 / S[-1, -1]
 
 
-def compressible(shape):
-    """Whether everything is solved from the Gram matrix of all columns."""
-    n, p = shape
-    return p <= ways().compress_features and (n >= p or p <= 64)
+def summed_whole(matrix, groups, y, weights, pool):
+    """Return (all rows known by their sums, the sums of each group of rows): one pass for moments and Gram matrix."""
+    centre = matrix.typical()
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = matrix.group_sums(groups, centre, y, weights, pool)
+        total = sums.sum(axis=0) if len(groups) > 1 else sums[0]
+    return FromSums(matrix, total, total, centre), sums

@@ -1,4 +1,4 @@
-"""matrices.tiling."""
+"""How passes over a matrix are cut into pieces, so that no result depends on the number of threads."""
 
 from itertools import pairwise
 
@@ -7,10 +7,14 @@ import numpy as np
 from .._engine import engine
 from ..parallel import PIECE
 
-GATHER_ROWS = 512       # rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2
-SEGMENT_VALUES = 1 << 18 # values in all partial Gram matrices of a parallel sum: 2 MB
-GRAM_TILE = 24          # columns per triangular step of a Gram matrix, a multiple of the rows of a register tile
-LINE = 8              # values per cache line: a look at a few columns of a row reads that many times as much
+# Rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2.
+GATHER_ROWS = 512
+# Values in all partial Gram matrices of a parallel sum: 2 MB.
+SEGMENT_VALUES = 1 << 18
+# Columns per triangular step of a Gram matrix, a multiple of the rows of a register tile.
+GRAM_TILE = 24
+# Values per cache line: reading a few columns of a row reads that many times as much.
+LINE = 8
 
 
 def equal_weights(n):
@@ -39,9 +43,9 @@ def loads(parts):
 def aligned(n_rows, n_cols):
     """An empty array whose rows begin cache lines: where loads of 8 values straddle two, products take 1.3 times."""
     length = -(-n_cols // 8) * 8
-    room = np.empty(8 * n_rows * length + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start:start + 8 * n_rows * length].view(np.float64).reshape(n_rows, length)[:, :n_cols]
+    memory = np.empty(8 * n_rows * length + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start:start + 8 * n_rows * length].view(np.float64).reshape(n_rows, length)[:, :n_cols]
 
 
 def even_cuts(n, count):

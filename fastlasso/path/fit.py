@@ -1,6 +1,6 @@
-"""Paths of certified solutions: the alpha grid, the walk down it, and the result.
+"""The native calls.
 
-The native calls are `fit_path` (many alphas) and `fit` (one).
+`fit_path` solves many alphas, `fit` one; `alpha_max` is where the first coefficient enters.
 """
 
 import time
@@ -10,17 +10,21 @@ import numpy as np
 from .. import validation
 from ..parallel import Pool
 from ..problem.options import Options
-from ..problem.problem import Problem
-from ..validation import FREE
+from ..problem.problem import pose
+from ..solver.choose import started_solver
+from ..validation import UNBOUNDED
 from .grid import automatic_grid, given_grid
+from .path_solver import Limits, PathSolver, threads
 from .small import small_fit, small_path, small_problem
-from .walk import Limits, Walk, threads
 from .warn import warn_gap, warn_uncertified
+
+# The default tolerance, as a share of P(0).
+TOL = 1e-6
 
 
 def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-             offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, dfmax=None,
-             max_r2=None, screening=True, n_threads=None, callback=None):
+             offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
+             dfmax=None, max_r2=None, screening=True, n_threads=None, callback=None):
     """Fit the lasso or elastic net at every alpha of a grid, each solution with a certified duality gap.
 
     Minimises for each alpha, over (b0, b) with lower <= b <= upper,
@@ -62,7 +66,7 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     max_r2 : float, optional
         Stop after the first solution that explains more than this share of the variance.
     screening : bool, default=True
-        False looks at every column at every alpha; the answer is the same to the tolerance.
+        False reads every column at every alpha; the answer is the same to the tolerance.
     n_threads : int, optional
         Default: the cores this process may use. The result does not depend on it, to the last bit.
     callback : callable, optional
@@ -108,19 +112,16 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
         grid = given_grid(alphas, eps)
         path = small_path(X, y, grid, alphas, eps, options, limits) if callback is None else None
         if path is None:
-            problem = Problem(X, y, options, pool)
-            if grid is None:
-                grid = automatic_grid(problem, alphas, eps)
-            walk = Walk(problem, limits, screening, callback)
-            walk.down(grid)
-            path = walk.result(options)
-        path.seconds = time.perf_counter() - started
+            solver = PathSolver(pose(X, y, options, pool), limits, screening, callback)
+            path = solver.down(automatic_grid(solver.solver, alphas, eps) if grid is None else grid).result(options)
+        path.note_seconds(time.perf_counter() - started)
     warn_uncertified(path)
     return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, screening=screening, n_threads=n_threads)
 
 
 def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, screening=True, n_threads=None):
+        penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, screening=True,
+        n_threads=None):
     """Fit the lasso or elastic net at one alpha, with a certified duality gap.
 
     The problem and all parameters are those of `fit_path`.
@@ -143,16 +144,15 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
     solution = small_fit(X, y, alpha, options, limits)
     if solution is None:
         with Pool(n_threads) as pool:
-            walk = Walk(Problem(X, y, options, pool), limits, screening)
-            walk.down(np.array([alpha]))
-            solution = walk.solution(0)
+            solver = PathSolver(pose(X, y, options, pool), limits, screening)
+            solution = solver.down(np.array([alpha])).solution(0)
     if not solution.certified:
-        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective, stacklevel=3)
+        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
     return solution
 
 
 def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-              penalty_factor=None, lower=FREE[0], upper=FREE[1], n_threads=None):
+              penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
         alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  y_fit = the fit of intercept and unpenalised columns.
@@ -168,4 +168,4 @@ def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, samp
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     with Pool(threads(n_threads)) as pool:
         small = small_problem(X, y, options)
-        return Problem(X, y, options, pool).alpha_max() if small is None else small.alpha_max
+        return small.alpha_max if small is not None else started_solver(pose(X, y, options, pool), TOL).alpha_max

@@ -1,12 +1,15 @@
-"""path.grid."""
+"""The grid of alphas: the caller's, or an automatic one; and which steps down it are long."""
 
 import numpy as np
 
 from .. import validation
 
-LONG_STEP = 0.6         # what counts as a large step
-LOWEST_BRIDGE = 1e-6    # and no further than this
-SMALLEST_SHARE = 1e-9   # of the largest alpha_max that these norms allow: an alpha_max below it is rounding
+# A step down to less than this share of the last alpha is long.
+LONG_STEP = 0.6
+# A cold start is approached from alpha_max in small steps, down to this share of it.
+LOWEST_APPROACH = 1e-6
+# An alpha_max below this share of the largest one that the norms allow is rounding.
+SMALLEST_SHARE = 1e-9
 
 
 def given_grid(alphas, eps):
@@ -18,11 +21,21 @@ def given_grid(alphas, eps):
     return None
 
 
-def automatic_grid(problem, n_alphas, eps):
-    """Geometric grid from alpha_max to eps * alpha_max; that of ridge, whose alpha_max is infinite, is `ridge_grid`."""
+def grid_of(solver, alphas, eps):
+    """Return the caller's alphas in descending order, or an automatic grid of so many for a started solver."""
+    grid = given_grid(alphas, eps)
+    return automatic_grid(solver, alphas, eps) if grid is None else grid
+
+
+def automatic_grid(solver, n_alphas, eps):
+    """Return the geometric grid from alpha_max to eps * alpha_max.
+
+    That of ridge, whose alpha_max is infinite, is `ridge_grid`.
+    """
+    problem = solver.problem
     if problem.l1_ratio == 0:
         return ridge_grid(problem, n_alphas, eps)
-    top = max(problem.alpha_max(), SMALLEST_SHARE * largest_correlation(problem)) or np.finfo(float).tiny ** 0.5
+    top = max(solver.alpha_max, SMALLEST_SHARE * largest_correlation(problem)) or np.finfo(float).tiny ** 0.5
     if not top < np.inf:
         raise ValueError("alpha_max is infinite, as l1_ratio or a penalty factor is too near 0: pass alphas, or take "
                          "l1_ratio=0, which is ridge regression")
@@ -30,23 +43,23 @@ def automatic_grid(problem, n_alphas, eps):
 
 
 def ridge_grid(problem, n_alphas, eps):
-    """Geometric grid from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
+    """Return the geometric grid from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
 
     Ridge shrinks along an eigenvector of the (scaled) Gram matrix with value d by d / (d + alpha): at the top of the
     grid everything is shrunk below a tenth. As it should, the grid does not depend on y.
     """
-    used = (problem.l2 > 0) & np.isfinite(problem.l1)
-    total = float(np.sum(problem.design.norm2[used] / problem.l2[used])) or 1.0
-    return geometric(10 * total, 0.1 * eps / max(np.count_nonzero(used), 1), n_alphas)
+    total, count = problem.penalty.ridge_eigenvalues(problem.design.norm2)
+    return geometric(10 * (total or 1.0), 0.1 * eps / max(count, 1), n_alphas)
 
 
 def geometric(top, eps, n_alphas):
-    return top * np.geomspace(1.0, eps, n_alphas)     # this way the grid scales exactly with the data
+    """Return top * (1, ..., eps): this way the grid scales exactly with the data."""
+    return top * np.geomspace(1.0, eps, n_alphas)
 
 
 def largest_correlation(problem):
     """|y| max_j |x_j| / l1_j: no alpha_max can be larger."""
-    return problem.first_entry(np.sqrt(2 * problem.null_objective) * np.sqrt(problem.design.norm2))
+    return problem.penalty.first_entry(problem.loss.norm * np.sqrt(problem.design.norm2))
 
 
 def run_length(alphas):

@@ -1,4 +1,4 @@
-"""path.refined."""
+"""Paths of refinements, as `LassoPath.load` finds them: what the adaptive lasso and concave penalties add to a path."""
 
 from dataclasses import asdict, dataclass
 

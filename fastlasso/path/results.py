@@ -11,9 +11,11 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
+from ..losses.squared import log_likelihood_term
+from ..matrices.base import Matrix
 from ..parallel import Pool
 from ..problem.options import Options
-from ..problem.problem import Problem
+from ..problem.problem import pose
 from . import saved
 
 
@@ -63,15 +65,30 @@ class LassoFit:
 
 
 def predictions(X, coef, intercept, offset):
-    X = X if sparse.issparse(X) else np.asarray(validation.nothing_masked(X, "X"))
-    if X.ndim != 2 or X.shape[1] != coef.shape[0]:
+    """Return intercept + X coef (+ offset) for a vector of coefficients, or for several as sparse columns."""
+    if not (sparse.issparse(X) or isinstance(X, Matrix)):
+        X = np.asarray(validation.nothing_masked(X, "X"))
+    if len(X.shape) != 2 or X.shape[1] != coef.shape[0]:
         raise ValueError(f"X has shape {X.shape}, but the fit expects {coef.shape[0]} features as input")
-    fitted = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef
+    if isinstance(X, Matrix):
+        fitted = fitted_by(X, coef)
+    else:
+        fitted = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef
     result = (fitted.toarray() if sparse.issparse(fitted) else fitted) + intercept
     if offset is None:
         return result
     offset = validation.finite_vector(offset, X.shape[0], "offset")
     return result + (offset if result.ndim == 1 else offset[:, None])
+
+
+def fitted_by(matrix, coef):
+    """Return X coef from the verbs of a `Matrix`: only columns in use are read."""
+    several = sparse.issparse(coef)
+    used = np.unique(coef.indices) if several else np.flatnonzero(coef)
+    B = coef.tocsr()[used].toarray().T if several else coef[None, used]
+    with Pool() as pool:
+        fitted = matrix.combine(used.astype(np.int64), np.ascontiguousarray(B), pool)
+    return fitted.T if several else fitted[0]
 
 
 @dataclass(eq=False, repr=False)
@@ -223,6 +240,10 @@ class LassoPath:
             raise ValueError("the path turns a corner near this alpha and X is gone: pass at(alpha, X=X)")
         return solve(X, y, alpha, **options, tol=self.tol, **settings)
 
+    def note_seconds(self, seconds):
+        """Keep how long the fit took."""
+        self.seconds = seconds
+
     def remember(self, solve, X, y, options, **settings):
         """Keep what `at` needs to solve anew: ``solve(X, y, alpha, **options, tol=tol, **settings)``.
 
@@ -254,7 +275,7 @@ class LassoPath:
         if options is None or X is None:
             raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone")
         with Pool(1) as pool:
-            return self.df_of(Problem(X, y, Options(**options), pool))
+            return self.df_of(pose(X, y, Options(**options), pool))
 
     def df_of(self, problem):
         """`effective_df` from the `Problem` that the path solves."""
@@ -280,8 +301,7 @@ class LassoPath:
     def criterion(self, criterion="bic", gamma=0.5, df=None):
         """Return the values of an information criterion at each alpha, see `select`."""
         n, p, df = self.n_samples, self.n_features, self.effective_df() if df is None else df
-        floor = np.finfo(float).eps * max(self.null_objective, np.finfo(float).tiny)
-        fit_term = n * np.log(np.maximum(2 * self.null_objective * (1 - self.r2), floor))
+        fit_term = log_likelihood_term(n, self.null_objective, self.r2)
         if criterion == "aic":
             return fit_term + 2 * df
         if criterion not in ("bic", "ebic"):

@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import validation
 
-FORMAT = 2      # of files with a `kind`, the paths of refinements; a plain `LassoPath` still has format 1
+# The format of files with a `kind`, the paths of refinements. A plain `LassoPath` still has format 1.
+FORMAT = 2
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,

@@ -1,16 +1,19 @@
-"""path.small."""
+"""Small dense problems with plain options: two compiled calls in place of everything else (`_engine/small.pxi`)."""
 
 import numpy as np
 
 from .. import validation
 from .._engine import engine
-from ..matrices.summed import compressible
+from ..losses.squared import explained, norm_of
+from ..matrices.base import compressible
 from ..ways import ways
-from .grid import LOWEST_BRIDGE, SMALLEST_SHARE, geometric, run_length
+from .grid import LOWEST_APPROACH, SMALLEST_SHARE, geometric, run_length
 from .results import LassoFit, LassoPath, compressed_columns, scalars
 
-SMALL_STEP = 0.8        # the same for small problems
-SMALL_FEATURES = 64     # and columns, all of which its Gram matrix has; of more, those that are used
+# Alphas on the way to one that is far below alpha_max follow each other by this factor.
+SMALL_STEP = 0.8
+# Up to so many columns, the Gram matrix has all of them; of more, it has those that are used.
+SMALL_FEATURES = 64
 
 
 def small_problem(X, y, options):
@@ -40,7 +43,7 @@ def is_numeric(values):
 def small_fit(X, y, alpha, options, limits):
     """`fit` of a small problem, or None where it is not one."""
     small = small_problem(X, y, options) if alpha > 0 else None
-    if small is None or not (small.long_steps or alpha >= LOWEST_BRIDGE * small.alpha_max):
+    if small is None or not (small.long_steps or alpha >= LOWEST_APPROACH * small.alpha_max):
         return None
     grid = np.array([alpha]) if small.long_steps or alpha >= small.alpha_max else steps_down(small.alpha_max, alpha)
     solved = small.solve(grid, limits.tol * small.null_objective)
@@ -50,7 +53,7 @@ def small_fit(X, y, alpha, options, limits):
     coef, null = np.zeros(X.shape[1]), small.null_objective
     coef[cols] = B[-1]
     intercept, gap, rr, passes = (float(values[-1]) for values in figures)
-    return LassoFit(alpha, coef, intercept, gap, null, limits.tol, passes, 1 - 0.5 * rr / null)
+    return LassoFit(alpha, coef, intercept, gap, null, limits.tol, passes, explained(rr, null))
 
 
 def steps_down(top, alpha):
@@ -67,7 +70,7 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
         return None
     if grid is None:
         largest = max(float(X.max()), -float(X.min()))
-        if not SMALLEST_SHARE * np.sqrt(2 * small.null_objective) * largest < small.alpha_max < np.inf:
+        if not SMALLEST_SHARE * norm_of(small.null_objective) * largest < small.alpha_max < np.inf:
             return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
         grid = geometric(small.alpha_max, eps, n_alphas)
     near = small.long_steps or run_length(np.append(small.alpha_max, grid)) == len(grid) + 1
@@ -78,4 +81,4 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
     order, null = np.argsort(cols), small.null_objective
     counts, indices, values = compressed_columns(cols[order], B[:, order])
     return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, values, intercepts, gaps,
-                     1 - 0.5 * rr / null, passes, null, limits.tol, "complete", 0.0, *X.shape, scalars(options))
+                     explained(rr, null), passes, null, limits.tol, "complete", 0.0, *X.shape, scalars(options))

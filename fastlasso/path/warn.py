@@ -1,5 +1,6 @@
-"""path.warn."""
+"""Warnings of solutions that are not certified, raised where the caller's code stands."""
 
+import sys
 import warnings
 from contextvars import ContextVar
 
@@ -8,20 +9,30 @@ import numpy as np
 
 class ConvergenceWarning(UserWarning):
     """A solution is not certified to the tolerance asked for; the result still carries its true gap."""
-# the class to warn with: the estimators put one there, while they fit, that is scikit-learn's as well
+
+
+# The class to warn with. While the estimators fit they put one here that is scikit-learn's as well.
 WARNING_CLASS = ContextVar("WARNING_CLASS", default=ConvergenceWarning)
 
 
-def warn_uncertified(path, whose="", stacklevel=4):
+def stack_level():
+    """Return the `stacklevel` by which a warning of the calling function names the first frame outside the package."""
+    package, frame, level = __name__.partition(".")[0], sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def warn_uncertified(path, whose=""):
     """Warn of the worst solution that misses its promise."""
     if not path.certified.all():
         worst = int(np.argmax(path.gaps))
         warn_gap(path.alphas[worst], path.gaps[worst], path.tol, path.null_objective,
-                 f"{whose}{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ",
-                 stacklevel)
+                 f"{whose}{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
 
 
-def warn_gap(alpha, gap, tol, null_objective, prefix="", stacklevel=4):
+def warn_gap(alpha, gap, tol, null_objective, prefix=""):
+    """Warn that the gap of a solution misses `tol`."""
     warnings.warn(f"{prefix}at alpha={alpha:.6g} the duality gap is {gap:.3g}, the target tol * P(0) is "
                   f"{tol * null_objective:.3g}. Raise max_iter, raise tol, or stop the path at a larger alpha (eps, "
-                  "dfmax, max_r2).", WARNING_CLASS.get(), stacklevel=stacklevel)
+                  "dfmax, max_r2).", WARNING_CLASS.get(), stacklevel=stack_level())

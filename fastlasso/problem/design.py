@@ -1,7 +1,6 @@
-"""X as the solver sees it: `Design` adds sample weights and the implicit centre to a matrix, and counts passes over it.
+"""X as the solver sees it: a matrix with sample weights and an implicit centre, and a count of passes over it."""
 
-`Summed` is some rows of a matrix, known by their sums of squares and products.
-"""
+from copy import copy
 
 import numpy as np
 
@@ -10,7 +9,8 @@ from ..matrices.summed import CONSTANT
 from ..matrices.tiling import equal_weights, root_weights
 from ..validation import SMALLEST_SQUARE
 
-FAR_MEAN = 1e6          # (mean / standard deviation)^2 from which centring one factor of a product is not enough
+# (mean / standard deviation)^2 from which centring one factor of a product is not enough.
+FAR_MEAN = 1e6
 
 
 class Design:
@@ -23,15 +23,32 @@ class Design:
     constant, flat : ndarray of bool
         Columns that carry nothing: zero norm about the centre, zero variance.
     passes : float
-        Passes over X so far, a look at one column counting 1 / n_features.
+        Passes over X so far. Reading one column counts as 1 / n_features where X is stored by columns.
+    pool : Pool
+        Threads for the passes.
     """
 
     def __init__(self, matrix, weights, fit_intercept, pool):
         self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
         self.n_samples, self.n_features = matrix.shape
         self.passes = 0.0
-        self.dense = matrix.dense
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
+
+    @classmethod
+    def measured(cls, matrix, weights, fit_intercept, pool, y):
+        """Return (the design of a matrix, X'y), measured in one pass."""
+        design = cls(matrix, weights, fit_intercept, pool)
+        return design, design.measure(y)
+
+    def counted_anew(self):
+        """Return the same design with a count of its own: what was measured is shared, and costs no pass again."""
+        other = copy(self)
+        other.passes = 0.0
+        return other
+
+    def move_to(self, pool):
+        """Use the threads of another pool from now on: the present one is about to end, or to be shared."""
+        self.pool = pool
 
     @property
     def n_weighted(self):
@@ -142,6 +159,10 @@ class Design:
         return int(self.matrix.column_sizes(cols).sum())
 
     def gather(self, cols):
-        """Columns for residual-form descent."""
+        """Return columns in the form that `Matrix.gathered_kind` keeps."""
         self.passes += self.matrix.share(len(cols))
         return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights, self.pool)
+
+    def gathered(self, cols):
+        """Return columns gathered for coordinate descent (`matrices/gathered.py`)."""
+        return self.matrix.gathered_kind(self, cols)

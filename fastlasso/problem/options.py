@@ -1,5 +1,4 @@
-"""problem.options."""
-
+"""What a caller may say about the problem, before anything is checked."""
 
 from dataclasses import dataclass
 
@@ -16,13 +15,13 @@ class Options:
     sample_weight: object = None
     offset: object = None
     penalty_factor: object = None
-    lower: object = validation.FREE[0]
-    upper: object = validation.FREE[1]
+    lower: object = validation.UNBOUNDED[0]
+    upper: object = validation.UNBOUNDED[1]
 
     def are_plain(self):
         """Whether nothing but l1_ratio, fit_intercept and sample_weight differs from the defaults."""
-        return (self.offset is None and self.penalty_factor is None
-                and not self.standardize and self.lower is validation.FREE[0] and self.upper is validation.FREE[1])
+        is_bounded = self.lower is not validation.UNBOUNDED[0] or self.upper is not validation.UNBOUNDED[1]
+        return self.offset is None and self.penalty_factor is None and not self.standardize and not is_bounded
 
     def as_dict(self):
         """The options by name, arrays not copied."""

@@ -3,24 +3,26 @@
 It is a schedule of two stages (`schedule.py`), the pilot and the lasso with factors 1 / |pilot_j|^gamma.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import validation
 from ..parallel import Pool
+from ..path.path_solver import Limits, threads
 from ..path.refined import AdaptivePath
-from ..path.walk import Limits, threads
 from ..problem.options import Options
 from ..selection.path_cv import RULES
-from ..validation import FREE
+from ..validation import UNBOUNDED
 from .on_problems import NO_FOLDS, in_folds, recast, remember
-from .schedule import Course, Stage
+from .schedule import ScheduleRun, Stage
 
 PILOTS = ("lasso", "ridge", "marginal")
 
 
 def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3, l1_ratio=1.0, cv=5,
                   groups=None, random_state=None, fit_intercept=True, standardize=False, sample_weight=None,
-                  offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
+                  offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
                   n_threads=None):
     """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
 
@@ -65,19 +67,19 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
-        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
-        run_pilot(course, pilot, stages[:-1])
-        course.leave_folds()
-        problems = course.next_problems(stages[-1])
-        (path,), _ = course.paths(stages[-1], problems)
-    return adaptive_result(path, problems[0].penalty_factor, course.coefs[0], X, y, options, max_iter=max_iter,
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run_pilot(run, pilot, stages[:-1])
+        run.leave_folds()
+        problems = run.next_problems(stages[-1])
+        (path,), _ = run.paths(stages[-1], problems)
+    return adaptive_result(path, problems[0].penalty_factor, run.coefs[0], X, y, options, max_iter=max_iter,
                            n_threads=n_threads)
 
 
 def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None, rule="min",
                             random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
-                            standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0],
-                            upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+                            standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
+                            upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
 
     A pilot that has seen the rows held out would make them look too well predicted. Only `pilot_alpha`, where it is
@@ -110,14 +112,14 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
     with Pool(threads(n_threads)) as pool:
-        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
-        run_pilot(course, pilot, stages[:-1])
-        pilot_coef = course.coefs[0]
-        course.run(stages[-1])
-    result = course.result.cvs[-1]
-    result.path = adaptive_result(result.path, course.result.penalty_factors[-1], pilot_coef, X, y, options,
-                                  max_iter=max_iter, n_threads=n_threads)
-    return result
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run_pilot(run, pilot, stages[:-1])
+        pilot_coef = run.coefs[0]
+        run.run(stages[-1])
+    result = run.result.cvs[-1]
+    path = adaptive_result(result.path, run.result.penalty_factors[-1], pilot_coef, X, y, options, max_iter=max_iter,
+                           n_threads=n_threads)
+    return replace(result, path=path)
 
 
 def adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio, rule="min"):
@@ -129,15 +131,15 @@ def adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio, rule="min"
     return [last] if pilot == "marginal" else [Stage(pilot_alpha, 1.0 if pilot == "lasso" else 0.0), last]
 
 
-def run_pilot(course, pilot, stages):
-    """Put the pilot behind a `Course`: that of its stages, or the one that needs no fit."""
+def run_pilot(run, pilot, stages):
+    """Put the pilot behind a `ScheduleRun`: that of its stages, or the one that needs no fit."""
     if not isinstance(pilot, str):
-        pilot = validation.finite_vector(pilot, course.problems[0].design.n_features, "pilot")
-        course.coefs = [validation.no_nan_or_inf(pilot, "pilot")] * len(course.problems)
+        pilot = validation.finite_vector(pilot, run.problems[0].design.n_features, "pilot")
+        run.begin_with([validation.no_nan_or_inf(pilot, "pilot")] * len(run.problems))
     elif pilot == "marginal":
-        course.coefs = [marginal(problem) for problem in course.problems]
+        run.begin_with([marginal(problem) for problem in run.problems])
     for stage in stages:
-        course.run(stage)
+        run.run(stage)
 
 
 def marginal(problem):

@@ -1,7 +1,7 @@
-"""What methods share that do more than one path: problems instead of X and y, and folds in which all is done again.
+"""What methods share that fit several paths on one data set: they take a `Problem`, and repeat all in every fold.
 
-A fold is the one problem with the rows it does not train on at weight zero (`cross_validation.py`). Methods with
-pilots, refits or stages run on such problems, so X is measured once for each fold whatever they do.
+A fold is the one problem with the rows it does not train on at weight zero (`selection/folds.py`). X is measured once
+for each fold, whatever a method does there.
 """
 
 from dataclasses import fields
@@ -10,67 +10,61 @@ import numpy as np
 
 from ..matrices.choose import as_matrix
 from ..path.fit import fit
-from ..path.grid import automatic_grid, given_grid
-from ..path.walk import Walk
+from ..path.grid import grid_of
+from ..path.path_solver import PathSolver
 from ..problem.options import Options
-from ..selection.folds import Folded, folds
+from ..selection.folds import Folds, splits_of
 
-NO_FOLDS = object()     # in place of `cv` where nothing is cross-validated; None of a caller is an error
+# In place of `cv` where nothing is cross-validated; None of a caller is an error.
+NO_FOLDS = object()
 
 
 def in_folds(X, y, options, limits, cv, groups, random_state, pool):
-    """Return the `Folded` of a problem."""
+    """Return the `Folds` of a problem."""
     matrix = as_matrix(X)
-    splits = [] if cv is NO_FOLDS else folds(cv, X, y, groups, matrix.shape[0], random_state)
-    return Folded(matrix, y, options, limits, splits, pool)
+    splits = [] if cv is NO_FOLDS else splits_of(cv, X, y, groups, matrix.shape[0], random_state)
+    return Folds(matrix, y, options, limits, splits, pool)
 
 
-def fitted(folded, fit, errors_of, problems=None):
-    """Fit all rows and every fold, at once as `Folded.each` does.
+def fitted(folds, start, alphas, eps, finish, errors_of, problems=None):
+    """Fit all rows and every fold along the grid of all rows.
 
-    ``fit(problem)`` makes a path; ``errors_of(k, path, pool)`` are the held-out errors of the path of fold k. Returns
-    (paths, errors): the path on all rows first.
+    ``start(problem)`` returns a started `PathSolver`, ``finish(solver, grid)`` makes its path, and
+    ``errors_of(k, path, pool)`` are the held-out errors of the path of fold k. Returns (paths, errors): the path on all
+    rows first.
     """
-    def work(k, problem):
-        path = fit(problem)
-        return path, None if k < 0 else errors_of(k, path, problem.design.pool)
+    def work(k, solvers, grids):
+        path = finish(solvers[0], grids[0])
+        return path, None if k < 0 else errors_of(k, path, solvers[0].problem.design.pool)
 
-    done = folded.each(work, problems=problems)
+    done = folds.solve(lambda k, problem: [start(problem)],
+                       lambda solvers: [grid_of(solvers[0].solver, alphas, eps)], work, problems)
     return [path for path, _ in done], [errors for _, errors in done[1:]]
 
 
-def grid_of(problem, alphas, eps):
-    """The user's values of alpha in descending order, or an automatic grid of so many."""
-    grid = given_grid(alphas, eps)
-    return automatic_grid(problem, alphas, eps) if grid is None else grid
-
-
-def path_of(problem, grid, limits):
-    """The path of a problem along a grid, as a `LassoPath`."""
-    walk = Walk(problem, limits)
-    walk.down(grid)
-    return walk.result(options_of(problem))
+def path_of(solver, grid):
+    """Return the path of a started `PathSolver` along a grid, as a `LassoPath`."""
+    return solver.down(grid).result(options_of(solver.problem))
 
 
 def fit_of(problem, alpha, limits):
-    """The solution of a problem at one alpha, as a `LassoFit`."""
-    walk = Walk(problem, limits)
-    walk.down(np.array([alpha]))
-    return walk.solution(0)
+    """Return the solution of a problem at one alpha, as a `LassoFit`."""
+    return PathSolver(problem, limits).down(np.array([alpha])).solution(0)
 
 
 def options_of(problem):
-    """The options of a problem that a path keeps: plain numbers, and whether there are bounds."""
-    bounds = {name: getattr(problem, name) for name in ("lower", "upper") if np.isfinite(getattr(problem, name)).any()}
-    return Options(problem.l1_ratio, problem.fit_intercept, problem.standardize, **bounds)
+    """Return the options of a problem that a path keeps: plain numbers, and whether there are bounds."""
+    penalty = problem.penalty
+    bounds = {name: getattr(penalty, name) for name in ("lower", "upper") if np.isfinite(getattr(penalty, name)).any()}
+    return Options(problem.l1_ratio, problem.loss.fit_intercept, problem.standardize, **bounds)
 
 
 def remember(path, X, y, options, penalty_factor, **settings):
     """Let a path know its data (`LassoPath.remember`), under the penalty factors that it was made with."""
     return path.remember(fit, X, y, options.as_dict() | {"penalty_factor": penalty_factor,
-                                                    "l1_ratio": path.params["l1_ratio"]}, **settings)
+                                                         "l1_ratio": path.params["l1_ratio"]}, **settings)
 
 
 def recast(path, kind, **extra):
-    """The same path as a subclass of `LassoPath` with further fields."""
-    return kind(**{field.name: getattr(path, field.name) for field in fields(path)}, **extra)
+    """Return the same path as a subclass of `LassoPath` with further fields, or other ones."""
+    return kind(**{field.name: getattr(path, field.name) for field in fields(path)} | extra)

@@ -5,13 +5,14 @@ the same weights, intercept and bounds). The relaxed solution is
 
     phi b + (1 - phi) c,     0 <= phi <= 1        phi = 1 is the lasso, phi = 0 the refit
 
-Every refit takes place on the Gram matrix of the working set that the path has left behind, so X is not read again.
+Every refit takes place on the working set that the path has left behind. Where that has its Gram matrix, X is not read
+again.
 Predictions are linear in phi, so a held-out squared error is a parabola in phi, known from three of its values.
 """
 
 import time
 import warnings
-from copy import copy
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,17 +20,21 @@ import numpy as np
 from .. import validation
 from ..parallel import Pool
 from ..path.fit import fit
+from ..path.grid import grid_of
+from ..path.path_solver import Limits, PathSolver, threads
 from ..path.results import LassoPath, predictions
-from ..path.walk import Limits, Walk, threads
-from ..path.warn import WARNING_CLASS, warn_uncertified
+from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
+from ..penalties.separable import Penalty
 from ..problem.options import Options
-from ..problem.problem import Problem
+from ..problem.problem import pose
 from ..selection.folds import named
 from ..selection.path_cv import RULES, standard_error
-from ..validation import FREE
-from .on_problems import fitted, grid_of, in_folds, options_of
+from ..validation import UNBOUNDED
+from .on_problems import fitted, in_folds, path_of
 
 PHIS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Where a refit needs descent, it goes on to this share of the gap promised for the path.
+REFIT_SHARE = 1e-3
 
 
 @dataclass(eq=False, repr=False)
@@ -174,7 +179,7 @@ class RelaxedCV:
 
 
 def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
-                 sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6,
+                 sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
                  max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
     """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
 
@@ -215,9 +220,9 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
     limits = Limits.checked(tol, max_iter, dfmax, max_r2)
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        problem = Problem(X, y, options, pool)
-        path = relaxed(problem, grid_of(problem, alphas, eps), limits, callback)
-    path.lasso.seconds = time.perf_counter() - started
+        solver = PathSolver(pose(X, y, options, pool), limits, callback=callback)
+        path = relaxed(solver, grid_of(solver.solver, alphas, eps))
+    path.lasso.note_seconds(time.perf_counter() - started)
     warn_relaxed(path)
     path.lasso.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return path
@@ -225,7 +230,7 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
 
 def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", random_state=None, alphas=100, eps=1e-3,
                            l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                           penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000,
+                           penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
                            n_threads=None):
     """Choose alpha and phi of the relaxed lasso by cross-validation.
 
@@ -261,13 +266,12 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", ra
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
-        folded = in_folds(X, y, options, limits, cv, groups, random_state, pool)
-        grid = grid_of(folded.whole, alphas, eps)
-        (path, *fold_paths), errors = fitted(folded, lambda problem: relaxed(problem, grid, limits),
-                                             lambda k, fold, own: parabolas(folded, k, fold, phis, own))
+        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
+        (path, *fold_paths), errors = fitted(folds, lambda problem: PathSolver(problem, limits), alphas, eps, relaxed,
+                                             lambda k, fold, own: parabolas(folds, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
-                           np.full(len(folded.y), np.nan), rule)
-        folded.predict_out_of_fold(Blend(result))
+                           np.full(len(folds.y), np.nan), rule)
+        folds.predict_out_of_fold(Blend(result))
     for part, whose in named([path, *fold_paths]):
         warn_relaxed(part, whose)
     path.lasso.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
@@ -283,68 +287,71 @@ def warn_relaxed(path, whose=""):
         warnings.warn(f"{whose}{np.count_nonzero(missed)} of {len(path)} refits miss the normal equations; worst: at "
                       f"alpha={path.alphas[worst]:.6g} by {path.refit_residuals[worst]:.3g} of |x_j| |y|, tol is "
                       f"{path.lasso.tol:.3g}. Raise max_iter or tol, or end the path earlier (eps, dfmax, max_r2).",
-                      WARNING_CLASS.get(), stacklevel=4)
+                      WARNING_CLASS.get(), stacklevel=stack_level())
 
 
 class Blend:
-    """A `RelaxedCV` at its chosen phi, as `Folded.predict_out_of_fold` wants it."""
+    """A `RelaxedCV` at its chosen phi, as `Folds.predict_out_of_fold` wants it."""
 
     def __init__(self, result):
         self.index, self.oof_predictions = result.index[0], result.oof_predictions
         self.fold_paths = [fold._blended(result.phi) for fold in result.fold_paths]
 
 
-def parabolas(folded, k, path, phis, pool):
+def parabolas(folds, k, path, phis, pool):
     """Held-out errors of fold k, shape (n_alphas, n_phis), through those at phi = 0, 1/2 and 1."""
-    start, middle, end = (folded.errors(k, path._blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
+    start, middle, end = (folds.errors(k, path._blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
     return (1 - phis) * (1 - 2 * phis) * start + 4 * phis * (1 - phis) * middle + phis * (2 * phis - 1) * end
 
 
-def relaxed(problem, grid, limits, callback=None):
-    """The relaxed path of a problem along a grid."""
-    walk = Walk(problem, limits, callback=callback)
-    walk.down(grid)
-    lasso = walk.result(options_of(problem))
-    refits = Refits(problem, walk.solver)
+def relaxed(solver, grid):
+    """Return the relaxed path of a started `PathSolver` along a grid."""
+    problem, lasso = solver.problem, path_of(solver, grid)
     values, residuals, intercepts = np.empty(len(lasso.values)), np.zeros(len(lasso)), np.empty(len(lasso))
-    for k, (start, stop) in enumerate(zip(lasso.indptr[:-1], lasso.indptr[1:], strict=True)):
-        cols = lasso.indices[start:stop].astype(np.int64)
-        values[start:stop], residuals[k] = refits.on(cols, lasso.values[start:stop])
-        intercepts[k] = problem.intercepts(cols, values[None, start:stop])[0]
+    with refits(solver.solver) as refit:
+        for k, (start, stop) in enumerate(zip(lasso.indptr[:-1], lasso.indptr[1:], strict=True)):
+            cols = lasso.indices[start:stop].astype(np.int64)
+            values[start:stop], residuals[k] = refit.on(cols, lasso.values[start:stop])
+            intercepts[k] = problem.intercepts(cols, values[None, start:stop])[0]
     return RelaxedPath(lasso, values, intercepts, residuals)
 
 
+@contextmanager
+def refits(solver):
+    """Lend the working set of a solver to `Refits`, and give it back under the solver's own penalty."""
+    penalty = solver.form.penalty
+    try:
+        yield Refits(solver.problem, solver.form, REFIT_SHARE * solver.goal.gap, solver.goal.max_iter)
+    finally:
+        solver.form.repenalise(penalty)
+
+
 class Refits:
-    """Least squares on one support after another, within the bounds of a problem, on the working set of a solver.
+    """Least squares on one support after another, within the bounds of a problem, on a working set.
 
     A refit is the problem with no penalty at all, and every column off the support held at zero by its bounds.
     """
 
-    def __init__(self, problem, solver):
-        self.given, self.set, self.slots = problem, solver.set, solver.slots
-        self.target, self.max_iter = 1e-3 * solver.target_gap, solver.max_iter
-        self.problem, p = copy(problem), problem.design.n_features
-        for name in ("l1", "l2", "lower", "upper"):
-            setattr(self.problem, name, np.zeros(p))
-        self.place = np.empty(p, np.int64)
-        self.place[self.slots] = np.arange(len(self.slots))
+    def __init__(self, problem, form, target, max_iter):
+        self.problem, self.form, self.target, self.max_iter = problem, form, target, max_iter
+        self.place = np.empty(problem.design.n_features, np.int64)
+        self.place[form.columns] = np.arange(form.size)
 
     def on(self, cols, coef):
-        """(coefficients, `refit_residuals`) of the refit on `cols`, whose lasso coefficients are `coef`."""
+        """Return (coefficients, `refit_residuals`) of the refit on `cols`, whose lasso coefficients are `coef`."""
         if not len(cols):
             return coef, 0.0
-        at, b, B = self.place[cols], np.zeros(len(self.slots)), np.zeros((1, len(self.slots)))
-        self.problem.lower[cols], self.problem.upper[cols] = self.given.lower[cols], self.given.upper[cols]
-        b[at] = coef
-        self.set.repenalise(self.problem)
-        self.set.solve(b, 0.0, np.zeros(1), 0, B, self.target, self.max_iter)
-        z, _ = self.set.look(B[0])
-        self.problem.lower[cols] = self.problem.upper[cols] = 0.0
-        return B[0, at], self._residual(cols, B[0, at], z[at], self.set.rounding(at, B[0]))
+        at, size, given = self.place[cols], self.form.size, self.problem.penalty.at(cols)
+        b, lower, upper, B = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((1, size))
+        b[at], lower[at], upper[at] = coef, given.lower, given.upper
+        self.form.repenalise(Penalty.bounds_alone(lower, upper))
+        self.form.solve(b, 0.0, np.zeros(1), 0, B, self.target, self.max_iter)
+        z, _ = self.form.gradient(B[0])
+        return B[0, at], self._residual(cols, B[0, at], given, z[at], self.form.rounding(at, B[0]))
 
-    def _residual(self, cols, coef, z, rounding):
-        """Largest |z_j| + rounding, per |x_j| |y|, where no bound explains it."""
-        size = np.sqrt(self.given.design.norm2[cols] * 2 * self.given.null_objective)
-        pull = np.where(coef >= self.given.upper[cols], np.minimum(z, 0.0), z)
-        pull = np.where(coef <= self.given.lower[cols], np.maximum(z, 0.0), pull)
+    def _residual(self, cols, coef, given, z, rounding):
+        """Return the largest |z_j| + rounding, per |x_j| |y|, where no bound explains it."""
+        size = np.sqrt(self.problem.design.norm2[cols] * self.problem.loss.norm2)
+        pull = np.where(coef >= given.upper, np.minimum(z, 0.0), z)
+        pull = np.where(coef <= given.lower, np.maximum(z, 0.0), pull)
         return float(np.max((np.abs(pull) + rounding) / size))

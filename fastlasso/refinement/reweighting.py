@@ -15,53 +15,65 @@ Candes, Wakin and Boyd (2008), Enhancing sparsity by reweighted l1 minimization,
 
 import time
 import warnings
-from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
 from .. import validation
 from ..parallel import Pool
 from ..path.fit import fit
+from ..path.grid import grid_of
+from ..path.path_solver import Limits, PathSolver, threads
 from ..path.refined import ReweightedPath
-from ..path.walk import Limits, Walk, threads
-from ..path.warn import WARNING_CLASS
+from ..path.warn import WARNING_CLASS, stack_level
 from ..penalties.concave import concave_penalty
 from ..problem.options import Options
-from ..problem.problem import Problem
+from ..problem.problem import pose
 from ..selection.folds import named
 from ..selection.path_cv import RULES
-from ..validation import FREE
-from .on_problems import fitted, grid_of, in_folds, options_of, recast
+from ..validation import UNBOUNDED
+from .on_problems import fitted, in_folds, path_of, recast
 
-INNER_TOL = 0.1         # each weighted lasso is solved to this share of the tolerance of the fixed point
-DESCENT_SLACK = 1e-10   # of P(0): rounding of the objective
+# Each weighted lasso is solved to this share of the tolerance of the fixed point.
+INNER_TOL = 0.1
+# Rounding of the objective, as a share of P(0).
+DESCENT_SLACK = 1e-10
 
 
-class ReweightedWalk(Walk):
-    """The way down a grid with a concave penalty: at each alpha, weighted lassos until the factors settle.
+class ReweightedSolver(PathSolver):
+    """Solves a grid with a concave penalty: at each alpha, weighted lassos until the factors settle.
 
     The first alpha starts from b = 0, so that its first step is the lasso; each other starts from the solution before.
     A column outside the working set has b = 0 and the factor that it always had, so most steps are taken on the
     working set alone; X is read again when the factors have settled there.
+
+    Attributes
+    ----------
+    penalty : Mcp, Scad, Log or Lq
+    max_steps : int
+        Weighted lassos for one alpha, at most.
+    n_steps, objectives, factors : list
+        Of each alpha, as in `ReweightedPath`.
     """
 
     def __init__(self, problem, penalty, limits, max_steps, callback=None):
-        super().__init__(problem, limits, callback=callback)
-        self.penalty, self.max_steps, self.target = penalty, max_steps, self.solver.target_gap
-        self.solver.target_gap *= INNER_TOL
-        self.weighted = copy(problem)
-        self.weighted.l1 = np.array(problem.l1)     # changes from step to step
-        self.has_free = bool((problem.l1 == 0).any())
-        self.scale = np.broadcast_to(problem.scale, len(problem.l1))
-        self.fit_term = problem.null_objective
+        super().__init__(problem, replace(limits, tol=INNER_TOL * limits.tol), callback=callback)
+        self.outer_limits, self.penalty, self.max_steps = limits, penalty, max_steps
+        self.target = limits.tol * problem.null_objective
+        self.weighted = problem         # with the factors of the present step
+        self.has_unscreened = bool(problem.penalty.unscreened.any())
+        self.scale = np.broadcast_to(problem.scale, problem.design.n_features)
+        self.loss_value = problem.null_objective
+        self.objective = np.inf
         self.n_steps, self.objectives, self.factors = [], [], []
 
     def down(self, grid):
-        """Solve alpha by alpha until the end of the grid or the first reason to stop."""
-        self._bridge(grid[0])
+        """Solve alpha by alpha until the end of the grid or the first reason to stop; return self."""
+        self._approach(grid[0])
         for alpha in grid:
             if self.status == "complete":
                 self._take(self._settled(alpha), len(grid))
+        return self
 
     def _settled(self, alpha):
         """Solve one weighted lasso after another until the last solution solves the next one too."""
@@ -72,7 +84,7 @@ class ReweightedWalk(Walk):
             self.objective = self.problem.null_objective
         steps, gap = 0, np.inf
         while gap > self.target and steps < self.max_steps:
-            if (steps or self.solver.complete) and not self._is_ill():
+            if (steps or self.solver.compressed) and not self._is_nearly_dependent():
                 steps += self._settle_inside(alpha, self.max_steps - steps - 1)
             batch = self.solver.solve(np.array([alpha]))
             self._note_step(alpha, batch.gaps[0], batch.residual_norms[0])
@@ -85,50 +97,52 @@ class ReweightedWalk(Walk):
         return batch
 
     def _settle_inside(self, alpha, most):
-        """At most so many steps on the working set alone; return how many it took."""
+        """Take at most so many steps on the working set alone; return how many it took."""
         for step in range(most):
             self.solver.solve_inside(alpha)
             self._note_step(alpha, *self.solver.gap_inside(), self.solver.joint_gap_inside)
-            if self.solver.gap_inside()[0] <= self.solver.target_gap or self._is_ill():
+            if self.solver.gap_inside()[0] <= self.solver.goal.gap or self._is_nearly_dependent():
                 return step + 1
         return most
 
-    def _is_ill(self):
+    def _is_nearly_dependent(self):
         """Whether unpenalised columns of the user's depend so nearly on others that only X itself tells an objective.
 
         Columns that the penalty has set free alone are not asked: it would cost an eigendecomposition at every step.
         """
-        return self.has_free and self.solver.is_ill()
+        return self.has_unscreened and self.solver.is_nearly_dependent()
 
-    def _note_step(self, alpha, gap, norm2, closer_look=None):
+    def _note_step(self, alpha, gap, norm2, joint_gap=None):
         """Take over the solution of a step, solved to `gap`, and see that the objective did not rise by more.
 
-        Before that is called a rise, ``closer_look()`` says what gap and |r|^2 are with all that free columns can gain.
+        Before that is called a rise, ``joint_gap()`` says what gap and |r|^2 are with all that unpenalised columns can
+        gain.
         """
-        before, self.fit_term = self.objective, 0.5 * norm2
+        before, self.loss_value = self.objective, self.problem.loss.value(norm2)
         self.objective = self._objective(alpha)
-        slack = max(gap, self.solver.target_gap) + DESCENT_SLACK * self.problem.null_objective
+        slack = max(gap, self.solver.goal.gap) + DESCENT_SLACK * self.problem.null_objective
         if not self.objective <= before + slack:
-            if closer_look is not None:
+            if joint_gap is not None:
                 self.objective = before
-                return self._note_step(alpha, *closer_look())
+                return self._note_step(alpha, *joint_gap())
             raise ArithmeticError(f"the objective rose from {before!r} to {self.objective!r} at alpha={alpha!r}, more "
                                   f"than the gap {gap:.3g} of the step allows: a defect of fastlasso, please report it")
         return self._reweight(alpha)
 
     def _reweight(self, alpha):
         """Give the solver the factors of its present solution."""
-        slots = self.solver.slots
-        self.weighted.l1[slots] = self._factors(alpha, slots, self.solver.b) * self.scale[slots]
+        cols, b = self.solver.working_set, self.solver.last.b
+        penalty = self.weighted.penalty.with_factors(cols, self._factors(alpha, cols, b) * self.scale[cols])
+        self.weighted = self.weighted.with_penalty(penalty)
         self.solver.repenalise(self.weighted)
 
     def _objective(self, alpha):
         """The concave objective at the solver's present solution."""
-        slots, b = self.solver.slots, self.solver.b
+        cols, b = self.solver.working_set, self.solver.last.b
         used = b != 0
-        t, level = self._at(alpha, slots[used], b[used])
+        t, level = self._at(alpha, cols[used], b[used])
         penalised = level > 0
-        return self.fit_term + float(np.sum(self.penalty.value(t[penalised], level[penalised])))
+        return self.loss_value + float(np.sum(self.penalty.value(t[penalised], level[penalised])))
 
     def _at(self, alpha, cols, coef):
         """(t_j = |b_j| s_j, a_j = alpha u_j) of some columns."""
@@ -143,16 +157,18 @@ class ReweightedWalk(Walk):
         return factors
 
     def result(self, options):
-        """Everything found so far as a `ReweightedPath`."""
+        """Return everything found so far as a `ReweightedPath`."""
         path, n = super().result(options), self.n_done
-        return recast(path, ReweightedPath, n_steps=np.array(self.n_steps[:n]), penalty=self.penalty,
-                      objectives=np.array(self.objectives[:n]), penalty_factor=self.problem.penalty_factor,
-                      factors=np.concatenate([*self.factors[:n], np.zeros(0)]))
+        return recast(path, ReweightedPath, tol=self.outer_limits.tol, n_steps=np.array(self.n_steps[:n]),
+                      penalty=self.penalty, objectives=np.array(self.objectives[:n]),
+                      penalty_factor=self.problem.penalty_factor, factors=np.concatenate([*self.factors[:n],
+                                                                                          np.zeros(0)]))
 
 
 def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, alphas=100, eps=1e-3, fit_intercept=True,
-                    standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0],
-                    upper=FREE[1], tol=1e-6, max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
+                    standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
+                    upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, dfmax=None, max_r2=None, n_threads=None,
+                    callback=None):
     """Fit a concave penalty along a path by reweighted lassos (local linear approximation).
 
     Seeks for each alpha a stationary point of
@@ -179,7 +195,8 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
     ----------
     X, y, alphas, ..., callback
         As in `fit_path`; `penalty_factor` is u.
-    penalty : {"mcp", "scad", "log", "lq"}, default="mcp"
+    penalty : {"mcp", "scad", "log", "lq"} or Concave, default="mcp"
+        A name, that of a penalty of your own included, or a `fastlasso.penalties.concave.Concave` itself.
     gamma, q : float, optional
     max_steps : int, default=100
         Most lassos per alpha.
@@ -219,17 +236,17 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        problem = Problem(X, y, options, pool)
-        path = walked(problem, grid_of(problem, alphas, eps), concave, limits, max_steps, callback)
-    path.seconds = time.perf_counter() - started
+        solver = ReweightedSolver(pose(X, y, options, pool), concave, limits, max_steps, callback)
+        path = path_of(solver, grid_of(solver.solver, alphas, eps))
+    path.note_seconds(time.perf_counter() - started)
     warn_unsettled(path)
     return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
 def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5, groups=None, rule="min",
                               random_state=None, alphas=100, eps=1e-3, fit_intercept=True, standardize=False,
-                              sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1],
-                              tol=1e-6, max_iter=10_000, n_threads=None):
+                              sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
+                              upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose the alpha of a concave penalty by cross-validation.
 
     Parameters
@@ -259,21 +276,14 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
     limits, concave = Limits.checked(tol, max_iter), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
-        folded = in_folds(X, y, options, limits, cv, groups, random_state, pool)
-        grid = grid_of(folded.whole, alphas, eps)
-        paths, errors = fitted(folded, lambda problem: walked(problem, grid, concave, limits, max_steps), folded.errors)
-        result = folded.result(paths, errors, rule)
+        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
+        paths, errors = fitted(folds, lambda problem: ReweightedSolver(problem, concave, limits, max_steps), alphas,
+                               eps, path_of, folds.errors)
+        result = folds.result(paths, errors, rule)
     for path, whose in named(paths):
         warn_unsettled(path, whose)
     paths[0].remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return result
-
-
-def walked(problem, grid, penalty, limits, max_steps, callback=None):
-    """The path of a concave penalty along a grid."""
-    walk = ReweightedWalk(problem, penalty, limits, max_steps, callback)
-    walk.down(grid)
-    return walk.result(options_of(problem))
 
 
 def warn_unsettled(path, whose=""):
@@ -285,4 +295,4 @@ def warn_unsettled(path, whose=""):
                       f"worst: at alpha={path.alphas[worst]:.6g} after {path.n_steps[worst]} steps the gap of the next "
                       f"lasso is {path.gaps[worst]:.3g}, the target tol * P(0) {path.tol * path.null_objective:.3g}. "
                       "Raise max_steps or tol, or end the path earlier (eps, dfmax, max_r2).", WARNING_CLASS.get(),
-                      stacklevel=3)
+                      stacklevel=stack_level())

@@ -18,18 +18,19 @@ import numpy as np
 
 from .. import validation
 from ..parallel import Pool
+from ..path.path_solver import Limits, PathSolver, threads
 from ..path.results import predictions
-from ..path.walk import Limits, threads
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
-from ..selection.folds import named
+from ..selection.folds import at_ratio, named
 from ..selection.path_cv import RULES
-from ..validation import FREE
-from .on_problems import NO_FOLDS, fit_of, fitted, grid_of, in_folds, path_of, remember
+from ..validation import UNBOUNDED
+from .on_problems import NO_FOLDS, fit_of, fitted, in_folds, path_of, remember
 
 CRITERIA = ("aic", "bic", "ebic")
 FACTORS = ("all", "support", "adaptive")
-SMALLEST_FACTOR = np.finfo(float).tiny ** 0.5   # 0 would be "never penalised"
+# The smallest penalty factor that is made: 0 would be "never penalised".
+SMALLEST_FACTOR = np.finfo(float).tiny ** 0.5
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Stage:
 
     def problem(self, problem, coef):
         """The problem of this stage after one that ended in `coef`; None is no stage before."""
-        factors = problem.penalty_factor if coef is None else self.penalty_factor(problem, coef)
-        return problem.with_penalty_factor(factors, self.l1_ratio)
+        if coef is None:
+            return at_ratio(problem, self.l1_ratio)
+        return problem.with_penalty_factor(self.penalty_factor(problem, coef), self.l1_ratio)
 
 
 def adaptive_factors(coef, gamma=1.0):
@@ -173,17 +175,21 @@ class ScheduleFit:
         return predictions(X, self.coef, self.intercept, offset)
 
 
-class Course:
+class ScheduleRun:
     """The run of a schedule: where each problem stands, that of all rows and that of each fold.
 
-    `coefs` are the coefficients of the stage before; None before the first.
+    `coefs` are the coefficients of the stage before, one vector for each problem; None before the first stage.
     """
 
-    def __init__(self, X, folded):
-        self.X, self.folded, self.limits = X, folded, folded.limits
-        self.problems = folded.each(lambda k, problem: problem)
+    def __init__(self, X, folds):
+        self.X, self.folds, self.limits = X, folds, folds.limits
+        self.problems = folds.each(lambda k, problem: problem)
         self.coefs = [None] * len(self.problems)
         self.result = ScheduleFit([], [], [], [])
+
+    def begin_with(self, coefs):
+        """Take these coefficients, one vector for each problem, for those of the stage before."""
+        self.coefs = coefs
 
     def leave_folds(self):
         """Go on with all rows only: no stage to come needs the folds."""
@@ -194,10 +200,10 @@ class Course:
         problems, path, cv = self.next_problems(stage), None, None
         if isinstance(stage.alpha, str):
             paths, errors = self.paths(stage, problems if stage.cross_validated else problems[:1])
-            path = remember(paths[0], self.X, self.folded.y, self.folded.options, problems[0].penalty_factor,
+            path = remember(paths[0], self.X, self.folds.y, self.folds.options, problems[0].penalty_factor,
                             max_iter=self.limits.max_iter)
         if stage.cross_validated:
-            cv = self.folded.result(paths, errors, stage.alpha)
+            cv = self.folds.result(paths, errors, stage.alpha)
             fits = [part.fit_at(cv.index) for part in paths]
         elif path is not None:
             chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
@@ -213,24 +219,23 @@ class Course:
 
     def paths(self, stage, problems):
         """(paths, held-out errors of the folds) of some problems, all along the grid of the first."""
-        grid = grid_of(problems[0], stage.alphas, stage.eps)
-        paths, errors = fitted(self.folded, lambda problem: path_of(problem, grid, self.limits), self.folded.errors,
-                               problems)
+        paths, errors = fitted(self.folds, lambda problem: PathSolver(problem, self.limits), stage.alphas, stage.eps,
+                               path_of, self.folds.errors, problems)
         for path, whose in named(paths):
-            warn_uncertified(path, whose, stacklevel=6)
+            warn_uncertified(path, whose)
         return paths, errors
 
     def fits(self, alpha, problems, first=-1):
         """Solutions of some problems at one alpha, that of all rows or of fold 0 first."""
-        fits = self.folded.each(lambda k, problem: fit_of(problem, alpha, self.limits), first, problems)
+        fits = self.folds.each(lambda k, problem: fit_of(problem, alpha, self.limits), first, problems)
         for k, fit in enumerate(fits, first):
             if not fit.certified:
-                warn_gap(alpha, fit.gap, fit.tol, fit.null_objective, f"fold {k}: " if k >= 0 else "", stacklevel=5)
+                warn_gap(alpha, fit.gap, fit.tol, fit.null_objective, f"fold {k}: " if k >= 0 else "")
         return fits
 
 
 def fit_schedule(X, y, stages, *, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
-                 sample_weight=None, offset=None, penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6,
+                 sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
                  max_iter=10_000, n_threads=None):
     """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
 
@@ -270,12 +275,12 @@ def fit_schedule(X, y, stages, *, cv=5, groups=None, random_state=None, fit_inte
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
-        course = Course(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
-                course.leave_folds()
-            course.run(stage)
-    return course.result
+                run.leave_folds()
+            run.run(stage)
+    return run.result
 
 
 def checked_stages(stages):

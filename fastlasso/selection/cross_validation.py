@@ -4,30 +4,30 @@ Everything that depends on the data (centre, scale, correlations) is weighted, s
 its held-out rows at weight zero, standardising included. Three things make K folds cost little more than one path:
 
 - Where the whole Gram matrix is formed (n >> p), one pass sums it up fold by fold, and the Gram matrix of a training
-  set is the total less its held-out part (`design.Summed`); held-out squared errors are quadratic forms in the latter.
-- Elsewhere the residual that certifies a solution covers the held-out rows too, so their errors need no further look.
+  set is the total less its held-out part (`matrices/summed.py`). Held-out squared errors are quadratic forms in the
+  latter.
+- Elsewhere the residual that certifies a solution covers the held-out rows too, so X is not read for their errors.
 - The full-data path and the folds run at once, as many as there are threads and as X's bytes allow (`paths_at_once`);
   beyond that the threads work inside a fold.
 """
-
 
 from .. import validation
 from ..matrices.choose import as_matrix
 from ..parallel import Pool
 from ..path.fit import fit
-from ..path.grid import automatic_grid, given_grid
-from ..path.walk import Limits, threads
+from ..path.grid import given_grid
+from ..path.path_solver import Limits, threads
 from ..path.warn import warn_uncertified
 from ..problem.options import Options
-from ..validation import FREE
-from .folds import Folded, at_ratio, folds, named
+from ..validation import UNBOUNDED
+from .folds import Folds, named, splits_of
 from .path_cv import RULES
 
 
 def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None, alphas=100, eps=1e-3,
                         l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None,
-                        callback=None):
+                        penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
+                        n_threads=None, callback=None):
     """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
 
     Parameters
@@ -83,17 +83,16 @@ def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, scoring="mse", 
     validation.one_of(rule, "rule", RULES)
     if not callable(scoring) and scoring not in ("mse", "mae", "r2"):
         raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
-    limits, grid = Limits.checked(tol, max_iter), given_grid(alphas, eps)
+    limits = Limits.checked(tol, max_iter)
+    given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
-        splits = folds(cv, X, y, groups, matrix.shape[0], random_state)
-        folded = Folded(matrix, y, Options(l1_ratios[0], **options), limits, splits, pool, scoring)
-        grids = [automatic_grid(at_ratio(folded.whole, ratio), alphas, eps) if grid is None else grid
-                 for ratio in l1_ratios]
+        splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state)
+        folds = Folds(matrix, y, Options(l1_ratios[0], **options), limits, splits, pool, scoring)
         results = []
-        for ratio, (paths, errors) in zip(l1_ratios, folded.fit(l1_ratios, grids, callback), strict=True):
+        for ratio, (paths, errors) in zip(l1_ratios, folds.fit(l1_ratios, alphas, eps, callback), strict=True):
             for path, whose in named(paths):
-                warn_uncertified(path, whose, stacklevel=5)
+                warn_uncertified(path, whose)
             paths[0].remember(fit, X, y, options | {"l1_ratio": ratio}, max_iter=max_iter, n_threads=n_threads)
-            results.append(folded.result(paths, errors, rule))
+            results.append(folds.result(paths, errors, rule))
         return results

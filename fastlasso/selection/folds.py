@@ -1,19 +1,25 @@
-"""selection.folds."""
+"""The folds of a cross-validation: vectors of 0/1 weights that share sums, residuals and threads."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from .. import validation
-from ..matrices.summed import compressible
-from ..path.walk import Walk, paths_at_once
-from ..problem.problem import Problem
+from ..matrices.base import compressible
+from ..path.grid import grid_of
+from ..path.path_solver import PathSolver, paths_at_once
+from ..problem.problem import pose
 from ..ways import ways
 from .path_cv import PathCV
 
-ALPHAS_AT_ONCE = 16     # out-of-fold predictions are formed for this many alphas at a time
-SQUARES_LEFT = 1e-8     # a held-out error below this share of the squares it is the difference of is summed up anew
-SUMS_SHARE = 4          # the sums of all folds may take a quarter of X's bytes, or 64 MB
+# Out-of-fold predictions are formed for this many alphas at a time.
+ALPHAS_AT_ONCE = 16
+# A held-out error below this share of the squares it is the difference of is summed up anew.
+SQUARES_LEFT = 1e-8
+# The sums of all folds may take one part in so many of X's bytes, or SUMS_BYTES.
+SUMS_SHARE = 4
+# 64 MB.
 SUMS_BYTES = 1 << 26
 
 
@@ -29,22 +35,22 @@ def named(paths):
         yield path, f"fold {k - 1}: " if k else ""
 
 
-class Folded:
+class Folds:
     """The folds of one problem: what they share, and the work of each.
 
     Attributes
     ----------
     whole : Problem
-        On all rows; gone once its path is known.
+        On all rows; gone once its path is begun.
     splits : list of (train, test)
         Row indices; train is None where it is all rows but test. May be empty.
     """
 
     def __init__(self, matrix, y, options, limits, splits, pool, scoring="mse"):
         n = matrix.shape[0]
-        self.whole = Problem(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
-        self.matrix, self.group_sums, self.y_mean = self.whole.design.matrix, self.whole.group_sums, self.whole.y_mean
-        self.pool = pool
+        self.whole = pose(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
+        self.matrix, self.group_sums = self.whole.design.matrix, self.whole.group_sums
+        self.y_mean, self.pool = self.whole.loss.y_mean, pool
         self.options, self.limits, self.splits, self.scoring = options, limits, splits, scoring
         self.y = validation.target(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
@@ -60,38 +66,85 @@ class Folded:
         As many are at work at once as there are threads and as memory allows. `problems` take the place of new ones.
         """
         def with_share(k, own):
-            if problems is None:
-                problem = self.problem(k, own) if k >= 0 else self._take_whole()
-            else:
-                problem = problems[k - first]
-            problem.design.pool = own
-            try:
+            problem = self._problem(k, own) if problems is None else problems[k - first]
+            with self._on(own, [problem]):
                 return work(k, problem)
-            finally:
-                problem.design.pool = self.pool     # `own` ends here
 
         stop = len(self.splits) if problems is None else first + len(problems)
         return self.pool.each(with_share, range(first, stop), paths_at_once(self.matrix))
 
-    def _take_whole(self):
+    @contextmanager
+    def _on(self, pool, problems):
+        """Within, some problems use the threads of a pool that ends afterwards."""
+        for problem in problems:
+            problem.design.move_to(pool)
+        try:
+            yield
+        finally:
+            for problem in problems:
+                problem.design.move_to(self.pool)
+
+    def _problem(self, k, pool):
+        return self.problem(k, pool) if k >= 0 else self.take_whole()
+
+    def take_whole(self):
+        """Return the problem on all rows, and let go of it."""
         whole, self.whole = self.whole, None
         return whole
 
-    def fit(self, l1_ratios, grids, callback):
-        """Return (paths, errors) for each l1_ratio and its grid of alphas.
+    def solve(self, start, grids_of, finish, problems=None, whole_first=False):
+        """Return [finish(k, solvers, grids) for each fold k, that of all rows (-1) first].
+
+        Parameters
+        ----------
+        start : callable
+            ``start(k, problem)`` returns a list of started `PathSolver`.
+        grids_of : callable
+            ``grids_of(solvers)`` returns the grid of each, from those on all rows.
+        finish : callable
+            ``finish(k, solvers, grids)``.
+        problems : list of Problem, optional
+            In place of new ones, that of all rows first.
+        whole_first : bool
+            Whether all rows are done before the folds begin. The folds then use the alphas that were reached.
+        """
+        whole = start(-1, self.take_whole() if problems is None else problems[0])
+        grids = grids_of(whole)
+        if whole_first:
+            done = finish(-1, whole, grids)
+            grids = [path.alphas for path, _ in done]
+            return [done, *self.each(lambda k, problem: finish(k, start(k, problem), grids), 0)]
+
+        def work(k, own):
+            if k < 0:
+                return self._finish_whole(finish, whole, grids, own)
+            problem = self.problem(k, own) if problems is None else problems[k + 1]
+            with self._on(own, [problem]):
+                return finish(k, start(k, problem), grids)
+
+        count = len(self.splits) if problems is None else len(problems) - 1
+        return self.pool.each(work, range(-1, count), paths_at_once(self.matrix))
+
+    def _finish_whole(self, finish, solvers, grids, own):
+        """Finish all rows on the threads of `own`, and let go of them."""
+        with self._on(own, [solver.problem for solver in solvers]):
+            done = finish(-1, solvers, grids)
+        solvers.clear()
+        return done
+
+    def fit(self, l1_ratios, alphas, eps, callback):
+        """Return (paths, errors) for each l1_ratio.
 
         These are the path on all rows and those of the folds, and the held-out errors of each fold.
         """
-        def work(k, problem, callback=None):
-            return [self._path(k, at_ratio(problem, ratio), grid, callback)
-                    for ratio, grid in zip(l1_ratios, grids, strict=True)]
+        def start(k, problem):
+            return [self._path_solver(k, at_ratio(problem, ratio), callback if k < 0 else None) for ratio in l1_ratios]
 
-        if callback is None:
-            done = self.each(work)
-        else:
-            done = [work(-1, self._take_whole(), callback)]
-            grids = [path.alphas for path, _ in done[0]]
-            done += self.each(work, first=0)
+        def finish(k, solvers, grids):
+            return [self._path(k, solver, grid) for solver, grid in zip(solvers, grids, strict=True)]
+
+        done = self.solve(start, lambda solvers: [grid_of(solver.solver, alphas, eps) for solver in solvers], finish,
+                          whole_first=callback is not None)
         return [([path for path, _ in parts], [errors for _, errors in parts[1:]]) for parts in zip(*done, strict=True)]
 
     def result(self, paths, errors, rule):
@@ -112,19 +165,25 @@ class Folded:
         options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
         sums = self.group_sums
         matrix = self.matrix.source if sums is None else self.matrix.without(sums[k])
-        return Problem(matrix, self.y, options, pool)
+        return pose(matrix, self.y, options, pool)
 
-    def _path(self, k, problem, grid, callback=None):
+    def _path_solver(self, k, problem, callback):
+        """Start the path of a fold, which notes its held-out errors where residuals are formed."""
+        if k < 0:
+            return PathSolver(problem, self.limits, callback=callback)
+        test = self.splits[k][1]
+        return PathSolver(problem, self.limits, on_residual=lambda residual: self._error(test, residual[test]))
+
+    def _path(self, k, solver, grid):
         """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""
-        test = None if k < 0 else self.splits[k][1]
-        watch = None if k < 0 else lambda residual: self._error(test, residual[test])
-        walk = Walk(problem, self.limits, callback=callback, watch=watch)
-        walk.down(grid)
-        path = walk.result(replace(self.options, l1_ratio=problem.l1_ratio))
+        problem = solver.problem
+        path = solver.down(grid).result(replace(self.options, l1_ratio=problem.l1_ratio))
         if k < 0:
             return path, None
-        seen = np.array(walk.seen)
-        return path, self._finite(k, path, seen) if len(seen) else self.errors(k, path, problem.design.pool)
+        observed = np.array(solver.observed)
+        if len(observed):
+            return path, self._finite(k, path, observed)
+        return path, self.errors(k, path, problem.design.pool)
 
     # ------------------------------------------------------------ held-out errors
 
@@ -180,21 +239,23 @@ class Folded:
         return errors if (errors > SQUARES_LEFT * squares).all() else None
 
     def predict_out_of_fold(self, result):
-        """Fill in the predictions of each held-out row at the chosen alpha, all folds in one look at X."""
+        """Fill in the predictions of each held-out row at the chosen alpha, all folds in one pass over X."""
         at = result.index
         coefs = np.stack([fold.fit_at(at).coef for fold in result.fold_paths])
         cols = np.flatnonzero(coefs.any(axis=0))
         fitted = self.matrix.combine(cols, np.ascontiguousarray(coefs[:, cols]), self.pool)
         for (_, test), fold, row in zip(self.splits, result.fold_paths, fitted, strict=True):
             result.oof_predictions[test] = row[test] + fold.intercepts[at]
-        result.oof_predictions += self.shift
+        result.oof_predictions[:] += self.shift
 
 
 def groups_to_sum(matrix, splits):
     """The held-out rows of each fold, and those of none, where the sums over them give everything; else None."""
     n, p = matrix.shape
     size = 8 * len(splits) * (p + 2) ** 2
-    if not ways().fold_sums or not compressible(matrix.shape) or size > max(SUMS_BYTES, matrix.nbytes / SUMS_SHARE):
+    if not (ways().fold_sums and matrix.has_sums and compressible(matrix.shape)):
+        return None
+    if size > max(SUMS_BYTES, matrix.nbytes / SUMS_SHARE):
         return None
     times = np.bincount(np.concatenate([test for _, test in splits]), minlength=n)
     if times.max() > 1 or any(train is not None for train, _ in splits):
@@ -210,7 +271,7 @@ def rows_of(path, indices):
     return used, np.ascontiguousarray(part.tocsr()[used].toarray().T, dtype=np.float64)
 
 
-def folds(cv, X, y, groups, n, random_state):
+def splits_of(cv, X, y, groups, n, random_state):
     """Return (train, test) of each fold as row indices, checked; train is None where it is all rows but test."""
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         cv = validation.whole_number(cv, "cv", 2)

@@ -1,4 +1,4 @@
-"""selection.path_cv."""
+"""The result of a cross-validation: `PathCV`, its curve and its choice."""
 
 from dataclasses import dataclass
 

@@ -22,14 +22,16 @@ import numpy as np
 
 from .. import validation
 from ..parallel import Pool
-from ..path.grid import automatic_grid, given_grid
-from ..path.walk import Limits, Walk, paths_at_once, threads
-from ..path.warn import WARNING_CLASS
+from ..path.grid import given_grid, grid_of
+from ..path.path_solver import Limits, PathSolver, paths_at_once, threads
+from ..path.warn import WARNING_CLASS, stack_level
 from ..problem.options import Options
-from ..problem.problem import Problem
-from ..validation import FREE
+from ..problem.problem import pose
+from ..solver.choose import started_solver
+from ..validation import UNBOUNDED
 
-NEITHER = 2     # of the two halves, 0 and 1
+# In place of the number of a half, 0 or 1: the row is in neither.
+NEITHER = 2
 
 
 @dataclass(eq=False, repr=False)
@@ -122,7 +124,8 @@ class StabilityPath:
 
 def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05, dfmax=None,
                         l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                        penalty_factor=None, lower=FREE[0], upper=FREE[1], tol=1e-6, max_iter=10_000, n_threads=None):
+                        penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
+                        n_threads=None):
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
@@ -157,21 +160,21 @@ def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, al
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
     limits, n_pairs = Limits.checked(tol, max_iter, dfmax), validation.whole_number(n_pairs, "n_pairs")
     weakness = validation.number(weakness, "weakness", 0.0, 1.0, low_open=True)
-    grid = given_grid(alphas, eps)
+    given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
-        whole = Problem(X, y, options, pool)
-        grid = automatic_grid(whole, alphas, eps) if grid is None else grid
-        halves = Halves(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs)
+        whole = pose(X, y, options, pool)
+        grid = grid_of(started_solver(whole, limits.tol), alphas, eps)
+        halves = ComplementaryPairs(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs)
         return halves.path(grid)
 
 
-class Halves:
+class ComplementaryPairs:
     """The random halves of the rows of one problem: `half_of[pair, row]` is 0, 1 or NEITHER."""
 
     def __init__(self, whole, y, options, limits, weakness, rng, n_pairs):
         self.whole, self.y, self.options, self.limits, self.weakness = whole, y, options, limits, weakness
-        n = len(whole.y)
-        self.weights = np.ones(n) if whole.weights is None else whole.weights
+        n = whole.design.n_samples
+        self.weights = np.ones(n) if whole.design.weights is None else whole.design.weights
         rows = np.flatnonzero(self.weights)
         if len(rows) < 4:
             raise ValueError(f"stability selection needs at least 4 rows of weight > 0, got n_samples={len(rows)}")
@@ -194,7 +197,7 @@ class Halves:
         if uncertified:
             warnings.warn(f"{uncertified} of {len(paths)} subsamples have solutions that are not certified to tol. "
                           "Raise max_iter or tol, or end the paths earlier (eps, dfmax).", WARNING_CLASS.get(),
-                          stacklevel=3)
+                          stacklevel=stack_level())
         np.cumsum(probabilities, axis=1, out=probabilities)
         probabilities /= len(paths)
         return StabilityPath(grid, probabilities, probabilities.sum(axis=0), len(paths) // 2,
@@ -204,9 +207,8 @@ class Halves:
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
         weights = np.where(self.half_of[k // 2] == k % 2, self.weights, 0.0)
         options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
-        walk = Walk(Problem(self.whole.design.matrix.source, self.y, options, pool), self.limits)
-        walk.down(grid)
-        path = walk.result(options)
+        path = PathSolver(pose(self.whole.design.matrix.source, self.y, options, pool), self.limits).down(grid).result(
+            options)
         at = np.repeat(np.arange(len(path)), path.df)
         cols, where = np.unique(path.indices, return_index=True)
         return cols, at[where], path.certified.all(), path.n_passes.max(initial=0.0)

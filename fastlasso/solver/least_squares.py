@@ -1,28 +1,48 @@
-"""solver.least_squares."""
+"""Exact least squares on a few columns, dependent ones included, from their Gram matrix and, where needed, from X."""
 
 import numpy as np
 
 from ..matrices.summed import CANCELLED
 
-NO_WORSE = 1 + 1e-12        # a refit may raise |r|^2 by rounding, not by more
-NEARLY_DEPENDENT = 1e-6     # eigenvalue of a Gram matrix, of the largest, below which X itself is asked
-IMAGES = 8              # directions of unpenalised columns whose images are formed at once
+# A refit may raise |r|^2 by this factor, which is rounding.
+NO_WORSE = 1 + 1e-12
+# Below this share of the largest eigenvalue of a Gram matrix, X itself is asked.
+NEARLY_DEPENDENT = 1e-6
+# Directions whose images are formed at once.
+IMAGES = 8
 
 
 class LeastSquares:
-    """Exact steps and gains on unpenalised columns from their Gram matrix, dependent ones included.
+    """Exact steps and gains on columns from their Gram matrix, dependent ones included.
 
-    With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': whatever their units, columns count alike. The Gram matrix tells
-    s^2 to some eps of the largest, X tells s to that: dependence to 1e-8, which float32 columns have by rounding, shows
-    only in X. `images(V)` returns the rows (X v)' root-weighted and centred, for each row v of V, rounded to eps times
-    the norms of the columns before they are centred, which are `sizes` of what they are after. By rounding of G, eps
-    or where sums were subtracted eps / CANCELLED, a direction of small eigenvalue holds as much / s^2 of another one,
-    and its image as much / s of that one's: where that matters it is taken out. Without images small eigenvalues count
-    as zero.
+    With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': columns count alike, whatever their units. The Gram matrix tells
+    s^2 to some eps of the largest; X tells s to that. So dependence to 1e-8, which float32 columns have by rounding,
+    shows only in X.
 
-    A direction whose image is nothing but rounding counts as zero, too. Rounding of row i is in proportion to its size,
-    and that to its `root` sqrt(w_i / W), so what a light row has of such a direction may be true: then `vague` says
-    that what these columns have to gain cannot be told.
+    A direction whose image X D^-1 v is below rounding counts as null. Rounding of row i scales with sqrt(w_i / W). A
+    light row's part may exceed its own rounding there; then the direction may be real, and `undetermined` says that no
+    gain can be claimed for these columns.
+
+    Rounding of G (eps, or eps / CANCELLED where sums were subtracted) mixes other directions into one of small
+    eigenvalue s^2, as much as 1 / s^2 of them, and their images into its image, as much as 1 / s. Where that matters
+    they are taken out again. Without images, small eigenvalues count as zero.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (k, k)
+    images : callable, optional
+        ``images(V)`` returns the rows (X v)', root-weighted and centred, for each row v of V.
+    sizes : ndarray of shape (k,), optional
+        Norms of the columns before they are centred, as multiples of their norms after. Images are rounded to eps
+        times these.
+    root : ndarray of shape (n_samples,), optional
+        sqrt(w_i / W); None for equal weights.
+
+    Attributes
+    ----------
+    basis : ndarray of shape (k', n_samples), or None
+        (X D^-1 v)' / s of the last directions v, where X was asked.
+    undetermined : bool
     """
 
     def __init__(self, gram, images=None, sizes=None, root=None):
@@ -32,29 +52,29 @@ class LeastSquares:
         eps, largest = np.finfo(float).eps, max(values[-1], 0.0)
         cutoff = len(values) * eps * largest
         small = values < NEARLY_DEPENDENT * values[-1]
-        self.basis, self.vague = None, False    # (X D^-1 v)' / s of the last directions v
+        self.basis, self.undetermined = None, False
         if images is not None and small.any():
             V, Z = self.vectors[:, small], self._images(images, small)
-            turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
-            blur = eps / CANCELLED * largest / np.sqrt(np.min(values[~small], initial=largest))
+            left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
+            gram_error = eps / CANCELLED * largest / np.sqrt(np.min(values[~small], initial=largest))
             noise = max(Z.shape[1], len(values)) * eps
-            if ((singular > noise * np.sqrt(largest)) & (singular <= blur)).any():
-                V, Z = self._apart(V, Z, images, values, np.flatnonzero(~small))
-                turn, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
-            self.vectors = np.hstack([self.vectors[:, ~small], V @ turn])
+            if ((singular > noise * np.sqrt(largest)) & (singular <= gram_error)).any():
+                V, Z = self._orthogonalised(V, Z, images, values, np.flatnonzero(~small))
+                left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
+            self.vectors = np.hstack([self.vectors[:, ~small], V @ left_vectors])
             values = np.concatenate([values[~small], singular**2])
             cutoff = (noise * np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))) ** 2
             if root is not None:
                 nothing = (values <= cutoff)[-len(singular):]
-                left = np.abs(turn.T[nothing] @ Z).max(axis=0, initial=0.0)
-                self.vague = self._is_more(left, noise, np.sqrt(sizes @ sizes) * root, images)
+                left = np.abs(left_vectors.T[nothing] @ Z).max(axis=0, initial=0.0)
+                self.undetermined = self._exceeds_rounding(left, noise, np.sqrt(sizes @ sizes) * root, images)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
 
     def _images(self, images, directions):
         return images(np.ascontiguousarray(self.vectors[:, directions].T * self.unit))
 
-    def _is_more(self, left, noise, size, images):
+    def _exceeds_rounding(self, left, noise, size, images):
         """Whether a row has more left than `noise` of its size: of the values before they are centred, and after."""
         if (left <= noise * size).all():
             return False
@@ -64,7 +84,7 @@ class LeastSquares:
             square += (images(columns) ** 2).sum(axis=0)
         return bool((left > noise * np.sqrt(square)).any())
 
-    def _apart(self, V, Z, images, values, others):
+    def _orthogonalised(self, V, Z, images, values, others):
         """Directions V and their images Z without what they hold of other directions."""
         for start in range(0, len(others), IMAGES):
             part = others[start:start + IMAGES]
@@ -93,10 +113,10 @@ class LeastSquares:
         return 0.5 * float(np.sum((self.scale * (np.abs(self.vectors).T @ (self.unit * error))) ** 2))
 
 
-def negligible(target, null_objective):
-    """The gain from free columns that may be left where a gap of `target` is promised.
+def largest_gain_ignored(target, null_objective):
+    """Return the largest gain from unpenalised columns that may be ignored where a gap of `target` is promised.
 
-    Making the dual point orthogonal to them moves it by |d| = sqrt(2 gain), and the other correlations, and with them
-    the gap, by as much: first order in |d|. So the gain itself must be of the order of the promise squared.
+    Making the dual point orthogonal to them moves it by |d| = sqrt(2 gain). The other correlations, and with them the
+    gap, move by as much: first order in |d|. So the gain itself must be of the order of the promise squared.
     """
     return 1e-6 * target * target / null_objective if null_objective > 0 else 0.0

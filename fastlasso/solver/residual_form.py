@@ -1,171 +1,176 @@
-"""solver.residual_form."""
+"""The problem on the working set, solved by sweeps over its columns (`_engine/descent.pxi`).
+
+The columns are gathered (`matrices/gathered.py`); the state that sweeps change stands for the residual.
+"""
 
 import numpy as np
 
-from .._engine import engine
-from ..matrices.gathered import DenseParts, SparseParts
-from ..penalties.separable import within
+from ..penalties.separable import step_to_bounds
 from ..ways import ways
 from .cost import ROUNDING
-from .least_squares import NO_WORSE, LeastSquares, negligible
+from .least_squares import NO_WORSE, LeastSquares, largest_gain_ignored
+from .proof import separate_gaps
+from .refit import refit
 from .row_systems import RidgeRows, RowSteps
 
-# sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent")
+# Sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent").
 ANDERSON = 5
-STALLED = 128           # extrapolations
+# Extrapolations without progress after which descent ends.
+STALLED = 128
+# Sweeps stop at this share of the gap asked for, since the gap of all columns comes out a little larger.
+INNER_SHARE = 0.3
 
 
-class ResidualSet:
-    """Solutions by sweeps over the columns themselves."""
+class Descent:
+    """What one run of sweeps remembers.
+
+    Attributes
+    ----------
+    iterates : list of (b, state)
+        Since the last extrapolation.
+    best : (b, state), or None
+        The point of the lowest objective.
+    lowest, best_gap : float
+    waited : int
+        Extrapolations since something improved.
+    newton_steps : int
+    """
+
+    def __init__(self, rounding):
+        self.rounding = rounding        # of the objective
+        self.iterates, self.best = [], None
+        self.lowest = self.best_gap = np.inf
+        self.waited = self.newton_steps = 0
+
+    def is_stalled(self, gap, objective):
+        """Whether neither the gap (by 1 %) nor the objective improves any more."""
+        held_up = gap > 0.99 * self.best_gap and objective > self.lowest - self.rounding
+        self.waited = self.waited + 1 if held_up else 0
+        return self.waited > STALLED
+
+    def begin(self, b, state, gap, objective):
+        """Begin a list of iterates with this point, and keep it if it is the best."""
+        self.iterates = [(b.copy(), state.copy())]
+        if objective <= self.lowest:
+            self.best = self.iterates[0]
+        self.best_gap, self.lowest = min(self.best_gap, gap), min(self.lowest, objective)
+
+    def is_due(self, epoch, sweeps_per_newton):
+        """Whether sweeps have cost as much as the Newton steps so far and one more: then that is taken."""
+        due = epoch >= (self.newton_steps + 1) * sweeps_per_newton
+        self.newton_steps += due
+        return due
+
+
+class ResidualForm:
+    """Solutions by sweeps, as exact as the gap asked for.
+
+    Attributes
+    ----------
+    columns : ndarray of int
+        The working set, in order of entry.
+    penalty : Penalty
+        Of these columns.
+    """
+
+    has_gram = False
 
     def __init__(self, problem):
-        self.slots = np.empty(0, np.int64)
-        self.columns = None
-        self.repenalise(problem)
+        self.design, self.loss = problem.design, problem.loss
+        self.columns, self.gathered, self._norm2 = np.empty(0, np.int64), None, np.empty(0)
+        self.repenalise(problem.penalty.at(self.columns))
 
-    def repenalise(self, problem):
-        """Go on under another penalty and other bounds on the same design; the columns stay."""
-        self.problem, self.free_columns, self.ridge, self.by_rows = problem, None, None, None
-        self.has_free = bool(((problem.l1 == 0) & (problem.l2 == 0)).any())
+    def repenalise(self, penalty):
+        """Go on under another penalty and other bounds; the gathered columns stay."""
+        self.penalty, self._unpenalised, self._ridge, self._by_rows = penalty, None, None, None
 
     @property
     def size(self):
-        """Number of slots."""
-        return len(self.slots)
+        """Number of columns."""
+        return len(self.columns)
+
+    def extend(self, cols, penalty):
+        """Take in columns; `penalty` is that of the whole working set, theirs last.
+
+        All are gathered anew: that keeps them in one piece and costs less than one sweep.
+        """
+        self.columns = np.concatenate([self.columns, cols])
+        self.gathered = self.design.gathered(self.columns)
+        self._norm2 = np.ascontiguousarray(self.design.norm2[self.columns])
+        self.repenalise(penalty)
 
     def gram_of(self, at):
-        """Inner products of some slots."""
-        return self.problem.design.gram(self.slots[at], len(at))
+        """Return the inner products of the columns at some places of the working set."""
+        return self.design.gram(self.columns[at], len(at))
 
     def rounding(self, at, b):
-        """What rounding may hide in some slots: next to nothing, since `look` forms the true residual."""
+        """Return what rounding may hide at some places: next to nothing, since `gradient` forms the true residual."""
         del b
         return np.zeros(len(at))
 
-    def look(self, b):
-        """(X'r for all slots, |r|^2)."""
-        state = self.columns.residual(self.problem.y, b)
-        return self.columns.correlations(state), self.columns.norm2(state)
-
-    def extend(self, slots, n_new):
-        """Gather the last `n_new` of `slots`."""
-        del n_new       # gathering all anew keeps the parts contiguous and costs less than one sweep
-        self.slots, self.ridge, self.by_rows = slots, None, None
-        self.columns = (DenseParts if self.problem.design.dense else SparseParts)(self.problem.design, slots)
+    def gradient(self, b):
+        """Return (z, |r|^2) at b."""
+        state = self._state(b)
+        return self.gathered.correlations(state), self.gathered.norm2(state)
 
     def first_violated(self, alphas, B, slack):
-        """Residual form keeps no inner products, so everything is solved again."""
+        """Return 0: residual form keeps no inner products, so every solution is solved again."""
         del alphas, B, slack
         return 0
 
     def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
         """Fill B[start:] from the solution `before`; return how many alphas are done."""
         del here, Q
-        b = before.copy()
+        b, most = before.copy(), min(max_iter, ways().max_sweeps or max_iter)
         for k in range(start, len(alphas)):
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
-                self._descend(alphas[k], b, 0.3 * target_gap, min(max_iter, ways().max_sweeps or max_iter))
+                self._descend(alphas[k], b, INNER_SHARE * target_gap, most)
             B[k] = b
         return len(alphas)
 
-    def _descend(self, alpha, b, target, max_iter):
-        """Sweep and extrapolate from b (updated) until the gap on the slots is at most `target`.
+    def _state(self, b):
+        return self.gathered.residual(self.loss.y, b)
 
-        Columns of means far from zero may round it to more than that: STALLED extrapolations that lower neither it by
-        a hundredth nor the objective by more than rounding end it. So do sweeps after which the objective is twice the
-        lowest: rounding is all that moves them, and the lowest is what counts.
+    # ------------------------------------------------------------ descent
+
+    def _descend(self, alpha, b, target, max_iter):
+        """Sweep and extrapolate from b (updated) until the gap on the working set is at most `target`.
+
+        With means far from zero, rounding can keep the gap above target. So descent stops, too, after STALLED
+        extrapolations that improve neither the gap (by 1 %) nor the objective. Where the objective doubles its
+        minimum, rounding is all that moves the sweeps, and the best point is returned.
         """
-        penalty = self._penalty(alpha)
         if self._solve_ridge(alpha, b):
             return
-        state = self.columns.residual(self.problem.y, b)
-        trail, kept, best, lowest, waited, steps = [], None, np.inf, np.inf, 0, 0
+        penalty, state = (self._norm2, *self.penalty.prox_arrays(alpha)), self._state(b)
+        run = Descent(ROUNDING * self.loss.null_value)
         for epoch in range(0, max_iter, ANDERSON):
-            self._refit_free(alpha, b, state, target)
-            gap = self._gap(alpha, b, state) if epoch else np.inf
-            objective = self._objective(alpha, b, state)
-            if epoch and not objective <= 2 * lowest:
+            self._refit(alpha, b, state, target)
+            gap, objective = self._gap(alpha, b, state) if epoch else np.inf, self._objective(alpha, b, state)
+            if epoch and not objective <= 2 * run.lowest:
                 break
-            held_up = gap > 0.99 * best and objective > lowest - ROUNDING * self.problem.null_objective
-            waited = waited + 1 if held_up else 0
-            if gap <= target or waited > STALLED:
+            if run.is_stalled(gap, objective) or gap <= target:
                 return
-            trail.append((b.copy(), state.copy()))
-            kept = trail[0] if objective <= lowest else kept
-            best, lowest = min(best, gap), min(lowest, objective)
-            self.problem.design.pool.check()
-            for _ in range(ANDERSON):
-                moved = self.columns.sweep(b, state, penalty)
-                trail.append((b.copy(), state.copy()))
-            if moved == 0:      # or nothing but NaN did
+            run.begin(b, state, gap, objective)
+            self.design.pool.check()
+            if not self._sweeps(run, b, state, penalty):
                 break
-            self._extrapolate(alpha, b, state, trail)
-            trail.clear()
-            if epoch + ANDERSON >= (steps + 1) * self._sweeps_per_newton(alpha):    # both get half of the time
+            self._extrapolate(alpha, b, state, run.iterates)
+            if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
                 self._newton(alpha, b, state)
-                steps += 1
-        if kept is not None and not self._objective(alpha, b, state) <= 2 * lowest:
-            b[:], state[:] = kept
+        if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
+            b[:], state[:] = run.best
 
-    def _sweeps_per_newton(self, alpha):
-        """How many sweeps cost as much as a Newton step; infinite where there is none."""
-        if self.by_rows is None:
-            self.by_rows = RowSteps(self.problem, self.slots, self.columns)
-        return self.by_rows.sweeps if alpha > self.by_rows.least_alpha else np.inf
+    def _sweeps(self, run, b, state, penalty):
+        """Sweep until the next extrapolation; return False where nothing moved, or nothing but NaN did."""
+        for _ in range(ANDERSON):
+            moved = self.gathered.sweep(b, state, penalty)
+            run.iterates.append((b.copy(), state.copy()))
+        return moved != 0
 
-    def _newton(self, alpha, b, state):
-        """Go to the minimum for the present signs and bounds, or towards it where that is no better than b."""
-        step, low, high = self.by_rows.step(alpha, b, self.columns.correlations(state))
-        objective = self._objective(alpha, b, state)
-        for better in (np.clip(b + step, low, high), np.clip(b + within(b, step, low, high), low, high)):
-            residual = self.columns.residual(self.problem.y, better)
-            if self._objective(alpha, better, residual) < objective:
-                b[:], state[:] = better, residual
-                return
-
-    def _solve_ridge(self, alpha, b):
-        """Solve exactly (b updated) where every slot is one of ridge regression, rows are few and no bound binds."""
-        if self.ridge is None:
-            self.ridge = RidgeRows(self.problem, self.slots, self.columns)
-        solution = self.ridge.solve(alpha) if alpha > 0 and self.ridge.applies else None
-        low, high = self.problem.lower[self.slots], self.problem.upper[self.slots]
-        if solution is None or (solution < low).any() or (solution > high).any():
-            return False
-        b[:] = solution
-        return True
-
-    def _refit_free(self, alpha, b, state, target):
-        """Exact least squares on the slots without a penalty, which sweeps alone reach slowly."""
-        if alpha > 0 and not self.has_free:
-            return
-        for free, low, high in self.problem.free_rounds(alpha, self.slots, b):
-            if len(free) > ways().largest_newton:
-                return
-            z = self.columns.correlations(state)[free]
-            if self.free_columns is None or not np.array_equal(self.free_columns[0], free):
-                self.free_columns = free, LeastSquares(self.gram_of(free))
-            if self.free_columns[1].gain(z) <= negligible(target, self.problem.null_objective):
-                return
-            better = b.copy()
-            better[free] = np.clip(b[free] + within(b[free], self.free_columns[1].step(z), low, high), low, high)
-            left = self.columns.residual(self.problem.y, better)
-            if not self.columns.norm2(left) <= NO_WORSE * self.columns.norm2(state):
-                return      # the step is rounding, blown up where columns nearly depend on each other
-            b[:], state[:] = better, left
-
-    def _penalty(self, alpha):
-        problem, slots = self.problem, self.slots
-        return (np.ascontiguousarray(problem.design.norm2[slots]), alpha * problem.l1[slots],
-                alpha * problem.l2[slots], np.ascontiguousarray(problem.lower[slots]),
-                np.ascontiguousarray(problem.upper[slots]))
-
-    def _objective(self, alpha, b, state):
-        l1, l2 = self.problem.l1[self.slots], self.problem.l2[self.slots]
-        return 0.5 * self.columns.norm2(state) + alpha * float(l1 @ np.abs(b) + 0.5 * (l2 @ (b * b)))
-
-    def _extrapolate(self, alpha, b, state, trail):
-        """Replace b by the affine combination of the trail whose steps cancel best, where that lowers the objective."""
-        path = np.array([point for point, _ in trail])
+    def _extrapolate(self, alpha, b, state, iterates):
+        """Replace b by the affine combination of the iterates whose steps cancel best, if that lowers the objective."""
+        path = np.array([point for point, _ in iterates])
         steps = np.diff(path, axis=0)
         inner = steps @ steps.T
         inner[np.diag_indices_from(inner)] += 1e-10 * np.trace(inner)
@@ -176,15 +181,70 @@ class ResidualSet:
         if not np.isfinite(c).all() or c.sum() == 0:
             return
         c /= c.sum()
-        better = np.clip(c @ path[1:], self.problem.lower[self.slots], self.problem.upper[self.slots])
-        residual = self.columns.residual(self.problem.y, better)
+        self._take_if_better(alpha, b, state, self.penalty.clipped(c @ path[1:]))
+
+    def _take_if_better(self, alpha, b, state, better):
+        """Go to another point where the objective is lower; return whether it was."""
+        residual = self._state(better)
         if self._objective(alpha, better, residual) < self._objective(alpha, b, state):
             b[:], state[:] = better, residual
+            return True
+        return False
+
+    def _objective(self, alpha, b, state):
+        return self.loss.value(self.gathered.norm2(state)) + self.penalty.value(b, alpha)
 
     def _gap(self, alpha, b, state):
-        problem, slots, gap = self.problem, self.slots, np.empty(1)
-        z = self.columns.correlations(state)
-        engine.dual_gaps(b[None], z[None], problem.l1[slots], problem.l2[slots], problem.lower[slots],
-                         problem.upper[slots], problem.design.norm2[slots], np.array([alpha]),
-                         np.array([self.columns.norm2(state)]), gap)
-        return gap[0]
+        z, norm2 = self.gathered.correlations(state), self.gathered.norm2(state)
+        return separate_gaps(self.loss, self.penalty, self._norm2, np.array([alpha]), b[None], np.array([norm2]),
+                             z[None])[0]
+
+    # ------------------------------------------------------------ exact steps
+
+    def _sweeps_per_newton(self, alpha):
+        """How many sweeps cost as much as a Newton step; infinite where there is none."""
+        if self._by_rows is None:
+            self._by_rows = RowSteps(self.design, self.penalty, self.columns, self.gathered)
+        return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
+
+    def _newton(self, alpha, b, state):
+        """Go to the minimum for the present signs and bounds, or towards it where that is no better than b."""
+        step, low, high = self._by_rows.step(alpha, b, self.gathered.correlations(state))
+        for better in (b + step, b + step_to_bounds(b, step, low, high)):
+            if self._take_if_better(alpha, b, state, np.clip(better, low, high)):
+                return
+
+    def _solve_ridge(self, alpha, b):
+        """Solve exactly (b updated) where every column is one of ridge regression, rows are few and no bound binds."""
+        if self._ridge is None:
+            self._ridge = RidgeRows(self.design, self.loss, self.penalty, self.gathered)
+        solution = self._ridge.solve(alpha) if alpha > 0 and self._ridge.applies else None
+        if solution is None or not self.penalty.is_within(solution):
+            return False
+        b[:] = solution
+        return True
+
+    def _refit(self, alpha, b, state, target):
+        """Refit the unpenalised columns by exact least squares, which sweeps alone reach slowly."""
+        if not self.penalty.leaves_free([alpha]):
+            return
+
+        def take(where, step, better):
+            del step
+            new = b.copy()
+            new[where] = better
+            left = self._state(new)
+            if not self.gathered.norm2(left) <= NO_WORSE * self.gathered.norm2(state):
+                return False    # the step is rounding, blown up where columns nearly depend on each other
+            b[:], state[:] = new, left
+            return True
+
+        ignored = largest_gain_ignored(target, self.loss.null_value)
+        refit(self.penalty, alpha, b, ways().largest_newton, lambda where: self.gathered.correlations(state)[where],
+              self._least_squares, lambda columns, z, where: columns.gain(z) <= ignored, take)
+
+    def _least_squares(self, where):
+        """Least squares on unpenalised columns, kept while these stay the same."""
+        if self._unpenalised is None or not np.array_equal(self._unpenalised[0], where):
+            self._unpenalised = where, LeastSquares(self.gram_of(where))
+        return self._unpenalised[1]

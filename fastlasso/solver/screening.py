@@ -1,22 +1,36 @@
-"""Which columns may matter: a guess that saves work (the strong rule), and a proof that saves looking (the filter).
+"""Which columns may matter: a guess that saves work (the strong rule), and a proof that saves reading X (the filter).
 
-The guess proposes the working set; only exact correlations or the proven bound dispose of a column, so screening
-never changes an answer.
+The guess proposes the working set. Only exact correlations or the proven bound dispose of a column, so screening never
+changes an answer. Both stand on anchors: solutions whose correlations with all columns are known ("safe rules
+anchored at earlier solutions", Zeng, Yang and Breheny 2021, Comput. Stat. Data Anal. 153).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .._engine import engine
+# Rounding of a squared distance, per unit of the sizes that it is the difference of.
+ROUNDING = 64 * np.finfo(float).eps
+# Columns whose predicted correlation reaches this share of alpha join the working set.
+CANDIDATE_SHARE = 0.95
 
-ROUNDING = 64 * np.finfo(float).eps     # of a squared distance, per unit of the sizes that it is the difference of
-CANDIDATE_SHARE = 0.95      # columns whose predicted correlation reaches this share of alpha join the working set
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A solution and what X says of it.
 
-@dataclass(slots=True)
-class Reference:
-    """Coefficients of the first slots, their residual r, its correlations z = X'r with all columns, and |r|^2."""
+    Attributes
+    ----------
+    alpha : float
+    coef : ndarray
+        Coefficients of the columns that the working set began with then.
+    residual : ndarray of shape (n_samples,)
+        r, centred.
+    z : ndarray of shape (n_features,)
+        X'r.
+    norm2 : float
+        |r|^2.
+    """
 
     alpha: float
     coef: np.ndarray
@@ -24,58 +38,56 @@ class Reference:
     z: np.ndarray
     norm2: float
 
-    def kept(self):
-        """The same, without the arrays that it may share with other references."""
-        return Reference(self.alpha, self.coef.copy(), self.residual.copy(), self.z.copy(), self.norm2)
+    def copy(self):
+        """Return the same with arrays of its own, so that those it was cut from can go."""
+        return Anchor(self.alpha, self.coef.copy(), self.residual.copy(), self.z.copy(), self.norm2)
 
 
-def predicted(references, alpha):
-    """Extrapolate the correlations to `alpha` along the secant through the last two references.
+def predicted(anchors, alpha):
+    """Extrapolate the correlations to `alpha` along the secant through the last two anchors; return (z, reach).
 
-    Between knots of the path z is linear in alpha. With one reference only the strong rule's bound of slope 1 is left
-    (Tibshirani et al. 2012, "Strong rules for discarding predictors"): returned as |z| + (z's alpha - alpha).
+    Between knots of the path z is linear in alpha. With one anchor only the strong rule's bound of slope 1 is left
+    (Tibshirani et al. 2012, "Strong rules for discarding predictors"): |z_j| at `alpha` is at most |z_j| + reach.
     """
-    last = references[-1]
-    if len(references) == 1 or references[-2].alpha == last.alpha:
+    last = anchors[-1]
+    if len(anchors) == 1 or anchors[-2].alpha == last.alpha:
         return last.z, last.alpha - alpha
-    before = references[-2]
+    before = anchors[-2]
     step = (alpha - last.alpha) / (last.alpha - before.alpha)
     return last.z + step * (last.z - before.z), 0.0
 
 
-def candidates(problem, references, alpha, outside, limit):
-    """Columns outside the working set worth having at `alpha`, at most `limit`, the most promising ones.
+def candidates(penalty, norm2, anchors, alpha, outside, limit):
+    """Return columns outside the working set worth having at `alpha`, at most `limit`, the most promising ones.
 
-    `outside(columns)` keeps those that are not in the working set.
+    `outside(columns)` keeps those that are not in the working set; norm2[j] is |x_j|^2.
     """
-    z, reach = predicted(references, alpha)
-    found = np.empty(len(z), np.int64)
+    z, reach = predicted(anchors, alpha)
     bar = max(CANDIDATE_SHARE * alpha - reach, 0.0)
-    count = engine.violators(z, problem.l1, problem.lower, problem.upper,
-                             problem.design.norm2, bar, 1.0, 0.0, found)
-    return strongest(problem, z, outside(found[:count]), limit)
+    return strongest(penalty, z, outside(penalty.violators(z, norm2, bar, 1.0)), limit)
 
 
-def strongest(problem, z, columns, limit):
-    """The `limit` columns with the largest |z| / l1, in ascending order of index."""
+def strongest(penalty, z, columns, limit):
+    """Return the `limit` columns that could enter at the largest alpha, in ascending order of index."""
     if len(columns) > limit:
-        score = np.abs(z[columns]) / np.maximum(problem.l1[columns], 1e-150)
-        columns = np.sort(columns[np.argpartition(-score, limit - 1)[:limit]])
+        columns = np.sort(columns[np.argpartition(-penalty.score(z, columns), limit - 1)[:limit]])
     return columns
 
 
-def spans(design, references, slots, B, Z, size):
-    """Split residuals into affine combinations of references and a rest: r_k = sum_a T[k, a] r_a + d_k, sum_a T = 1.
+def project_on_anchors(norms, anchors, working_set, B, Z, size):
+    """Split residuals into affine combinations of anchors and a rest: r_k = sum_a T[k, a] r_a + d_k, sum_a T = 1.
 
     Returns T and |d_k| rounded up. With affine combinations d = -X e, e = b_k - sum_a T[k, a] b_a: y cancels, and so
-    X'X e is a combination of correlations that are known, Z of the solutions B and z of the references. `size` is |y|.
+    X'X e is a combination of correlations that are known, Z of the solutions B and z of the anchors. `size` is |y|,
+    `norms` are |x_j| on the working set.
     """
-    first, norms = references[0], np.sqrt(design.norm2[slots])
-    coefs = np.zeros((len(references), len(slots)))
-    for row, reference in zip(coefs, references, strict=True):
-        row[:len(reference.coef)] = reference.coef
-    D, F = coefs[1:] - coefs[0], first.z[slots] - np.array([a.z[slots] for a in references[1:]])    # F = X'X D
-    E, H = B - coefs[0], first.z[slots] - Z                                                         # H = X'X E
+    first = anchors[0]
+    coefs = np.zeros((len(anchors), len(working_set)))
+    for row, anchor in zip(coefs, anchors, strict=True):
+        row[:len(anchor.coef)] = anchor.coef
+    z_first = first.z[working_set]
+    D, F = coefs[1:] - coefs[0], z_first - np.array([a.z[working_set] for a in anchors[1:]])        # F = X'X D
+    E, H = B - coefs[0], z_first - Z                                                                # H = X'X E
     T = np.linalg.lstsq(F @ D.T, F @ E.T, rcond=1e-13)[0].T
     E, H = E - T @ D, H - T @ F
     reach = (size + np.abs(np.concatenate([coefs, B])) @ norms).max() * (1 + np.abs(T).sum(axis=1))
@@ -84,9 +96,6 @@ def spans(design, references, slots, B, Z, size):
     return np.ascontiguousarray(np.column_stack([1 - T.sum(axis=1), T])), distance
 
 
-def unproven(problem, references, T, distance, alphas):
-    """Columns that the references cannot prove inactive at some residual sum_a T[k, a] r_a + d_k."""
-    found = np.empty(len(references[0].z), np.int64)
-    count = engine.columns_to_check(np.array([a.z for a in references]), T, distance, problem.design.norm2, problem.l1,
-                                    problem.lower, problem.upper, alphas, found)
-    return found[:count]
+def unproven(penalty, norm2, anchors, T, distance, alphas):
+    """Return the columns that the anchors cannot prove inactive at some residual sum_a T[k, a] r_a + d_k."""
+    return penalty.not_cleared(np.array([a.z for a in anchors]), T, distance, norm2, alphas)

@@ -1,4 +1,4 @@
-"""path.walk."""
+"""The way down a grid: batches of alphas, what ends a path, and the results put together."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -6,16 +6,22 @@ from types import SimpleNamespace
 import numpy as np
 
 from .. import validation
-from ..solver.solver import Solver
-from .grid import LONG_STEP, LOWEST_BRIDGE, run_length
+from ..solver.choose import started_solver
+from .grid import LONG_STEP, LOWEST_APPROACH, run_length
 from .results import LassoFit, LassoPath, compressed_columns, scalars
 
+# Alphas of the first batch.
 FIRST_BATCH = 4
-WALK_RATIO = 0.94       # a large step down in alpha is walked by this factor, uncertified until the end
-PATHS_SHARE = 0.3       # of X's bytes for paths that are followed at once,
-PATHS_BYTES = 1 << 24   # or 16 MB;
-PATH_VECTORS = 10       # one takes so many vectors of n + p values
-PATH_COLUMNS = 600      # and the Gram matrix and factor of so many columns, or fewer
+# A long step down is taken in steps by this factor, uncertified until the end.
+APPROACH_RATIO = 0.94
+# Paths that are followed at once may take this share of X's bytes, or PATHS_BYTES.
+PATHS_SHARE = 0.3
+# 16 MB.
+PATHS_BYTES = 1 << 24
+# One path takes so many vectors of n + p values.
+PATH_VECTORS = 10
+# One path takes the Gram matrix and factor of so many columns, or fewer.
+PATH_COLUMNS = 600
 
 
 def paths_at_once(matrix):
@@ -26,6 +32,7 @@ def paths_at_once(matrix):
 
 
 def threads(n_threads):
+    """Return `n_threads`, checked."""
     return None if n_threads is None else validation.whole_number(n_threads, "n_threads")
 
 
@@ -45,41 +52,57 @@ class Limits:
                    None if max_r2 is None else validation.number(max_r2, "max_r2", 0.0, 1.0))
 
 
-class Walk:
-    """The way down a grid: batches of alphas, their certificates, and when to stop."""
+class PathSolver:
+    """Solves a grid batch by batch, and keeps the solutions until something ends the path.
 
-    def __init__(self, problem, limits, use_screening=True, callback=None, watch=None):
+    Attributes
+    ----------
+    problem, limits, callback : Problem, Limits, callable or None
+    solver : Solver or Compressed
+        Started.
+    batches : list of (Batch, int)
+        Batches, and how many solutions of each count.
+    passes : list of float
+        Passes over X up to each solution.
+    observed : list
+        What `on_residual` returned for each solution.
+    status : str
+        "complete", or what ended the path.
+    n_done : int
+    """
+
+    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None):
         self.problem, self.limits, self.callback = problem, limits, callback
-        self.solver = Solver(problem, limits.tol, limits.max_iter, use_screening, watch)
-        self.solver.start()
-        self.batches, self.passes, self.seen, self.status = [], [], [], "complete"
+        self.solver = started_solver(problem, limits.tol, limits.max_iter, screening, on_residual)
+        self.batches, self.passes, self.observed, self.status = [], [], [], "complete"
         self.n_done = 0
 
     def down(self, grid):
-        """Solve the grid batch by batch until its end or the first reason to stop."""
+        """Solve the grid batch by batch until its end or the first reason to stop; return self."""
         size, at = FIRST_BATCH, 0
         while at < len(grid) and self.status == "complete":
-            if self.solver.complete:
+            if self.solver.compressed:
                 size = len(grid) if self.callback is None else FIRST_BATCH
-            self._bridge(grid[at])
+            self._approach(grid[at])
             batch = self.solver.solve(grid[at:at + run_length(grid[at:at + size])])
             at += len(batch.alphas)
-            size = next_size(size, len(batch.alphas), self.solver.n_rounds, self.solver.longest_batch())
+            size = next_size(size, len(batch.alphas), batch.n_rounds, self.solver.longest_batch())
             self._take(batch, len(grid))
+        return self
 
-    def _bridge(self, alpha):
-        """Walk to the neighbourhood of an alpha that is far below the last one, without proofs on the way."""
-        if self.solver.complete:
+    def _approach(self, alpha):
+        """Go to the neighbourhood of an alpha that is far below the last one, without proofs on the way."""
+        if self.solver.compressed:
             return      # without X in the way the face finds its own steps
-        top = self.solver.alpha if np.isfinite(self.solver.alpha) else self.problem.alpha_max()
-        low = max(alpha, LOWEST_BRIDGE * top)
+        top = self.solver.last.alpha if np.isfinite(self.solver.last.alpha) else self.solver.alpha_max
+        low = max(alpha, LOWEST_APPROACH * top)
         if top > 0 and low < LONG_STEP * top:
-            steps = int(np.ceil(np.log(low / top) / np.log(WALK_RATIO)))
+            steps = int(np.ceil(np.log(low / top) / np.log(APPROACH_RATIO)))
             self.solver.approach(np.geomspace(top, low, steps + 1)[1:-1])
 
     def _take(self, batch, n_alphas):
         """Keep the solutions of a batch up to the first that ends the path."""
-        batch.gaps += self.problem.intercept_costs(batch.cols, batch.coefs)
+        batch.raise_gaps(self.problem.intercept_costs(batch.cols, batch.coefs))
         r2 = self._r2(batch)
         df = np.count_nonzero(batch.coefs, axis=1)
         keep = len(batch.alphas)
@@ -91,7 +114,7 @@ class Walk:
                 break
         self.n_done += keep
         self.batches.append((batch, keep))
-        self.seen.extend(batch.seen[:keep])
+        self.observed.extend(batch.observed[:keep])
         self.passes.extend([self.problem.design.passes] * keep)
 
     def _reason_to_stop(self, batch, k, df, r2, n_alphas):
@@ -106,8 +129,7 @@ class Walk:
         return None
 
     def _r2(self, batch):
-        null = 2 * self.problem.null_objective
-        return 1 - batch.residual_norms / null if null > 0 else np.zeros(len(batch.alphas))
+        return self.problem.loss.explained(batch.residual_norms)
 
     def solution(self, k):
         """The k-th solution of the last batch as a `LassoFit`."""

@@ -1,0 +1,269 @@
+# The Cholesky factor L L' = (G + alpha l2)_FF of the face F, in the order in which the slots entered. L is stored by
+# columns. Two right-hand sides are carried along:
+#
+#     zc = L^-1 c_F        zs = L^-1 (l1 s)_F
+#
+# so that a new alpha costs one back-substitution, b_F = L^-T (zc - alpha zs). With a ridge part L depends on alpha.
+
+cdef enum:
+    # A blocked triangular solve takes this many columns of the factor per step.
+    FACTOR_BLOCK = 32
+    # At most this many slots enter the factor at once.
+    MAX_APPEND = 64
+
+# A column depends on the face if its squared pivot is at most this share of its diagonal entry.
+cdef double PIVOT_FLOOR = 1e-10
+
+
+cdef inline double face_sign(double l1, double direction) noexcept nogil:
+    """Return the sign on the face of a coefficient that has, or is to get, the sign of `direction`: 0 where l1 = 0."""
+    return 0.0 if l1 == 0 else (1.0 if direction > 0 else -1.0)
+
+
+cdef class FaceFactor(GramStore):
+    """The Cholesky factor of G on the face, with zc and zs; a sign of NAN marks a slot that is to leave the face."""
+    cdef ptrdiff_t n_face
+    cdef object factor
+    cdef double[::1, :] L
+    cdef ptrdiff_t ldl
+    # The alpha whose ridge part L includes; NAN if L must be made anew.
+    cdef double factor_alpha
+    # Rows that enter L, or vectors of rank-one updates.
+    cdef double[:, ::1] block
+    cdef ptrdiff_t n_gone
+
+    cdef grow_factor(self, ptrdiff_t need):
+        """Make room for `need` face members."""
+        self.L = None       # no view of the old place is left
+        self.factor = enlarged(self.factor, self.n_face, need)
+        self.L, self.ldl = self.factor.T, len(self.factor)
+
+    cdef int _grow_block(self, ptrdiff_t rows, ptrdiff_t length) except -1 nogil:
+        if self.block is None or self.block.shape[0] < rows or self.block.shape[1] < length:
+            with gil:
+                self.block = np.empty((max(rows, 16), length + 64))
+        return 0
+
+    def repenalise(self, l1, l2, lower, upper):
+        """Take another penalty and other bounds for all slots.
+
+        G stays. L stays too, unless it has or gets a ridge part. Face members keep the sign of their b, and zs is
+        solved again.
+        """
+        cdef ptrdiff_t f, slot
+        cdef bint had_ridge = self.has_ridge
+        self.replace_penalty(l1, l2, lower, upper)
+        if self.has_ridge or had_ridge:
+            self.factor_alpha = NAN
+        for f in range(self.n_face):
+            slot = self.order[f]
+            self.sign[slot] = face_sign(self.l1[slot], self.b[slot])
+            self.zs[f] = self.l1[slot] * self.sign[slot]
+        if self.n_face:
+            self.solve_lower(&self.zs[0], self.ldl, 1)
+
+    # ------------------------------------------------------------ triangular solves
+
+    cdef int solve_lower(self, double* rhs, ptrdiff_t ldr, ptrdiff_t t) except -1 nogil:
+        """rhs <- L^-1 rhs for t columns of length n_face, a block of FACTOR_BLOCK columns of L at a time."""
+        cdef ptrdiff_t k = self.n_face, j, i, c, end, start = 0
+        cdef double* L = &self.L[0, 0]
+        cdef double value
+        cdef double[FACTOR_BLOCK * MAX_APPEND] minus
+        while start < k:
+            end = min(start + FACTOR_BLOCK, k)
+            for c in range(t):
+                for j in range(start, end):
+                    value = rhs[j + c * ldr] / L[j + j * self.ldl]
+                    rhs[j + c * ldr] = value
+                    minus[j - start + c * FACTOR_BLOCK] = -value
+                    for i in range(j + 1, end):
+                        rhs[i + c * ldr] -= value * L[i + j * self.ldl]
+            if end < k:
+                KERNELS.combine_f64(L + end + start * self.ldl, self.ldl, NULL, end - start, minus, 1, FACTOR_BLOCK,
+                                    t, k - end, rhs + end, ldr)
+            self.count_work(t * (end - start) * (k - start))
+            start = end
+        return 0
+
+    cdef void solve_upper(self, double* x) noexcept nogil:
+        """x <- L^-T x."""
+        cdef ptrdiff_t k = self.n_face, j
+        cdef double* L = &self.L[0, 0]
+        for j in range(k - 1, -1, -1):
+            x[j] = (x[j] - KERNELS.dot(k - j - 1, L + j + 1 + j * self.ldl, x + j + 1)) / L[j + j * self.ldl]
+
+    # ------------------------------------------------------------ slots enter
+
+    cdef ptrdiff_t append(self, ptrdiff_t count, double alpha) except? -1 nogil:
+        """Put the first `count` slots of `entering` into the face with their signs; return how many entered.
+
+        A slot whose column depends on the face is parked instead.
+        """
+        cdef ptrdiff_t at = 0, t, done = 0
+        while at < count:
+            t = min(MAX_APPEND, count - at)
+            done += self._append_block(&self.entering[at], t, alpha)
+            at += t
+        return done
+
+    cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha) except? -1 nogil:
+        cdef ptrdiff_t k = self.n_face, a, e, accepted = 0
+        cdef double diagonal, pivot
+        cdef int64_t* rows = self.counts        # rows of the block that entered
+        self._start_block(enter, t)
+        for a in range(t):
+            e = enter[a]
+            self._finish_row(a, e, accepted)
+            diagonal = self.g[e, e] + alpha * self.l2[e]
+            pivot = diagonal - KERNELS.dot(k + accepted, &self.block[a, 0], &self.block[a, 0])
+            if pivot <= PIVOT_FLOOR * diagonal:
+                self.parked[e] = 1
+                self.sign[e] = 0.0
+                continue
+            rows[accepted] = a
+            self._enter(e, a, k + accepted, sqrt(pivot))
+            self.count_work(ACROSS * k)
+            accepted += 1
+        self.n_face = k + accepted
+        return accepted
+
+    cdef int _start_block(self, const int64_t* enter, ptrdiff_t t) except -1 nogil:
+        """block[a] = L^-1 G_F,enter[a], the first n_face values of a row of L for each slot."""
+        cdef ptrdiff_t k = self.n_face, a, f
+        cdef double* row
+        if k + t > self.ldl:
+            with gil:
+                self.grow_factor(k + t)
+        self._grow_block(t, k + t)
+        for a in range(t):
+            row = &self.g[enter[a], 0]
+            for f in range(k):
+                self.block[a, f] = row[self.order[f]]
+        self.solve_lower(&self.block[0, 0], self.block.shape[1], t)
+        return 0
+
+    cdef void _finish_row(self, ptrdiff_t a, ptrdiff_t slot, ptrdiff_t accepted) noexcept nogil:
+        """Append to block[a] a column f for each row f that entered before: L_af = (G_af - M_a.M_f) / L_ff.
+
+        M_a is block[a] up to column f.
+        """
+        cdef ptrdiff_t k = self.n_face, f, i
+        cdef double value
+        for f in range(accepted):
+            value = self.g[slot, self.order[k + f]]
+            value -= KERNELS.dot(k, &self.block[a, 0], &self.block[self.counts[f], 0])
+            for i in range(f):
+                value -= self.block[a, k + i] * self.L[k + f, k + i]
+            self.block[a, k + f] = value / self.L[k + f, k + f]
+
+    cdef void _enter(self, ptrdiff_t slot, ptrdiff_t a, ptrdiff_t at, double pivot) noexcept nogil:
+        """Write row `at` of L from block[a], and the next values of zc and zs."""
+        cdef ptrdiff_t f
+        for f in range(at):
+            self.L[at, f] = self.block[a, f]
+        self.L[at, at] = pivot
+        self.zc[at] = (self._correlation_y[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zc[0])) / pivot
+        self.zs[at] = (self.l1[slot] * self.sign[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zs[0])) / pivot
+        self.order[at] = slot
+        self.place[slot] = at
+
+    cdef int rebuild(self, double alpha) except? -1 nogil:
+        """Factor the face anew, because its ridge part has changed or the factor has gathered rounding."""
+        cdef ptrdiff_t f, count = self.n_face
+        for f in range(count):
+            self.entering[f] = self.order[f]
+            self.place[self.order[f]] = -1
+        self.n_face = 0
+        self.append(count, alpha)
+        return 0
+
+    # ------------------------------------------------------------ slots leave
+
+    cdef int delete(self, ptrdiff_t t) except? -1 nogil:
+        """Take out the t face members whose sign is NAN, in one sweep over L.
+
+        When a column leaves, its part below the diagonal becomes the vector of a rank-one update of the columns behind
+        it. Givens rotations apply the update. They carry zc and zs along.
+        """
+        cdef ptrdiff_t k = self.n_face, j, to, first, n_stay, n_vectors = 0
+        self._grow_block(t, k + 2)
+        first = to = self._list_gone()
+        for j in range(first, k):
+            n_stay = self._compact(j, j, k)
+            if isnan(self.sign[self.order[j]]):
+                memcpy(&self.block[n_vectors, 0], &self.L[j, j], n_stay * sizeof(double))
+                self.work[n_vectors], self.more_work[n_vectors], self.counts[n_vectors] = self.zc[j], self.zs[j], 0
+                n_vectors += 1
+                continue
+            self._rotate(j, n_stay, n_vectors)
+            self.count_work(n_vectors * n_stay)
+            memmove(&self.L[to, to], &self.L[j, j], n_stay * sizeof(double))
+            self.zc[to] = self.zc[j]
+            self.zs[to] = self.zs[j]
+            to += 1
+        for j in range(first):
+            self._compact(j, first, k)
+        self._renumber(first, k)
+        return 0
+
+    cdef ptrdiff_t _list_gone(self) noexcept nogil:
+        """List the places that leave in `gone`; return the first one."""
+        cdef ptrdiff_t j
+        self.n_gone = 0
+        for j in range(self.n_face):
+            if isnan(self.sign[self.order[j]]):
+                self.gone[self.n_gone] = j
+                self.n_gone += 1
+        return self.gone[0] if self.n_gone else self.n_face
+
+    cdef ptrdiff_t _compact(self, ptrdiff_t j, ptrdiff_t start, ptrdiff_t k) noexcept nogil:
+        """Close the gaps that the places in `gone` leave in L[start:k, j]; return how many rows stay."""
+        cdef ptrdiff_t g, begin, end, to = start
+        cdef double* column = &self.L[0, j]
+        begin = start
+        for g in range(self.n_gone + 1):
+            end = self.gone[g] if g < self.n_gone else k
+            if end < begin:
+                continue
+            if to != begin:
+                memmove(column + to, column + begin, (end - begin) * sizeof(double))
+            to += end - begin
+            begin = end + 1
+        return to - start
+
+    cdef void _rotate(self, ptrdiff_t j, ptrdiff_t length, ptrdiff_t n_vectors) noexcept nogil:
+        """Rotate the update vectors into column j of L. The first counts[u] values of vector u are zero already."""
+        cdef ptrdiff_t u, i
+        cdef double r, c, s
+        for u in range(n_vectors):
+            i = self.counts[u]
+            r = hypot(self.L[j, j], self.block[u, i])
+            c = self.L[j, j] / r
+            s = self.block[u, i] / r
+            KERNELS.rotate(length, &self.L[j, j], &self.block[u, i], c, s)
+            self.counts[u] = i + 1
+            rotate_pair(&self.zc[j], &self.work[u], c, s)
+            rotate_pair(&self.zs[j], &self.more_work[u], c, s)
+
+    cdef void _renumber(self, ptrdiff_t first, ptrdiff_t k) noexcept nogil:
+        """Close the gaps in `order` from the place `first` on, and take what leaves off the face."""
+        cdef ptrdiff_t i, slot, to = first
+        for i in range(first, k):
+            slot = self.order[i]
+            if isnan(self.sign[slot]):
+                self.sign[slot] = 0.0
+                self.place[slot] = -1
+                self.b[slot] = 0.0
+            else:
+                self.order[to] = slot
+                self.place[slot] = to
+                to += 1
+        self.n_face = to
+
+
+cdef inline void rotate_pair(double* x, double* y, double c, double s) noexcept nogil:
+    """(x, y) <- (c x + s y, c y - s x)."""
+    cdef double z = x[0]
+    x[0] = c * z + s * y[0]
+    y[0] = c * y[0] - s * z

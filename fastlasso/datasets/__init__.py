@@ -1,0 +1,6 @@
+"""Data to fit: two real data sets that come with the package, and the readers behind `fastlasso path|cv DATA`."""
+
+from .readers import DataError, Dataset, TargetError, read_dataset
+from .shipped import load_debian_words, load_diabetes
+
+__all__ = ["DataError", "Dataset", "TargetError", "load_debian_words", "load_diabetes", "read_dataset"]

@@ -1,0 +1,27 @@
+"""The solver of a problem."""
+
+import numpy as np
+
+from ..matrices.base import compressible
+from .base import Goal
+from .compressed import Compressed
+from .solver import Solver
+
+
+def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=None):
+    """Return a solver for the problem that has been started.
+
+    Parameters
+    ----------
+    tol : float
+        The gap that is promised, as a share of P(0).
+    max_iter, screening
+        See `Goal`.
+    on_residual : callable, optional
+        Called with the residual of every solution. A problem solved from its Gram matrix alone has none to show.
+    """
+    usable = np.count_nonzero(problem.penalty.usable)
+    kind = Compressed if compressible((problem.design.n_samples, usable)) else Solver
+    solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
+    solver.start()
+    return solver
