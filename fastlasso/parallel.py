@@ -24,13 +24,13 @@ def available_cores():
 
 
 class Stopped(Exception):
-    """Work given up because another piece failed, or because Ctrl-C came; never seen outside the pool that stopped."""
+    """Raised in a piece when another piece failed or Ctrl-C came; the pool that stopped raises the cause instead."""
 
 
 class Pool:
     """Run pieces of work on `n_threads` threads; a context manager that ends its threads on exit.
 
-    A pool with an `outer` one lives inside a piece of that, and stops when that does.
+    A pool with an `outer` pool runs inside one of its pieces, and stops when the outer pool stops.
     """
 
     def __init__(self, n_threads=None, outer=None):
@@ -39,11 +39,11 @@ class Pool:
 
     @property
     def stopping(self):
-        """Whether a piece failed or Ctrl-C came: long pieces ask it."""
+        """Whether a piece failed or Ctrl-C came; long pieces must check it."""
         return self._failed or (self._outer is not None and self._outer.stopping)
 
     def check(self):
-        """Raise Stopped where there is no use in going on."""
+        """Raise `Stopped` if the pool is stopping."""
         if self.stopping:
             raise Stopped
 
@@ -80,7 +80,7 @@ class Pool:
             self._run_with(others, work)
 
     def _run_with(self, others, work):
-        """Call `work` here and in `others` more threads; raise what went wrong, not that the rest stopped."""
+        """Call `work` here and in `others` more threads; raise the error that occurred, not the `Stopped` it caused."""
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self.n_threads - 1, thread_name_prefix="fastlasso")
         helpers = []
@@ -100,9 +100,9 @@ class Pool:
             raise
 
     def each(self, function, jobs, most=None):
-        """Return [function(job, pool of its own) for each job]: `most` at once, or as many as there are threads.
+        """Return [function(job, pool of its own) for each job]; at most `most` jobs and n_threads jobs run at once.
 
-        The pools of those that run at once share the threads of this one.
+        The pools of jobs that run at once divide the threads of this pool among them.
         """
         at_once = max(1, min(self.n_threads, len(jobs), len(jobs) if most is None else most))
         results = [None] * len(jobs)
@@ -127,7 +127,7 @@ class Pool:
 
 
 def taken(waiting):
-    """The first of what waits, or None: threads that ask at the same time never get the same."""
+    """Pop the first waiting piece, or return None; safe when several threads call it at once."""
     try:
         return waiting.popleft()
     except IndexError:

@@ -32,19 +32,19 @@ def finite_vector(value, size, name):
 
 
 def nothing_masked(value, name):
-    """Raise ValueError where entries of a masked array are masked: what is below the mask is no data."""
+    """Return `value`; raise ValueError where it is a masked array with masked entries, which are no data."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"Input {name} contains masked entries; fill them or leave them out")
     return value
 
 
 def repeated(value, size):
-    """A constant vector: one value in memory where it is long, a plain array where that is quicker to make."""
+    """A constant vector: a read-only broadcast of one value above 1024 entries, a plain array up to there."""
     return np.full(size, value) if size <= 1024 else np.broadcast_to(value, (size,))
 
 
 def as_numbers(array, name):
-    """Turn an object array into float64, or say that it holds something else."""
+    """Return an object array as float64; raise ValueError where it holds values that are not numbers."""
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -52,7 +52,7 @@ def as_numbers(array, name):
 
 
 def no_nan_or_inf(array, name):
-    """Raise ValueError where a value is NaN or infinite."""
+    """Return the array; raise ValueError where a value is NaN or infinite."""
     if not np.isfinite(array).all():
         what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
         raise ValueError(f"Input {name} contains {what}.")
@@ -62,7 +62,7 @@ def no_nan_or_inf(array, name):
 def compressed(X):
     """Return a sparse X as CSR or CSC; other formats are converted, their coordinates checked first.
 
-    SciPy's conversions write where the indices point, and trust them.
+    SciPy's conversions do not check indices before they write to the places these point at.
     """
     if X.format in ("csr", "csc"):
         return X
@@ -100,13 +100,13 @@ def sparse_parts(X):
     if len(indptr) != n_major + 1 or len(indices) != len(data):
         raise ValueError(f"{CORRUPT}{len(indptr)} index pointers for {n_major} {X.format} slices, "
                          f"{len(indices)} indices for {len(data)} values")
-    if indptr.min() < 0 or indptr.max() > len(data):        # before it is narrowed to the type of the indices
+    if indptr.min() < 0 or indptr.max() > len(data):        # before indptr is narrowed to the type of the indices
         raise ValueError(f"{CORRUPT}indptr must lie between 0 and the number of stored values")
     return data, indices, indptr
 
 
 def sound_sparse(X):
-    """Return a sparse X as CSR or CSC whose structure can be trusted, without compiled code of ours."""
+    """Return a sparse X as CSR or CSC with its structure checked, for use outside the compiled engine."""
     X = compressed(X)
     _, indices, indptr = sparse_parts(X)
     if indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():

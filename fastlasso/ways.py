@@ -1,8 +1,8 @@
-"""Which way a problem is solved: the limits between the ways, in one value.
+"""Which algorithm solves a problem: the size limits between algorithms, in one value.
 
-Every way solves the same problem to the same certificate, so these limits change cost and rounding, never the promise.
-Code asks `ways()`; tests send small problems the ways of large ones with ``with going(small=0): ...``. That holds for
-the whole process, so it is for tests alone.
+Every algorithm solves the same problem to the same certificate, so these limits change cost and rounding alone. Code
+calls `ways()`. Tests solve small problems by the algorithms of large ones with ``with going(small=0): ...``, which
+changes the limits of the whole process.
 """
 
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class Ways:
         Stored values of a compressible dense X from which moments and Gram matrix are formed in one pass.
     compress_features : int
         Columns up to which a problem with n >= p is solved from the Gram matrix of all columns: forming it costs less
-        than 25 passes over X.
+        than 25 passes over X. With at most 64 columns n may be smaller (`matrices.base.compressible`).
     fold_sums : bool
         Whether the folds of a cross-validation may be known by their sums.
     gram_form : bool or None
@@ -33,7 +33,7 @@ class Ways:
     newton_steps : int
         Newton steps in a row on a Gram matrix.
     patience : int
-        Rounds of epochs and Newton steps that may pass without a hundredth less of the gap.
+        Rounds of epochs and Newton steps in a row that may lower the gap by less than a hundredth.
     max_unpenalised : int
         Unpenalised columns refitted exactly; more are left as descent leaves them.
     max_sweeps : int or None
@@ -66,7 +66,7 @@ def ways():
 
 @contextmanager
 def going(**changes):
-    """Within, put other limits in force."""
+    """Put other limits in force within the context."""
     global _present
     before = _present
     _present = replace(before, **changes)

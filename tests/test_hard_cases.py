@@ -553,11 +553,14 @@ def test_copies_of_columns_under_an_elastic_net(layout, options, judge):
     named = {"some": np.arange(12) % 3 + 0.0, "uneven": 0.5 + np.arange(300) % 15 / 10}
     options = {key: named[value] if isinstance(value, str) else value for key, value in options.items()}
     X, y, options = build(layout, A), target(A), options | {"l1_ratio": 0.95}
-    path = fit_path(X, y, alphas=8, eps=1e-2, tol=1e-10, max_iter=500, **options)
+    with going(gram_form=False):
+        path = fit_path(X, y, alphas=8, eps=1e-2, tol=1e-10, max_iter=500, **options)
     judge(A, y, path, **options)
     assert path.certified.all()
     copies = path.coefs.toarray().reshape(20, 15, -1)
-    assert np.ptp(copies, axis=0).max() <= 1e-3 * np.abs(copies).max()
+    # a gap g leaves |b - b*|^2 <= 2 g / (alpha l2), and at the optimum copies are equal; the least l2 is 0.05 / 2
+    allowed = 2 * np.sqrt(2 * path.gaps / (path.alphas * 0.025))
+    assert (np.ptp(copies, axis=0) <= np.maximum(allowed, 1e-3 * np.abs(copies).max())).all()
 
 
 def test_an_l1_ratio_next_to_nothing():

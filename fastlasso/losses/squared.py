@@ -6,7 +6,7 @@ with y less offset and mean, X centred, and |.| weighted. The residual is r = y 
 
     F + F*(-t r) + t <r, X b> = 1/2 (1 - t)^2 |r|^2,
 
-and P(0), the objective at b = 0, is 1/2 |y|^2. The model is its own quadratic model, so one Gram matrix serves a path.
+and P(0), the objective at b = 0, is 1/2 |y|^2. F is its own quadratic model, so one Gram matrix serves a whole path.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class SquaredError:
     y : ndarray of shape (n_samples,)
         Target less offset, centred where there is an intercept.
     y_mean : float
-        What was taken off.
+        The mean that was subtracted from y; 0 without an intercept.
     fit_intercept : bool
     null_value : float
         P(0), the unit of the tolerance.
@@ -48,7 +48,7 @@ class SquaredError:
         Raises
         ------
         ValueError
-            Where squares of y overflow, or all underflow.
+            Where the offset is not finite, squares of y overflow, or all of them underflow.
         """
         if offset is not None:
             y = y - validation.no_nan_or_inf(validation.finite_vector(offset, len(y), "offset"), "offset")
@@ -129,7 +129,7 @@ def explained(norm2, null_value):
 def log_likelihood_term(n, null_value, explained):
     """n log(RSS / n): minus twice the log likelihood of normal noise at its best variance, up to a constant.
 
-    RSS / n = 2 P(0) (1 - R2); rounding is not taken for a perfect fit.
+    RSS / n = 2 P(0) (1 - R2), at least eps P(0): below that 1 - R2 is rounding.
     """
     floor = EPSILON * max(null_value, np.finfo(float).tiny)
     return n * np.log(np.maximum(2 * null_value * (1 - explained), floor))

@@ -1,10 +1,10 @@
-"""The contract of a kind of X: `Matrix`, whose docstrings say what each verb returns."""
+"""The contract of a kind of X: `Matrix`, whose docstrings say what each method returns."""
 
 from ..ways import ways
 
 
 class Matrix:
-    """The verbs that every kind of X speaks. X is read in whole passes; weights and centring are the `Design`'s.
+    """The methods that every kind of X has. X is read in whole passes; weights and centring are the `Design`'s.
 
     No verb copies X whole, writes to it, or lets a result depend on the number of threads.
 
@@ -15,7 +15,7 @@ class Matrix:
     nnz, nbytes : int
         Stored values, and the bytes that they take with their indices.
     has_sums : bool
-        Whether `typical` and `group_sums` are there: they make cross-validation with few columns cost one pass.
+        Whether `typical` and `group_sums` are implemented: with few columns they let one pass serve all folds.
     by_columns : bool
         Whether reading a few columns costs less than reading all.
     visit_ns : float
@@ -33,7 +33,7 @@ class Matrix:
 
     @property
     def pays_to_sum(self):
-        """Whether moments and the whole Gram matrix are better formed in one pass than in two."""
+        """Whether one pass for moments and the whole Gram matrix (`group_sums`) costs less than two."""
         return False
 
     @property
@@ -42,7 +42,7 @@ class Matrix:
         return self
 
     def moments(self, w, u, pool):
-        """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d, d = X[:, j] - first[j]; u is zero where w is."""
+        """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d, d = X[:, j] - first[j]; u = 0 where w = 0."""
         raise NotImplementedError
 
     def dots(self, R, pool):
@@ -92,11 +92,11 @@ class Matrix:
         raise NotImplementedError
 
     def share(self, n_cols):
-        """Passes that reading some columns counts for."""
+        """Return how many passes over X reading `n_cols` columns counts as."""
         return n_cols / self.shape[1] if self.by_columns else 1.0
 
     def pays_to_select(self, n_cols):
-        """Whether correlations with so many columns cost less than with all."""
+        """Whether correlations with `n_cols` columns cost less than with all."""
         return True
 
 

@@ -1,8 +1,7 @@
-"""What X is stored as: validated once, then touched only through a few verbs; none copies X whole or writes to it.
+"""What X is stored as: validated once, then read only through the methods of `base.Matrix`.
 
-`as_matrix` turns what the user passed into one of four matrices (dense by columns, dense by rows, CSC, CSR), which
-all speak the same verbs: `moments`, `dots`, `dots_at`, `combine`, `gram`, `gather`. A new kind of matrix is one more
-class with these verbs.
+`as_matrix` turns what the user passed into one of four matrices: dense by columns, dense by rows, CSC, CSR. A new kind
+of matrix is one more subclass of `base.Matrix`; it passes through `as_matrix` as it is.
 """
 
 import numpy as np
@@ -17,10 +16,10 @@ from .tiling import converted
 
 
 def as_matrix(X):
-    """Return the matrix class for X: dense or sparse, by columns or by rows.
+    """Return X as a `Matrix`: dense or sparse, by columns or by rows.
 
-    float64, float32, C and Fortran order, CSR and CSC with 32 or 64 bit indices are taken as they are; any other
-    dtype, order or sparse format is converted first.
+    float64, float32, C and Fortran order, CSR and CSC with 32 or 64 bit indices are used in place; any other dtype,
+    order or sparse format is converted first.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Dense X, by columns (Fortran order) or by rows (C order), taken as it is: no verb copies more than a block of it."""
+"""Dense X, by columns (Fortran order) or by rows (C order), used in place: no method copies more than a block of it."""
 
 from itertools import pairwise
 
@@ -25,20 +25,20 @@ from .tiling import (
     weighed,
 )
 
-# Rows of each of several groups gathered together. With 256 their sums take 1.1 times as long.
+# Rows per group where several groups are gathered together. With 256 their sums take 1.1 times as long.
 GROUP_ROWS = 384
-# At most one part in so many of all rows is gathered together.
+# At most 1 / STRETCHES of all rows is gathered together.
 STRETCHES = 48
 # Values of new columns gathered whole: 16 MB.
 SMALL_GATHER = 1 << 21
 # Values always allowed for sums over groups of rows: 32 MB.
 SUMS_VALUES = 1 << 22
-# Rows whose mean is a typical value. A power of two: it is exact where a column is constant.
+# Rows whose mean is a typical value. With a power of two the mean of a constant column is exact.
 TYPICAL_ROWS = 32
 
 
 class Dense(Matrix):
-    """What the two dense orders share: everything that gathers a block of rows of a few columns."""
+    """What the two dense orders share: all that works on gathered blocks, some rows of a few columns."""
 
     has_sums = True
     visit_ns = 0.4
@@ -56,7 +56,7 @@ class Dense(Matrix):
         return compressible(self.shape) and self.nnz > ways().summed_from
 
     def _from_first_weight(self, w, u):
-        """(X, w, u) from the first row of positive weight on: about its values a constant column is exactly zero."""
+        """(X, w, u) from the first row of positive weight on; less that row, a constant column is exactly zero."""
         first = int(np.argmax(w > 0))
         if first:
             type(self)(self.X[:first]).check_finite()
@@ -120,7 +120,7 @@ class Dense(Matrix):
     def _add_group_sums(self, groups, centre, columns, root, start, stop, out, pool):
         """Add the part of rows start..stop, upper triangles only.
 
-        A stretch of rows is gathered sorted by group, so that X is read from memory once however its rows are spread.
+        Each stretch of rows is gathered sorted by group, so X is read from memory once, however groups are spread.
         """
         stretch = max(GATHER_ROWS, min(GROUP_ROWS * len(groups), self.shape[0] // STRETCHES))
         block = aligned(self.shape[1] + 2, stretch + LINE * len(groups))
@@ -133,9 +133,9 @@ class Dense(Matrix):
                     add_triangle(block[:, at:], end - at, out[group])
 
     def _gather_parts(self, parts, centre, columns, root, block):
-        """Fill `block` with (x_i - centre) root_i and what else belongs to each row; return where parts begin and end.
+        """Fill `block` with (x_i - centre) root_i and `columns`, a row of X per column; return the edges of the parts.
 
-        Each of several begins a cache line, after zeros: a length that is no multiple of 8 costs up to a sixth more.
+        Zeros pad each of several parts to whole cache lines: other lengths cost up to a sixth more.
         """
         rows, p = parts[0], self.shape[1]
         if len(parts) == 1 and rows[-1] - rows[0] == len(rows) - 1:

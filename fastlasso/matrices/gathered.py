@@ -1,6 +1,6 @@
 """Columns gathered for coordinate descent on the columns themselves: one class for dense ones, one for sparse ones.
 
-Both speak the same verbs on a `state` that stands for the residual: `residual`, `sweep`, `correlations`, `norm2`,
+Both have the same methods on a `state` that stands for the residual: `residual`, `sweep`, `correlations`, `norm2`,
 `rooted`, `rooted_parts`; `stored` is the number of stored values. A `design` is the `Design` that reads the matrix.
 """
 
@@ -16,9 +16,9 @@ DENSE_BLOCK = 1 << 20
 
 
 class GatheredDense:
-    """Dense columns, centred and scaled by sqrt(w); the state is the residual scaled alike.
+    """Dense columns, centred and scaled by sqrt(w); the state is the residual scaled by sqrt(w).
 
-    The columns are gathered once where that is little memory beside X, and block by block in each sweep where not.
+    The columns are gathered once where that takes little memory beside X, otherwise block by block in each sweep.
     """
 
     def __init__(self, design, cols):
@@ -66,7 +66,7 @@ class GatheredDense:
 
 
 class GatheredSparse:
-    """Gathered sparse columns; the state is the residual before its mean is taken off, which is the last entry."""
+    """Gathered sparse columns; the state is the residual before centring, then as last entry the mean to subtract."""
 
     def __init__(self, design, cols):
         self.design = design
@@ -88,7 +88,7 @@ class GatheredSparse:
             yield start, stop, self.indptr[start:stop + 1]
 
     def residual(self, y, b):
-        """y - X b, and the mean of it."""
+        """y - X b with X not centred, then the mean of it, -mean.b."""
         fitted = np.zeros(len(y))
         for start, stop, indptr in self._parts():
             engine.sparse_combine(self.data, self.rows, indptr, b[start:stop], fitted)
@@ -131,4 +131,4 @@ class GatheredSparse:
             here = slice(indptr[0], indptr[-1])
             X = np.repeat(-self.mean[start:start + width, None], n, axis=1)
             np.add.at(X, (np.repeat(np.arange(len(X)), np.diff(indptr)), self.rows[here]), self.data[here])
-            yield start, start + len(X), self.design.rooted(X)      # add.at, for entries may repeat
+            yield start, start + len(X), self.design.rooted(X)      # np.add.at, because entries may repeat

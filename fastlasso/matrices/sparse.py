@@ -1,4 +1,4 @@
-"""Sparse X, by columns (CSC) or by rows (CSR), taken as it is: unsorted and duplicate entries count as their sum."""
+"""Sparse X, by columns (CSC) or by rows (CSR), used in place. Entries may be unsorted; duplicates count as their sum."""
 
 import numpy as np
 from scipy import sparse
@@ -10,9 +10,9 @@ from .base import Matrix
 from .gathered import GatheredSparse
 from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segments
 
-# Stored values of CSC columns that may always be turned into rows at once; else an eighth of X's may.
+# Stored values of CSC columns that may be turned into rows at once: these, or an eighth of X's if that is more.
 SMALL_PART = 1 << 18
-# Stored values from which one pass over rows is worth two sums.
+# Stored values from which a pass over rows is split into parts with sums of their own.
 SPLIT_PASS = 1 << 18
 # Right-hand sides per pass over CSC columns.
 MAX_RHS = 8
@@ -43,7 +43,7 @@ class Sparse(Matrix):
         no_nan_or_inf(self.data, "X")
 
     def moments(self, w, u, pool):
-        """As `Matrix.moments`, with first = 0 but for columns stored in every row, whose value in some row it is."""
+        """As `Matrix.moments`; first is 0, or for a column stored in every row its value in one row."""
         first = self._values_in(int(np.argmax(w > 0)))
         return first, self._sums(w, u, first, pool)
 
@@ -51,7 +51,7 @@ class Sparse(Matrix):
         return self._values_in(0)
 
     def _values_in(self, row):
-        """Values in a row of the columns stored in every row, about which a constant one is exactly zero; others 0."""
+        """Values in one row of the columns stored in every row, which make a constant one exactly zero; others 0."""
         values, full = np.zeros(self.shape[1]), self.full_columns()
         if len(full):
             values[full] = self._full_values(row, full)
@@ -109,7 +109,7 @@ class Sparse(Matrix):
         return out
 
     def _pieces(self):
-        """Major slices to read at a time; where they are copied to sum duplicates, of a sixteenth of X or 64 KB."""
+        """Ranges of major slices to read at a time; shorter where they are copied to sum duplicates."""
         n_major = len(self.indptr) - 1
         piece = PIECE if self.canonical else min(1 << 20, max(self.nnz // 16, 1 << 12))
         step = max(1, int(piece * n_major // max(self.nnz, 1)))
@@ -140,7 +140,7 @@ class SparseColumns(Sparse):
         """Values in a row of columns that are stored in every row."""
         if self.canonical:
             return self.data[self.indptr[cols] + row]
-        stored = np.flatnonzero(self.indices == row)        # perhaps in several parts
+        stored = np.flatnonzero(self.indices == row)        # duplicates included
         column = np.searchsorted(self.indptr, stored, side="right") - 1
         return np.bincount(column, self.data[stored], minlength=self.shape[1])[cols]
 
@@ -211,7 +211,7 @@ class SparseColumns(Sparse):
 
 
 class SparseRows(Sparse):
-    """CSR. One sweep over the rows serves any number of columns, so nothing is ever converted to CSC."""
+    """CSR. One pass over the rows serves any number of columns, so X is never converted to CSC."""
 
     by_columns = False
     _sizes = None
@@ -257,7 +257,7 @@ class SparseRows(Sparse):
         return out
 
     def _dots_in_halves(self, R, pool):
-        """As dots for one right-hand side: upper and lower half of the rows apart, whatever the number of threads."""
+        """As dots for one right-hand side: upper and lower half of the rows summed apart, with any number of threads."""
         upper, lower = np.zeros((1, self.shape[1])), np.zeros((1, self.shape[1]))
         middle = self.shape[0] // 2
 

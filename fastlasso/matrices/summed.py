@@ -4,7 +4,7 @@ import numpy as np
 
 from .base import Matrix
 
-# A variance below this share of the mean square distance from any one point is rounding.
+# A variance below this share of the mean squared distance from a reference point is rounding.
 CONSTANT = 1e-14
 # Where some rows hold less than this share of a column's sum of squares, the difference of two sums has lost 4 digits.
 CANCELLED = 1e-4
@@ -24,7 +24,7 @@ class FromSums(Matrix):
     S, total : ndarray of shape (p + 2, p + 2)
         The sums over these rows and over all.
     centre : ndarray of shape (p,)
-        What S is about.
+        The values subtracted from X before it was summed.
     """
 
     by_columns = False
@@ -45,14 +45,14 @@ class FromSums(Matrix):
         return self.matrix
 
     def without(self, S):
-        """These rows less those of the sums S."""
+        """Return these rows less those whose sums are S."""
         return FromSums(self.matrix, self.S - S, self.total, self.centre)
 
     def share(self, n_cols):
         return 0.0
 
     def moments(self, w, u, pool):
-        """As `Matrix.moments`; u = w (y - a constant), from which the constant is found."""
+        """As `Matrix.moments`, for u = w (y - a constant); the constant follows from the sum of u."""
         if len(self.lost):
             return self.matrix.moments(w, u, pool)
         p, S = self.shape[1], self.S / self.weight
@@ -81,7 +81,7 @@ def spread_of(S):
 
 
 def summed_whole(matrix, groups, y, weights, pool):
-    """Return (all rows known by their sums, the sums of each group of rows): one pass for moments and Gram matrix."""
+    """Return (all rows as `FromSums`, the sums of each group of rows): one pass for moments and Gram matrix."""
     centre = matrix.typical()
     with np.errstate(invalid="ignore", over="ignore"):
         sums = matrix.group_sums(groups, centre, y, weights, pool)

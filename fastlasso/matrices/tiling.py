@@ -13,7 +13,7 @@ GATHER_ROWS = 512
 SEGMENT_VALUES = 1 << 18
 # Columns per triangular step of a Gram matrix, a multiple of the rows of a register tile.
 GRAM_TILE = 24
-# Values per cache line: reading a few columns of a row reads that many times as much.
+# float64 values per cache line: reading scattered columns of a row moves up to that many times the data.
 LINE = 8
 
 
@@ -33,7 +33,7 @@ def by_rows(R, w):
 
 
 def loads(parts):
-    """Cut row indices of each group into what is gathered at once, as (group, rows): one group by GATHER_ROWS."""
+    """Return lists of (group, rows) to gather at once: all groups together, a single one by GATHER_ROWS rows."""
     present = [(group, rows) for group, rows in enumerate(parts) if len(rows)]
     if len(present) > 1:
         return [present]
@@ -41,7 +41,7 @@ def loads(parts):
 
 
 def aligned(n_rows, n_cols):
-    """An empty array whose rows begin cache lines: where loads of 8 values straddle two, products take 1.3 times."""
+    """An empty array whose rows begin cache lines: loads that straddle two lines make products 1.3 times as slow."""
     length = -(-n_cols // 8) * 8
     memory = np.empty(8 * n_rows * length + 64, np.uint8)
     start = -memory.ctypes.data % 64
@@ -84,7 +84,7 @@ def tiles(stop, start=0):
 
 
 def column_work(n, k):
-    """What k multiply-adds with each of n values cost, in values read from memory: 24 of them take as long as one."""
+    """Cost of k multiply-adds with each of n values, in values read from memory: 24 multiply-adds cost one read."""
     return n + n * k // 24
 
 

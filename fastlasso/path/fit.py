@@ -36,15 +36,15 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     Parameters
     ----------
     X : array or sparse matrix of shape (n_samples, n_features)
-        float64 or float32, C or Fortran order, CSR or CSC with 32 or 64 bit indices, read-only or memory-mapped: taken
-        as it is. Anything else is converted first.
+        float64 or float32, C or Fortran order, CSR or CSC with 32 or 64 bit indices, read-only or memory-mapped arrays
+        are used in place. Anything else is converted first.
     y : array of shape (n_samples,)
     alphas : int or array of floats, default=100
         A number asks for that many values from alpha_max down to eps * alpha_max, evenly spaced on a log scale.
-        Values may come in any order; the result is in descending order.
+        Values >= 0 may come in any order; the result is in descending order.
     eps : float, default=1e-3
-        Smallest alpha of an automatic grid as a fraction of the largest. Ridge, whose alpha_max is infinite, has one
-        from ten times the sum of the eigenvalues of its Gram matrix to eps times their mean.
+        Smallest alpha of an automatic grid as a fraction of the largest. In ridge regression no alpha makes all
+        coefficients zero; its grid runs from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
     l1_ratio : float in [0, 1], default=1.0
         1 is the lasso, 0 ridge regression.
     fit_intercept : bool, default=True
@@ -52,9 +52,9 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     standardize : bool, default=False
         Penalise as if every column had standard deviation one; coefficients stay in the units of X.
     sample_weight, offset : array of shape (n_samples,), optional
-        Weights w >= 0 (only ratios matter: 2 is the row twice, 0 the row deleted) and known offsets o.
+        Weights w >= 0 and known offsets o. Only ratios of weights matter: 2 counts a row twice, 0 deletes it.
     penalty_factor : array of shape (n_features,), optional
-        v in [0, inf]: 0 is never penalised, inf never used. Taken as given, not rescaled.
+        v in [0, inf], not rescaled. A column with v = 0 is never penalised, one with v = inf is never used.
     lower, upper : float or array of shape (n_features,)
         Bounds on the coefficients, lower <= 0 <= upper.
     tol : float, default=1e-6
@@ -124,7 +124,8 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
         n_threads=None):
     """Fit the lasso or elastic net at one alpha, with a certified duality gap.
 
-    The problem and all parameters are those of `fit_path`.
+    The problem and all other parameters are those of `fit_path`. `alpha` >= 0; 0 is least squares within the bounds.
+    A `ConvergenceWarning` says that the gap misses `tol`.
 
     Returns
     -------
@@ -155,9 +156,10 @@ def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, samp
               penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
-        alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  y_fit = the fit of intercept and unpenalised columns.
+        alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  l1_j = l1_ratio v_j (times s_j with `standardize`),
 
-    Parameters are those of `fit_path`.
+    where y_fit is the fit of the intercept and of the columns without an L1 penalty. With weights the inner product is
+    their weighted mean. Without an L1 penalty on any column (l1_ratio = 0) it is 0. Parameters are those of `fit_path`.
 
     Examples
     --------

@@ -30,7 +30,7 @@ def grid_of(solver, alphas, eps):
 def automatic_grid(solver, n_alphas, eps):
     """Return the geometric grid from alpha_max to eps * alpha_max.
 
-    That of ridge, whose alpha_max is infinite, is `ridge_grid`.
+    Ridge regression has no alpha_max > 0; its grid is `ridge_grid`.
     """
     problem = solver.problem
     if problem.l1_ratio == 0:
@@ -45,15 +45,15 @@ def automatic_grid(solver, n_alphas, eps):
 def ridge_grid(problem, n_alphas, eps):
     """Return the geometric grid from ten times the sum of the Gram matrix' eigenvalues to eps times their mean.
 
-    Ridge shrinks along an eigenvector of the (scaled) Gram matrix with value d by d / (d + alpha): at the top of the
-    grid everything is shrunk below a tenth. As it should, the grid does not depend on y.
+    Along an eigenvector of the (scaled) Gram matrix with eigenvalue d, ridge multiplies the fit by d / (d + alpha). At
+    the top of the grid that factor is below a tenth everywhere. The grid does not depend on y.
     """
     total, count = problem.penalty.ridge_eigenvalues(problem.design.norm2)
     return geometric(10 * (total or 1.0), 0.1 * eps / max(count, 1), n_alphas)
 
 
 def geometric(top, eps, n_alphas):
-    """Return top * (1, ..., eps): this way the grid scales exactly with the data."""
+    """Return top * (1, ..., eps), a product, so that the grid scales exactly with the data."""
     return top * np.geomspace(1.0, eps, n_alphas)
 
 
@@ -63,7 +63,7 @@ def largest_correlation(problem):
 
 
 def run_length(alphas):
-    """How many of the leading alphas follow each other without a large step."""
+    """How many of the leading alphas follow each other without a long step (LONG_STEP)."""
     if len(alphas) == 1:
         return 1
     large = np.flatnonzero(alphas[1:] < LONG_STEP * alphas[:-1])

@@ -14,18 +14,18 @@ from .results import LassoFit, LassoPath, compressed_columns, scalars
 FIRST_BATCH = 4
 # A long step down is taken in steps by this factor, uncertified until the end.
 APPROACH_RATIO = 0.94
-# Paths that are followed at once may take this share of X's bytes, or PATHS_BYTES.
+# Paths fitted at once may take this share of X's bytes or PATHS_BYTES, whichever is more.
 PATHS_SHARE = 0.3
 # 16 MB.
 PATHS_BYTES = 1 << 24
-# One path takes so many vectors of n + p values.
+# Vectors of n + p values that one path takes.
 PATH_VECTORS = 10
-# One path takes the Gram matrix and factor of so many columns, or fewer.
+# Columns of the Gram matrix and factor that one path takes, at most.
 PATH_COLUMNS = 600
 
 
 def paths_at_once(matrix):
-    """How many paths on weighted rows of a matrix may be followed at once for the memory that they take."""
+    """How many paths on weighted rows of a matrix may be fitted at once within the memory allowed."""
     n, p = matrix.shape
     each = 8 * PATH_VECTORS * (n + p) + 16 * min(2 * n, p, PATH_COLUMNS) ** 2
     return max(1, int(max(PATHS_BYTES, PATHS_SHARE * matrix.nbytes) / each))
@@ -91,9 +91,9 @@ class PathSolver:
         return self
 
     def _approach(self, alpha):
-        """Go to the neighbourhood of an alpha that is far below the last one, without proofs on the way."""
+        """Where an alpha is far below the last one, walk near it in small steps that are not certified."""
         if self.solver.compressed:
-            return      # without X in the way the face finds its own steps
+            return      # face steps on the whole Gram matrix reach any alpha
         top = self.solver.last.alpha if np.isfinite(self.solver.last.alpha) else self.solver.alpha_max
         low = max(alpha, LOWEST_APPROACH * top)
         if top > 0 and low < LONG_STEP * top:
@@ -159,7 +159,7 @@ class PathSolver:
 
 
 def next_size(size, solved, rounds, longest):
-    """Longer batches while they succeed at once, shorter when columns were missing or the face step gave up."""
+    """Length of the next batch: doubled after success in one round, halved after three rounds or a partial batch."""
     if solved < size or rounds > 2:
         return max(1, solved // 2)
     return min(2 * size, longest) if rounds == 1 else min(size, longest)

@@ -16,7 +16,8 @@ class AdaptivePath(LassoPath):
     Attributes
     ----------
     penalty_factor : ndarray of shape (n_features,)
-        v_j = 1 / |pilot_j s_j|^gamma (times the user's own factors); inf where the pilot is zero.
+        v_j = 1 / |pilot_j s_j|^gamma times the user's own factor, inf where the pilot is zero. s_j is 1 without
+        `standardize`. A user's own factor of 0 or inf stays as it is.
     pilot : ndarray of shape (n_features,)
         Coefficients of the pilot fit.
     """
@@ -37,8 +38,8 @@ class ReweightedPath(LassoPath):
     """A path of a concave penalty: at each alpha a fixed point of the weighted lasso.
 
     Each solution b solves, within its `gap`, the lasso whose factors are v_j = p'(|b_j|) / alpha at b itself, which is
-    the condition for a stationary point of the concave problem. The gap is that of this lasso:
-    ``verify(X, y, coef, intercept, alpha=alpha, penalty_factor=path.penalty_factor_at(k))`` finds it again.
+    the condition for a stationary point of the concave problem. The gap is that of this lasso;
+    ``verify(X, y, coef, intercept, alpha=alpha, penalty_factor=path.penalty_factor_at(k))`` computes it anew.
 
     Attributes
     ----------
@@ -46,7 +47,7 @@ class ReweightedPath(LassoPath):
         Weighted lassos solved at each alpha.
     objectives : ndarray of shape (n_alphas,)
         1/(2 W) sum_i w_i (residual_i)^2 + sum_j p(|b_j|) at the solution.
-    penalty : Mcp, Scad, Log or Lq
+    penalty : Concave
     penalty_factor : ndarray of shape (n_features,)
         The user's own factors u: p has slope alpha u_j at zero.
     factors : ndarray
@@ -67,7 +68,7 @@ class ReweightedPath(LassoPath):
 
     @classmethod
     def restored(cls, facts):
-        """The penalty itself."""
+        """Return the facts with the `Concave` in place of its name and parameters."""
         return facts | {"penalty": concave_penalty(**facts["penalty"])}
 
     def check_extras(self):

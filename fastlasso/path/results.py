@@ -27,7 +27,7 @@ class LassoFit:
     ----------
     alpha : float
     coef : ndarray of shape (n_features,)
-        In float64 for float32 X too: rounded to float32 they would miss their certificate by about 1e-7 P(0).
+        float64, for float32 X too: rounding to float32 would add about 1e-7 P(0) to the gap.
     intercept : float
     gap : float
         Duality gap, in units of the objective: the objective is at most this far from its minimum.
@@ -111,7 +111,7 @@ class LassoPath:
         "complete", or what stopped the path: "dfmax", "r2", "callback".
     null_objective, tol, seconds : float
     n_samples, n_features : int
-        Rows of positive weight: one of weight 0 is as one that was deleted; and columns of X.
+        Number of rows of positive weight (a row of weight 0 counts as deleted), and of columns of X.
     feature_names : list of str, or None
     params : dict
         The scalars among the options of the fit.
@@ -140,7 +140,7 @@ class LassoPath:
     def __init_subclass__(cls):
         LassoPath.kinds[cls.__name__] = cls
 
-    # the data of the fit, while its owner keeps it; never saved, never pickled
+    # what `at` solves again with (`remember`); never saved, never pickled
     _data = None
 
     def __len__(self):
@@ -185,17 +185,18 @@ class LassoPath:
                         self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]))
 
     def at(self, alpha, X=None, y=None):
-        """Return the exact, certified solution at any alpha.
+        """Return the solution at any alpha, with its gap.
 
         A grid point is returned as it is. Between two grid points with the same signs the lasso path is a straight
         line (Osborne, Presnell and Turlach 2000), so the solution is interpolated and its gap is bounded. Anywhere
-        else, and where that bound misses `tol`, the problem is solved again, on the X and y of the fit while they are
-        alive, or on those passed here.
+        else, and where that bound misses `tol`, the problem is solved again, on X and y passed here or on those of the
+        fit, as long as its X is alive. Where the data are gone, an interpolated solution is returned although its
+        bound misses `tol`: `LassoFit.certified` tells. A path that was loaded or copied cannot be solved again.
 
         Raises
         ------
         ValueError
-            Where the data are needed and gone.
+            Where the problem must be solved again and the data are gone.
         """
         alpha = validation.number(alpha, "alpha", 0.0)
         same = np.flatnonzero(self.alphas == alpha)
@@ -247,7 +248,8 @@ class LassoPath:
     def remember(self, solve, X, y, options, **settings):
         """Keep what `at` needs to solve anew: ``solve(X, y, alpha, **options, tol=tol, **settings)``.
 
-        X is kept as a weak reference; other arrays are copied, so that they stay as they are now.
+        X is kept as a weak reference where its type allows one. Other arrays are copied, so that later changes of
+        them do not matter.
         """
         y = np.array(y)
         options = {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in options.items()}
@@ -264,7 +266,7 @@ class LassoPath:
         return state
 
     def effective_df(self, X=None):
-        """Degrees of freedom at each alpha: trace of X_A (X_A'X_A + alpha l2 I)^-1 X_A', |A| for the lasso.
+        """Degrees of freedom at each alpha: trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A', |A| for the lasso.
 
         Reference: Tibshirani and Taylor (2012), Ann. Statist. 40(2). With a ridge part the data are needed.
         """
@@ -327,14 +329,14 @@ class LassoPath:
         return plot_path(self, ax)
 
     def save(self, file):
-        """Write the path to an .npz file, without pickle. Same name, same content, on every machine."""
+        """Write the path to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
         saved.write(self, file)
 
     @classmethod
     def load(cls, file):
-        """Read a path written by `save`; a file that is not one, or was altered, gives ValueError.
+        """Read a path written by `save`; any other file, or an altered one, raises ValueError.
 
-        ``LassoPath.load`` reads the paths of refinements too, each as what it is; their own `load` only theirs.
+        ``LassoPath.load`` also reads paths of its subclasses, as their own class. A subclass reads its own paths alone.
         """
         return saved.read(file, cls, LassoPath.kinds)
 

@@ -1,4 +1,4 @@
-"""Paths in .npz files, without pickle: written, read, and checked before anything trusts them."""
+"""Paths in .npz files, without pickle: written, read, and checked before they are used."""
 
 import json
 import zipfile
@@ -87,7 +87,7 @@ def check_vectors(path, size, names):
 
 
 def check_factors(path, size, name):
-    """Raise ValueError unless these are so many penalty factors."""
+    """Raise ValueError unless this is a vector of `size` penalty factors."""
     factors = getattr(path, name)
     if factors.shape != (size,) or factors.dtype != np.float64 or not (factors >= 0).all():
         raise ValueError(f"{name} is damaged")

@@ -12,7 +12,7 @@ from .results import LassoFit, LassoPath, compressed_columns, scalars
 
 # Alphas on the way to one that is far below alpha_max follow each other by this factor.
 SMALL_STEP = 0.8
-# Up to so many columns, the Gram matrix has all of them; of more, it has those that are used.
+# Up to this many columns the Gram matrix holds all of them; beyond, only the columns in use.
 SMALL_FEATURES = 64
 
 
@@ -24,7 +24,7 @@ def small_problem(X, y, options):
         return None
     few = X.shape[1] <= SMALL_FEATURES
     if not few and compressible(X.shape):
-        return None     # all columns are known by their Gram matrix the general way, too
+        return None     # `Compressed` solves it from the Gram matrix of all columns
     l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
     if l1_ratio == 0:
         return None
@@ -36,7 +36,7 @@ def small_problem(X, y, options):
 
 
 def is_numeric(values):
-    """Whether this is an array, and no more than that, of real numbers."""
+    """Whether this is exactly an ndarray, no subclass, of real numbers."""
     return type(values) is np.ndarray and values.dtype.kind in "fiub" and values.itemsize <= 8
 
 
@@ -71,7 +71,7 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
     if grid is None:
         largest = max(float(X.max()), -float(X.min()))
         if not SMALLEST_SHARE * norm_of(small.null_objective) * largest < small.alpha_max < np.inf:
-            return None     # no column has to do with y, but for rounding perhaps: `automatic_grid` knows what to do
+            return None     # correlations with y are zero or rounding: `automatic_grid` handles that
         grid = geometric(small.alpha_max, eps, n_alphas)
     near = small.long_steps or run_length(np.append(small.alpha_max, grid)) == len(grid) + 1
     solved = small.solve(grid, limits.tol * small.null_objective) if near else None

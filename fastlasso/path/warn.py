@@ -11,7 +11,7 @@ class ConvergenceWarning(UserWarning):
     """A solution is not certified to the tolerance asked for; the result still carries its true gap."""
 
 
-# The class to warn with. While the estimators fit they put one here that is scikit-learn's as well.
+# The class to warn with. During a fit the estimators set one that is also a scikit-learn ConvergenceWarning.
 WARNING_CLASS = ContextVar("WARNING_CLASS", default=ConvergenceWarning)
 
 

@@ -1,6 +1,6 @@
 """Concave penalties: what each coefficient costs, as a sum of p(t_j; a_j) with t_j = |b_j| and a_j the slope at zero.
 
-Reweighted lassos (`refinement/reweighting.py`) need no more of them than their slope and their value.
+Reweighted lassos (`refinement/reweighting.py`) need only the slope and the value of a penalty.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -16,16 +16,16 @@ PENALTIES = {}
 
 @dataclass(frozen=True)
 class Concave:
-    """The contract of a concave penalty p(t; a), t >= 0, a > 0: p(0) = 0, p'(0) = a, and p' falls but not below 0.
+    """The contract of a concave penalty p(t; a), t >= 0, a > 0: p(0) = 0, p'(0) = a, p' >= 0 and never increasing.
 
-    A subclass is a frozen dataclass of its parameters. It is known to callers by its name in lower case.
+    A subclass is a frozen dataclass of its parameters. Callers name it by its class name in lower case.
 
     Attributes
     ----------
     gamma : float
-        Where the slope falls, in units of a.
+        The scale of t on which the slope falls, in units of a.
     least : float
-        `gamma` must be above it.
+        `gamma` must be larger.
     most : dict
         The largest value of each further parameter that has one; all must be above 0.
     """
@@ -128,7 +128,7 @@ class Lq(Concave):
 def concave_penalty(name, gamma=None, q=None, **others):
     """Return the penalty of that name, its parameters checked; None is a parameter's default.
 
-    A `Concave` in place of the name has its parameters already. They are checked, and it is returned as it is.
+    `name` may also be a `Concave`. Its own parameters are checked, and it is returned unchanged.
     """
     given = {"gamma": gamma, "q": q, **others}
     given = {parameter: value for parameter, value in given.items() if value is not None}

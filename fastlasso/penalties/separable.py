@@ -1,8 +1,8 @@
-"""The penalty that stands today: L1 and ridge parts and bounds, column by column.
+"""The separable penalty: L1 and ridge parts and bounds, column by column.
 
     h_j(b) = alpha ( l1_j |b| + l2_j/2 b^2 )   on lower_j <= b <= upper_j, infinite elsewhere;   lower_j <= 0 <= upper_j
 
-All other code asks a `Penalty` what it has to know. The compiled loops have their own lines (`_engine/penalty.pxi`).
+All other Python code gets penalty formulas from `Penalty` alone; compiled loops have theirs in `_engine/penalty.pxi`.
 """
 
 from dataclasses import dataclass, replace
@@ -68,7 +68,7 @@ class Penalty:
     def with_exclusions_as_bounds(self):
         """Return the penalty with the bounds [0, 0] in place of l1 = inf.
 
-        A column never leaves a working set. One that is excluded from now on can only be held at zero there.
+        A column never leaves a working set, so a column that is excluded later must be held at zero by its bounds.
         """
         never = np.isinf(self.l1)
         if not never.any():
@@ -113,25 +113,25 @@ class Penalty:
         return np.isinf(self.upper), np.isinf(self.lower)
 
     def unpenalised(self, alpha, b):
-        """Where a column costs nothing at alpha and b_j stands clear of its bounds."""
+        """Where a column costs nothing at alpha and b_j is strictly between its bounds."""
         where = np.isfinite(self.l1) if alpha == 0 else (self.l1 == 0) & (self.l2 == 0)
         if not where.any():
             return where
         return where & (b > self.lower) & (b < self.upper)
 
     def exclusive(self, z, alpha):
-        """Where no multiple of the correlation z_j is feasible: no penalty, and no bound on the side z_j pulls to."""
+        """Where no t > 0 makes t z_j dual feasible: no penalty, and no bound on the side z_j pulls to."""
         above, below = self.is_bounded
         return (alpha * self.l1 == 0) & (alpha * self.l2 == 0) & (above & (z > 0) | below & (z < 0))
 
     # ------------------------------------------------------------ values
 
     def value(self, b, alpha):
-        """sum_j h_j(b_j), bounds not asked."""
+        """sum_j h_j(b_j), bounds ignored."""
         return alpha * float(self.l1 @ np.abs(b) + 0.5 * (self.l2 @ (b * b)))
 
     def exact_value(self, b, alpha):
-        """The same, added up in an order that does not depend on a BLAS."""
+        """sum_j h_j(b_j), bounds ignored, summed in an order that does not depend on a BLAS."""
         size = np.abs(b)
         return engine.dot(size, alpha * self.l1 + 0.5 * (alpha * self.l2) * size)
 
@@ -166,7 +166,7 @@ class Penalty:
     # ------------------------------------------------------------ where columns enter
 
     def reach(self, z):
-        """|z_j|, or 0 where a bound keeps the coefficient from going the way of z_j."""
+        """|z_j|, or 0 where a bound at zero forbids a coefficient of the sign of z_j."""
         if not self.binds:
             return np.abs(z)
         size = np.abs(z)
@@ -175,7 +175,7 @@ class Penalty:
     def first_entry(self, reach):
         """Return max_j reach_j / l1_j over the columns with an L1 part.
 
-        That is infinite where an l1_ratio near 0 makes it so.
+        It is 0 without such columns, and infinite where the quotient overflows (an l1_ratio near 0).
         """
         with np.errstate(over="ignore"):
             if self.l1.min() > 0:
@@ -188,7 +188,7 @@ class Penalty:
         return np.abs(z[cols]) / np.maximum(self.l1[cols], 1e-150)
 
     def violators(self, z, norm2, alpha, slack, noise=0.0):
-        """Return the columns with |z_j| > slack alpha l1_j + noise |x_j| where a bound does not forbid that way."""
+        """Return the columns with |z_j| > slack alpha l1_j + noise |x_j|, unless a bound forbids that sign of b_j."""
         found = np.empty(len(z), np.int64)
         return found[:engine.violators(z, self.l1, self.lower, self.upper, norm2, alpha, slack, noise, found)]
 
@@ -197,7 +197,7 @@ class Penalty:
         return (np.abs(Z) > np.outer(alphas, self.l1) * slack).any(axis=1)
 
     def not_cleared(self, Z, T, distance, norm2, alphas):
-        """Return the columns that |sum_a T[k, a] Z[a, j]| + |x_j| distance[k] does not clear of alphas[k] l1_j."""
+        """Return the columns with |sum_a T[k, a] Z[a, j]| + |x_j| distance[k] not below alphas[k] l1_j for some k."""
         found = np.empty(Z.shape[1], np.int64)
         return found[:engine.columns_to_check(Z, T, distance, norm2, self.l1, self.lower, self.upper, alphas, found)]
 
@@ -217,7 +217,7 @@ class Penalty:
     def add_slack(self, gaps, B, Z, alphas, scales, norm2):
         """Add sum_j h_j(b_j) + h_j*(t z_j) - t z_j b_j to each gap, terms that are never negative.
 
-        What an unpenalised coordinate adds is what one exact step on it gains, with |x_j|^2 = norm2[j].
+        An unpenalised coordinate adds the gain of one exact step on it, with |x_j|^2 = norm2[j].
         """
         engine.add_fenchel_young(B, Z, self.l1, self.l2, self.lower, self.upper, norm2, alphas, scales, gaps)
 
@@ -226,8 +226,8 @@ class Penalty:
 
         Errors cost twice. They move sum_j b_j z_j by up to sum_j |b_j| error_j. And the dual point must shrink by
         1 - delta to stay feasible, delta = max_j error_j / (alpha l1_j) over the constraints that errors can break;
-        delta = 1 always suffices, for 0 is feasible. The penalty's share of that is delta alpha sum_j l1_j |b_j|; the
-        loss has its own. `shrink` is a lower bound of delta that is known already.
+        delta = 1 always suffices, for 0 is feasible. Shrinking costs delta alpha sum_j l1_j |b_j| in the penalty; the
+        loss adds `SquaredError.cost_of_shrinking`. `shrink` is a lower bound of delta that is known already.
         """
         sizes, limit = np.abs(B), np.outer(alphas, self.l1)
         above, below = self.is_bounded

@@ -9,7 +9,7 @@ from ..matrices.summed import CONSTANT
 from ..matrices.tiling import equal_weights, root_weights
 from ..validation import SMALLEST_SQUARE
 
-# (mean / standard deviation)^2 from which centring one factor of a product is not enough.
+# (mean / standard deviation)^2 from which both factors of a product must be centred.
 FAR_MEAN = 1e6
 
 
@@ -21,7 +21,7 @@ class Design:
     mean, norm2, variance : ndarray of shape (n_features,)
         The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
     constant, flat : ndarray of bool
-        Columns that carry nothing: zero norm about the centre, zero variance.
+        Columns with zero norm about the centre, and columns with zero variance.
     passes : float
         Passes over X so far. Reading one column counts as 1 / n_features where X is stored by columns.
     pool : Pool
@@ -41,18 +41,18 @@ class Design:
         return design, design.measure(y)
 
     def counted_anew(self):
-        """Return the same design with a count of its own: what was measured is shared, and costs no pass again."""
+        """Return the same design with its own count of passes; the measurements are shared."""
         other = copy(self)
         other.passes = 0.0
         return other
 
     def move_to(self, pool):
-        """Use the threads of another pool from now on: the present one is about to end, or to be shared."""
+        """Use the threads of another pool from now on."""
         self.pool = pool
 
     @property
     def n_weighted(self):
-        """Rows of positive weight: one of weight 0 is as one that was deleted."""
+        """Number of rows of positive weight; a row of weight 0 counts as deleted."""
         return self.n_samples if self.weights is None else int(np.count_nonzero(self.weights))
 
     def weigh(self, R):
@@ -86,7 +86,7 @@ class Design:
         return correlation
 
     def _set_moments(self, first, sums):
-        """Mean and variance from sums about `first`; for sparse columns what is not stored counts as zero."""
+        """Set mean and variance from sums about `first`."""
         s0, s1 = sums[:, 0], sums[:, 1]
         mean = first + s0
         self.variance = np.maximum(s1 - s0 * s0, 0.0)
@@ -116,7 +116,7 @@ class Design:
         self.passes += len(cols) / self.n_features
         if self.fit_intercept:
             R -= self.means(R)[:, None]
-            R -= self.means(R)[:, None]     # what rounding left of large means, which means of X would multiply
+            R -= self.means(R)[:, None]     # rounding left by large means, which means of X would multiply
         return R
 
     def images(self, cols, B):

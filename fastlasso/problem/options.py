@@ -1,4 +1,4 @@
-"""What a caller may say about the problem, before anything is checked."""
+"""The options of a problem as a caller gives them, not yet checked."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .. import validation
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller may say about the problem beside X, y and alpha; defaults are scikit-learn's lasso."""
+    """The options of the problem beside X, y and alpha; the defaults are those of scikit-learn's lasso."""
 
     l1_ratio: float = 1.0
     fit_intercept: bool = True

@@ -21,7 +21,7 @@ from .design import Design
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A loss, a penalty, and X behind a `Design`. Nothing ever changes in it; variants are new values.
+    """A loss, a penalty, and X behind a `Design`. Variants are new values; only the design's counter and pool change.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Problem:
                        penalty=penalty_of(self.design, factors, ratio, self.standardize, *bounds))
 
     def with_penalty(self, penalty):
-        """Return the same data under another penalty, within the same fit: passes go on being counted together."""
+        """Return the same data under another penalty in the same fit: both count their passes together."""
         return replace(self, penalty=penalty)
 
     def intercepts(self, cols, coefs):
@@ -85,7 +85,7 @@ class Problem:
         return self.loss.intercept_costs(self.design.mean[cols], coefs)
 
     def ridge_degrees_of_freedom(self, alphas, supports):
-        """Trace of X_A (X_A'X_A + alpha l2)^-1 X_A' for each alpha and support A; products weighted and centred."""
+        """Trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A' for each alpha and support A, weighted and centred."""
         df, last = np.zeros(len(alphas)), np.empty(0, np.int64)
         for k, (alpha, cols) in enumerate(zip(alphas, supports, strict=True)):
             if not np.array_equal(cols, last):
@@ -125,6 +125,6 @@ def pose(X, y, options, pool, groups=None):
 
 
 def penalty_of(design, factors, l1_ratio, standardize, lower, upper):
-    """Return the `Penalty` of factors, which never uses a column that carries nothing."""
+    """Return the `Penalty` of factors; columns that are constant (`Design.constant`, `Design.flat`) are excluded."""
     scale = np.sqrt(design.variance) if standardize else None
     return Penalty.of(factors, l1_ratio, scale, design.flat if standardize else design.constant, lower, upper)

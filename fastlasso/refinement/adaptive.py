@@ -1,4 +1,4 @@
-"""The adaptive lasso: penalty factors from a pilot fit, so that what was strong is hardly shrunk.
+"""The adaptive lasso: penalty factors from a pilot fit, so that strong coefficients are hardly shrunk.
 
 It is a schedule of two stages (`schedule.py`), the pilot and the lasso with factors 1 / |pilot_j|^gamma.
 """
@@ -28,7 +28,7 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
 
         v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
 
-    A column that the pilot leaves out (b_j = 0) is never used.
+    A column that the pilot leaves out (b_j = 0) is never used, unless its `penalty_factor` is 0.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
                             upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
 
-    A pilot that has seen the rows held out would make them look too well predicted. Only `pilot_alpha`, where it is
-    chosen, is chosen once, and a pilot that is given as an array is the same in all folds.
+    A pilot fitted to the held-out rows too would make their errors too small. Two things are shared by all folds: the
+    value of `pilot_alpha` chosen by a rule, and a pilot given as an array.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio, rule="min"
 
 
 def run_pilot(run, pilot, stages):
-    """Put the pilot behind a `ScheduleRun`: that of its stages, or the one that needs no fit."""
+    """Run the pilot of a `ScheduleRun`: its stages, or a pilot that needs no fit."""
     if not isinstance(pilot, str):
         pilot = validation.finite_vector(pilot, run.problems[0].design.n_features, "pilot")
         run.begin_with([validation.no_nan_or_inf(pilot, "pilot")] * len(run.problems))

@@ -1,7 +1,7 @@
-"""What methods share that fit several paths on one data set: they take a `Problem`, and repeat all in every fold.
+"""Helpers for methods that fit several paths on one data set: they take a `Problem`, and repeat the method in each fold.
 
-A fold is the one problem with the rows it does not train on at weight zero (`selection/folds.py`). X is measured once
-for each fold, whatever a method does there.
+A fold is the same problem with weight zero on the rows that it does not train on (`selection/folds.py`). X is measured
+once for each fold, however many paths are fitted there.
 """
 
 from dataclasses import fields
@@ -15,7 +15,7 @@ from ..path.path_solver import PathSolver
 from ..problem.options import Options
 from ..selection.folds import Folds, splits_of
 
-# In place of `cv` where nothing is cross-validated; None of a caller is an error.
+# Stands for `cv` where nothing is cross-validated; cv=None from a caller is an error.
 NO_FOLDS = object()
 
 
@@ -53,14 +53,14 @@ def fit_of(problem, alpha, limits):
 
 
 def options_of(problem):
-    """Return the options of a problem that a path keeps: plain numbers, and whether there are bounds."""
+    """Return the `Options` of a problem that a path keeps: l1_ratio, flags, and the bounds if any is finite."""
     penalty = problem.penalty
     bounds = {name: getattr(penalty, name) for name in ("lower", "upper") if np.isfinite(getattr(penalty, name)).any()}
     return Options(problem.l1_ratio, problem.loss.fit_intercept, problem.standardize, **bounds)
 
 
 def remember(path, X, y, options, penalty_factor, **settings):
-    """Let a path know its data (`LassoPath.remember`), under the penalty factors that it was made with."""
+    """Call `LassoPath.remember` with the data and the penalty factors that the path was fitted with."""
     return path.remember(fit, X, y, options.as_dict() | {"penalty_factor": penalty_factor,
                                                          "l1_ratio": path.params["l1_ratio"]}, **settings)
 

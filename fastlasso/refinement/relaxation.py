@@ -1,12 +1,11 @@
-"""The relaxed lasso: the lasso chooses the columns, least squares on them undoes its shrinkage, and phi is between.
+"""The relaxed lasso: the lasso chooses the columns, least squares on them undoes its shrinkage, phi blends both.
 
 For each alpha let A be the support of the lasso solution b, and c the least-squares solution on the columns A (with
 the same weights, intercept and bounds). The relaxed solution is
 
     phi b + (1 - phi) c,     0 <= phi <= 1        phi = 1 is the lasso, phi = 0 the refit
 
-Every refit takes place on the working set that the path has left behind. Where that has its Gram matrix, X is not read
-again.
+Every refit uses the final working set of the path. Where the solver holds its Gram matrix, X is not read again.
 Predictions are linear in phi, so a held-out squared error is a parabola in phi, known from three of its values.
 """
 
@@ -92,7 +91,7 @@ class RelaxedPath:
         return self._blended(phi).predict(X, offset=offset)
 
     def _blended(self, phi):
-        """A path of the coefficients and intercepts at `phi`; what gaps and r2 it has are the lasso's, not its own."""
+        """A `LassoPath` of the coefficients and intercepts at `phi`; its gaps and r2 are still those of the lasso."""
         phi = validation.number(phi, "phi", 0.0, 1.0)
         mix = lambda b, c: phi * b + (1 - phi) * c      # noqa: E731
         return replace(self.lasso, values=mix(self.lasso.values, self.refit_values),
@@ -183,8 +182,8 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
                  max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
     """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
 
-    Where the columns of a support are linearly dependent, the refit uses an independent part of them; where there are
-    as many as rows, it interpolates y.
+    Where the columns of a support are linearly dependent, the refit uses an independent part of them. Where a support
+    has as many columns as there are rows, the refit interpolates y.
 
     Parameters
     ----------
@@ -291,7 +290,7 @@ def warn_relaxed(path, whose=""):
 
 
 class Blend:
-    """A `RelaxedCV` at its chosen phi, as `Folds.predict_out_of_fold` wants it."""
+    """A `RelaxedCV` at its chosen phi, with the attributes that `Folds.predict_out_of_fold` uses."""
 
     def __init__(self, result):
         self.index, self.oof_predictions = result.index[0], result.oof_predictions
@@ -350,7 +349,7 @@ class Refits:
         return B[0, at], self._residual(cols, B[0, at], given, z[at], self.form.rounding(at, B[0]))
 
     def _residual(self, cols, coef, given, z, rounding):
-        """Return the largest |z_j| + rounding, per |x_j| |y|, where no bound explains it."""
+        """Return the largest (|z_j| + rounding_j) / (|x_j| |y|), z_j = 0 where b_j is at a bound and z_j pulls outwards."""
         size = np.sqrt(self.problem.design.norm2[cols] * self.problem.loss.norm2)
         pull = np.where(coef >= given.upper, np.minimum(z, 0.0), z)
         pull = np.where(coef <= given.lower, np.maximum(z, 0.0), pull)

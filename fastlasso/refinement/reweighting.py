@@ -5,7 +5,7 @@ A concave penalty p(|b_j|) lies below its tangent at the present b (local linear
     p(|u|) <= p(|b_j|) + p'(|b_j|) (|u| - |b_j|),
 
 so the lasso with factors v_j = p'(|b_j|) / alpha, solved to a gap of g, does not raise the objective with p itself by
-more than g. Each such lasso is solved by the one engine, which goes on from the last with all it knows of X.
+more than g. One solver solves all these lassos: each starts from the last solution, Gram matrix and correlations.
 
 References
 ----------
@@ -44,12 +44,12 @@ class ReweightedSolver(PathSolver):
     """Solves a grid with a concave penalty: at each alpha, weighted lassos until the factors settle.
 
     The first alpha starts from b = 0, so that its first step is the lasso; each other starts from the solution before.
-    A column outside the working set has b = 0 and the factor that it always had, so most steps are taken on the
-    working set alone; X is read again when the factors have settled there.
+    A column outside the working set has b = 0, so its factor does not change. Most steps are therefore taken on the
+    working set alone, and X is read again once the factors have settled there.
 
     Attributes
     ----------
-    penalty : Mcp, Scad, Log or Lq
+    penalty : Concave
     max_steps : int
         Weighted lassos for one alpha, at most.
     n_steps, objectives, factors : list
@@ -106,17 +106,17 @@ class ReweightedSolver(PathSolver):
         return most
 
     def _is_nearly_dependent(self):
-        """Whether unpenalised columns of the user's depend so nearly on others that only X itself tells an objective.
+        """Whether unpenalised columns are so nearly dependent that the objective must be computed from X.
 
-        Columns that the penalty has set free alone are not asked: it would cost an eigendecomposition at every step.
+        This is checked only if the user left columns unpenalised: it costs an eigendecomposition at every step.
         """
         return self.has_unscreened and self.solver.is_nearly_dependent()
 
     def _note_step(self, alpha, gap, norm2, joint_gap=None):
-        """Take over the solution of a step, solved to `gap`, and see that the objective did not rise by more.
+        """Take over the solution of a step, solved to `gap`, and check that the objective did not rise by more.
 
-        Before that is called a rise, ``joint_gap()`` says what gap and |r|^2 are with all that unpenalised columns can
-        gain.
+        Where it seems to, ``joint_gap()`` gives the (gap, |r|^2) that count the joint gain of unpenalised columns, and
+        the check is repeated.
         """
         before, self.loss_value = self.objective, self.problem.loss.value(norm2)
         self.objective = self._objective(alpha)
@@ -175,8 +175,8 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
 
         1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + sum_j p(|b_j|; alpha u_j)
 
-    with p of slope alpha u_j at zero, as the lasso, and of falling slope beyond: large coefficients are shrunk less, or
-    not at all. With a = alpha u_j and t = |b_j| (times s_j with `standardize`):
+    where p has the slope alpha u_j at zero, as the lasso, and a falling slope beyond it, so that large coefficients are
+    shrunk less or not at all. With a = alpha u_j and t = |b_j| (times s_j with `standardize`):
 
         mcp    p' = (a - t / gamma)_+                                     gamma > 1, default 3
         scad   p' = a for t <= a, else (gamma a - t)_+ / (gamma - 1)      gamma > 2, default 3.7
@@ -184,7 +184,7 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
         lq     p' = a / (1 + t / (gamma a))^(1 - q)                       gamma > 0, default 1; 0 < q <= 1, default 1/2
 
     Each step is a certified lasso with factors p'(t_j) / alpha at the present b. The objective never rises by more than
-    the gap of the step; that is checked at every step. The steps end when b is, to `tol`, a solution of the lasso with
+    the gap of the step, which is checked at every step. The steps end when b is, to `tol`, a solution of the lasso with
     its own factors. The first alpha starts from the lasso, each next one from the solution before; a concave objective
     can have other stationary points.
 

@@ -1,4 +1,4 @@
-"""Prune hard, then refine gently: a schedule of stages, each the one problem under penalty factors of its own.
+"""Prune hard, then refine gently: a schedule of stages, each the same problem under its own penalty factors.
 
 Stage t minimises, at its alpha and l1_ratio,
 
@@ -7,9 +7,8 @@ Stage t minimises, at its alpha and l1_ratio,
 and its penalty factors v_t are a function of the coefficients of stage t - 1. The lasso followed by a gentler lasso
 or by ridge on its support (`two_stage`) and the adaptive lasso (`adaptive_path`) are schedules of two stages.
 
-Where a stage chooses its alpha by cross-validation, everything before it is done again on the training rows of each
-fold: no coefficient that a row helped to make is used to predict that row. Only the alphas of earlier stages, chosen
-once, are shared by the folds.
+Where a stage chooses its alpha by cross-validation, all earlier stages are run again on the training rows of each
+fold: no coefficient fitted to a row is used to predict that row. The folds share only the alphas of earlier stages.
 """
 
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from .on_problems import NO_FOLDS, fit_of, fitted, in_folds, path_of, remember
 
 CRITERIA = ("aic", "bic", "ebic")
 FACTORS = ("all", "support", "adaptive")
-# The smallest penalty factor that is made: 0 would be "never penalised".
+# The smallest adaptive penalty factor: 0 would mean "never penalised".
 SMALLEST_FACTOR = np.finfo(float).tiny ** 0.5
 
 
@@ -45,10 +44,10 @@ class Stage:
     l1_ratio : float in [0, 1], default=1.0
         1 is the lasso, 0 ridge regression.
     factor : {"all", "support", "adaptive"} or callable, default="all"
-        Penalty factors from the coefficients b of the stage before (times the scale s_j with `standardize`):
-        "all" is 1 for every column; "support" is 1 where b_j != 0 and inf elsewhere; "adaptive" is 1 / |b_j|^gamma.
-        A callable takes b, shape (n_features,), and returns factors in [0, inf]. The user's own `penalty_factor`
-        multiplies all of these.
+        Penalty factors from the coefficients b of the stage before: "all" is 1 for every column; "support" is 1 where
+        b_j != 0 and inf elsewhere; "adaptive" is 1 / |b_j s_j|^gamma, s_j = 1 without `standardize`. A callable takes
+        b in the units of X, shape (n_features,), and returns factors in [0, inf]. The user's own `penalty_factor`
+        multiplies all of these; where it is 0 or inf, it stays so.
     gamma : float, default=1.0
         Exponent of "adaptive".
     alphas : int or array of floats, default=100
@@ -127,8 +126,8 @@ class ScheduleFit:
     fits : list of LassoFit
         The solution of each stage on all rows, each with its own certificate.
     penalty_factors : list of ndarray of shape (n_features,)
-        What each stage used: ``verify(X, y, fit.coef, fit.intercept, alpha=fit.alpha, penalty_factor=...,
-        l1_ratio=...)`` judges it.
+        The factors of each stage: ``verify(X, y, fit.coef, fit.intercept, alpha=fit.alpha, penalty_factor=...,
+        l1_ratio=...)`` checks its solution.
     paths : list of LassoPath or None
         The path along which the stage chose its alpha.
     cvs : list of PathCV or None
@@ -146,7 +145,7 @@ class ScheduleFit:
                 f"{'certified' if self.certified else 'NOT certified'}>")
 
     def add(self, *stage):
-        """Append what one stage came to: its fit, penalty factors, path and cross-validation."""
+        """Append the result of one stage: its fit, penalty factors, path and cross-validation."""
         for kept, new in zip((self.fits, self.penalty_factors, self.paths, self.cvs), stage, strict=True):
             kept.append(new)
 
@@ -176,7 +175,7 @@ class ScheduleFit:
 
 
 class ScheduleRun:
-    """The run of a schedule: where each problem stands, that of all rows and that of each fold.
+    """The run of a schedule: the problems on all rows and on each fold, and their present coefficients.
 
     `coefs` are the coefficients of the stage before, one vector for each problem; None before the first stage.
     """
@@ -188,7 +187,7 @@ class ScheduleRun:
         self.result = ScheduleFit([], [], [], [])
 
     def begin_with(self, coefs):
-        """Take these coefficients, one vector for each problem, for those of the stage before."""
+        """Use these coefficients, one vector for each problem, as those of the stage before."""
         self.coefs = coefs
 
     def leave_folds(self):

@@ -1,11 +1,11 @@
 """Cross-validation of a whole path. A fold is a vector of 0/1 weights: no row of X is ever copied.
 
-Everything that depends on the data (centre, scale, correlations) is weighted, so each fold is the one problem with
-its held-out rows at weight zero, standardising included. Three things make K folds cost little more than one path:
+Everything that depends on the data (centre, scale, correlations) is weighted, so each fold is the same problem with
+weight zero on its held-out rows, standardising included. Three things make K folds cost little more than one path:
 
 - Where the whole Gram matrix is formed (n >> p), one pass sums it up fold by fold, and the Gram matrix of a training
   set is the total less its held-out part (`matrices/summed.py`). Held-out squared errors are quadratic forms in the
-  latter.
+  held-out part.
 - Elsewhere the residual that certifies a solution covers the held-out rows too, so X is not read for their errors.
 - The full-data path and the folds run at once, as many as there are threads and as X's bytes allow (`paths_at_once`);
   beyond that the threads work inside a fold.
@@ -33,8 +33,8 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
     Parameters
     ----------
     X, y, alphas, ..., callback
-        As in `fit_path`; the folds use the grid of the full-data path. The callback sees the full-data path, which is
-        then fitted before the folds.
+        As in `fit_path`; the folds use the grid of the full-data path. With a callback the full-data path is fitted
+        first. If the callback ends it early, the folds use the alphas that it reached.
     cv : int, iterable of (train, test), or splitter, default=5
         An integer makes that many contiguous folds, shuffled first if `random_state` is given. An iterable yields
         pairs of row indices or masks; a splitter has ``split(X, y, groups)``.

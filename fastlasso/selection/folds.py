@@ -15,9 +15,9 @@ from .path_cv import PathCV
 
 # Out-of-fold predictions are formed for this many alphas at a time.
 ALPHAS_AT_ONCE = 16
-# A held-out error below this share of the squares it is the difference of is summed up anew.
+# Below this share of the squares whose difference it is, a held-out error is computed from residuals instead.
 SQUARES_LEFT = 1e-8
-# The sums of all folds may take one part in so many of X's bytes, or SUMS_BYTES.
+# The sums of all folds may take 1 / SUMS_SHARE of X's bytes or SUMS_BYTES, whichever is more.
 SUMS_SHARE = 4
 # 64 MB.
 SUMS_BYTES = 1 << 26
@@ -41,7 +41,7 @@ class Folds:
     Attributes
     ----------
     whole : Problem
-        On all rows; gone once its path is begun.
+        On all rows; None once `take_whole` has returned it.
     splits : list of (train, test)
         Row indices; train is None where it is all rows but test. May be empty.
     """
@@ -63,7 +63,7 @@ class Folds:
     def each(self, work, first=-1, problems=None):
         """Return [work(k, problem k) for each fold k from `first` on], -1 standing for all rows.
 
-        As many are at work at once as there are threads and as memory allows. `problems` take the place of new ones.
+        As many run at once as there are threads and as memory allows. `problems` replace newly posed ones.
         """
         def with_share(k, own):
             problem = self._problem(k, own) if problems is None else problems[k - first]
@@ -75,7 +75,7 @@ class Folds:
 
     @contextmanager
     def _on(self, pool, problems):
-        """Within, some problems use the threads of a pool that ends afterwards."""
+        """Within the context some problems use the threads of `pool`, afterwards those of `self.pool`."""
         for problem in problems:
             problem.design.move_to(pool)
         try:
@@ -88,7 +88,7 @@ class Folds:
         return self.problem(k, pool) if k >= 0 else self.take_whole()
 
     def take_whole(self):
-        """Return the problem on all rows, and let go of it."""
+        """Return the problem on all rows, and drop the reference to it so that its memory can be freed."""
         whole, self.whole = self.whole, None
         return whole
 
@@ -104,7 +104,7 @@ class Folds:
         finish : callable
             ``finish(k, solvers, grids)``.
         problems : list of Problem, optional
-            In place of new ones, that of all rows first.
+            Used in place of newly posed ones; the problem on all rows first.
         whole_first : bool
             Whether all rows are done before the folds begin. The folds then use the alphas that were reached.
         """
@@ -126,7 +126,7 @@ class Folds:
         return self.pool.each(work, range(-1, count), paths_at_once(self.matrix))
 
     def _finish_whole(self, finish, solvers, grids, own):
-        """Finish all rows on the threads of `own`, and let go of them."""
+        """Finish all rows on the threads of `own`, and drop their solvers so that memory can be freed."""
         with self._on(own, [solver.problem for solver in solvers]):
             done = finish(-1, solvers, grids)
         solvers.clear()
@@ -250,7 +250,7 @@ class Folds:
 
 
 def groups_to_sum(matrix, splits):
-    """The held-out rows of each fold, and those of none, where the sums over them give everything; else None."""
+    """The held-out rows of each fold, and the rows of no fold, where sums over them suffice; otherwise None."""
     n, p = matrix.shape
     size = 8 * len(splits) * (p + 2) ** 2
     if not (ways().fold_sums and matrix.has_sums and compressible(matrix.shape)):

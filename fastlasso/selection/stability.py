@@ -7,7 +7,7 @@ pairs (Shah and Samworth 2013): a random half of the rows, and the other half. F
     P_jk = the share of the 2 B subsamples in which column j is in S_k
     q_k = the mean number of columns in S_k
 
-The columns with P_jk >= threshold are selected. How many of these are there by chance is bounded in terms of q_k.
+The columns with P_jk >= threshold are selected. The expected number selected by chance is bounded in terms of q_k.
 
 References
 ----------
@@ -30,7 +30,7 @@ from ..problem.problem import pose
 from ..solver.choose import started_solver
 from ..validation import UNBOUNDED
 
-# In place of the number of a half, 0 or 1: the row is in neither.
+# Marks a row that is in neither half; 0 and 1 are the halves.
 NEITHER = 2
 
 
@@ -103,7 +103,7 @@ class StabilityPath:
         Raises
         ------
         ValueError
-            Where it is larger at every alpha.
+            Where `error_bound` is larger at every alpha.
         """
         bounds = [self.error_bound(threshold, k, unimodal) for k in range(len(self.alphas))]
         within = np.flatnonzero(np.array(bounds) <= max_false)
@@ -115,7 +115,8 @@ class StabilityPath:
     def support(self, threshold=0.75, max_false=None, unimodal=False):
         """Return the indices of the selected columns, those with probability >= threshold.
 
-        At the smallest alpha of the path, or with `max_false` at the smallest one where `error_bound` is at most that.
+        They are taken at the smallest alpha of the path, or with `max_false` at the smallest alpha whose `error_bound`
+        is at most `max_false`.
         """
         index = -1 if max_false is None else self.index_for(max_false, threshold, unimodal)
         threshold = validation.number(threshold, "threshold", 0.0, 1.0)
@@ -131,7 +132,7 @@ def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, al
     Parameters
     ----------
     X, y, l1_ratio, ..., n_threads
-        As in `fit_path`. All subsamples use one grid, an automatic one that of all rows. Rows of weight zero belong to
+        As in `fit_path`. All subsamples use one grid; an automatic grid is that of all rows. Rows of weight zero belong to
         no subsample. The result does not depend on `n_threads`.
     n_pairs : int, default=50
         B; 2 B paths are fitted.
@@ -186,7 +187,7 @@ class ComplementaryPairs:
         self.generators = rng.spawn(2 * n_pairs)
 
     def path(self, grid):
-        """Fit all of them, on as many threads as there are, and count."""
+        """Fit the path of every half along `grid`, several at once, and count the columns selected."""
         probabilities = np.zeros((self.whole.design.n_features, len(grid)))
         design = self.whole.design
         paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own), range(2 * len(self.half_of)),

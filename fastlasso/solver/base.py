@@ -9,7 +9,7 @@ from .unpenalised import JointGap, Unpenalised, read
 
 # Correlations beyond this times alpha l1 are violations.
 VIOLATION = 1 + 1e-10
-# Of the gap asked for: what rounding of a Gram matrix may hide before X is read again.
+# X is read again where rounding of a Gram matrix may hide more than this share of the promised gap.
 TRUSTED = 0.01
 NOTHING = np.empty(0, np.int64), np.empty(0)
 
@@ -25,7 +25,7 @@ class Goal:
     max_iter : int
         Epochs of descent for one alpha, at most.
     screening : bool
-        Whether a bound may stand for reading a column.
+        Whether a bound may prove a column inactive; otherwise every column is read.
     """
 
     gap: float
@@ -56,7 +56,7 @@ class Batch:
     observed : list
         What `on_residual` returned for each residual.
     n_rounds : int
-        How often it was solved until no column was missing.
+        How often the batch was solved until the working set missed no column.
     """
 
     alphas: np.ndarray
@@ -68,7 +68,7 @@ class Batch:
     n_rounds: int = 1
 
     def raise_gaps(self, costs):
-        """Add what else may keep the solutions from the optimum."""
+        """Add further bounds on the distance of each objective from its minimum."""
         self.gaps += costs
 
 
@@ -116,13 +116,16 @@ class WorkingSetSolver:
         self.form.repenalise(self.problem.penalty.at(self.working_set))
 
     def solve_inside(self, alpha):
-        """Solve at one alpha on the working set alone: X is not read, and nothing is proven of the other columns."""
+        """Solve at one alpha on the working set alone: nothing is proven of the other columns.
+
+        In Gram form X is not read.
+        """
         self.last = Solution(alpha, self._solve_from(np.array([alpha]), 0)[0][0])
 
     def gap_inside(self):
         """Return (gap, |r|^2) of the last solution, as one of the problem on the working set alone.
 
-        Unpenalised coordinates are taken one by one: this is for the way there, not for a certificate.
+        Unpenalised coordinates are taken one by one. This gap steers the iteration; `joint_gap_inside` certifies.
         """
         z, norm2 = self.form.gradient(self.last.b)
         return self._separate_gaps(np.array([self.last.alpha]), self.last.b[None], np.array([norm2]), z[None])[0], norm2

@@ -18,7 +18,7 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
     max_iter, screening
         See `Goal`.
     on_residual : callable, optional
-        Called with the residual of every solution. A problem solved from its Gram matrix alone has none to show.
+        Called with the residual of every solution. `Compressed` never calls it.
     """
     usable = np.count_nonzero(problem.penalty.usable)
     kind = Compressed if compressible((problem.design.n_samples, usable)) else Solver

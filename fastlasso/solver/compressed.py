@@ -10,7 +10,7 @@ from .proof import READ_SHARE, gram_rounding
 from .refit import refit
 from .unpenalised import residuals_of
 
-# Residuals read from X at a time, where the Gram matrix cannot tell.
+# Residuals formed from X at a time, where rounding of the Gram matrix is too large.
 RESIDUALS = 4
 
 
@@ -26,11 +26,11 @@ class Compressed(WorkingSetSolver):
     compressed = True
 
     def __init__(self, problem, goal, on_residual=None):
-        del on_residual     # no residual is ever formed
+        del on_residual     # residuals are formed in `_read` alone, too seldom to serve it
         super().__init__(problem, GramForm(problem), goal)
 
     def start(self):
-        """Take in all columns that can be used. Zero is the solution down to the first one that enters."""
+        """Take in all columns that can be used. The solution is zero down to the alpha where the first enters."""
         penalty = self.problem.penalty
         self._add(np.flatnonzero(penalty.usable))
         self.last = Solution(penalty.first_entry(self.problem.correlation) or np.inf, self.last.b)
@@ -44,7 +44,7 @@ class Compressed(WorkingSetSolver):
     def _correlation_without_screened(self):
         """X'r with only the columns that carry no L1 penalty in the model; X'y where there are none.
 
-        It comes from the Gram matrix, but where these columns nearly depend on each other it is read from X.
+        X'r comes from the Gram matrix. Where these columns nearly depend on each other, it is read from X.
         """
         z, columns = self.problem.correlation, self.working_set
         at = np.flatnonzero(self.form.penalty.unscreened)
@@ -75,7 +75,7 @@ class Compressed(WorkingSetSolver):
         return self.joint_gap_inside()[0]
 
     def longest_batch(self):
-        """How many alphas to solve at once: there is no pass to wait for."""
+        """How many alphas to solve at once: no limit, since no pass over X certifies a batch."""
         return np.iinfo(np.int64).max
 
     def solve(self, alphas):

@@ -1,7 +1,7 @@
 """The cost model: what the ways to solve on a working set take, in nanoseconds.
 
-Constants were measured on 2 cores of a 2.1 GHz Xeon with AVX-512, on problems of 2,000 x 5,000 where nothing else is
-said. Only their ratios matter.
+A face is the set of the non-zero coordinates of a solution, with their signs. Constants were measured on 2 cores of a
+2.1 GHz Xeon with AVX-512, on problems of 2,000 x 5,000. Only their ratios matter.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from ..ways import ways
 
 # Sweeps that residual form needs for a gap of 1e-6 from a warm start, while the face is small beside the rows.
 SWEEPS_PER_ALPHA = 60
-# Sweeps that it needs besides when the face approaches as many columns as there are rows.
+# Further sweeps that it needs when the face approaches as many columns as there are rows.
 SWEEPS_SATURATED = 1200
 # Per squared face size and alpha: three face steps, each of which streams the factor and the Gram rows.
 NS_GRAM_STREAM = 1.2
@@ -43,8 +43,8 @@ def gram_pays(design, stored, size, n_face, entering, ridge):
 
     `size` is the number of columns in it, `n_face` that of the columns in use, `entering` how many come in per alpha.
     With a `ridge` part the factor is made anew for each alpha, but sweeps converge however full the face is. The Gram
-    matrix must also fit: it and its factor take 16 bytes for each pair of columns, and may take a quarter of X's own
-    bytes, or `Ways.gram_bytes`.
+    matrix must also fit. With its factor it takes 16 bytes for each pair of columns, and it may take a quarter of X's
+    bytes or `Ways.gram_bytes`, whichever is more.
     """
     if ways().gram_form is not None:
         return ways().gram_form

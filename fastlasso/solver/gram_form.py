@@ -1,6 +1,7 @@
 """The problem on the working set, solved on its Gram matrix: exactly, face by face (`_engine/gram.pxi`).
 
-`GramForm` and `ResidualForm` speak the same verbs. Correlations X_W'r of the working set W are called z.
+A face is the set of the non-zero coordinates of a solution, with their signs. `GramForm` and `ResidualForm` have the
+same methods. z are the correlations X_W'r of the working set W.
 """
 
 from copy import copy
@@ -99,7 +100,7 @@ class GramForm:
         return int(np.argmax(bad)) if bad.any() else None
 
     def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
-        """Fill B[start:], and Q with z, from the solution `before` at `here`; return how many alphas are done."""
+        """Fill B[start:], and Q with z, from the solution `before` at alpha `here`; return how many alphas are done."""
         status, at = self.gram.solve(before, here, alphas, start, B, Q, pool=self.design.pool)
         if status == 0 or at > start:
             return at
@@ -113,8 +114,9 @@ class GramForm:
     def _descend(self, alpha, b, target_gap, max_iter):
         """Coordinate descent, with Newton steps on the coordinates inside their bounds after each few epochs.
 
-        Rounding may keep the gap above WISHED of the one asked for. So descent stops, too, where the gap is below
-        SETTLED of it and no longer halves, and after `Ways.patience` rounds that lower it by less than a hundredth.
+        The target is WISHED times the gap asked for, which rounding may keep out of reach. So descent stops, too, where
+        the gap is below SETTLED times the gap asked for and no longer halves, and after `Ways.patience` rounds that
+        lower the gap by less than a hundredth.
         """
         target, best, last, waited = WISHED * target_gap, np.inf, np.inf, 0
         while max_iter > 0 and waited < ways().patience:
@@ -146,8 +148,8 @@ class GramForm:
     def _newton(self, alpha, b):
         """Minimise over the coordinates that are neither zero nor at a bound, while their signs hold.
 
-        A coordinate that reaches zero or its bound stays there, and the others go on (Lawson and Hanson 1974, chapter
-        23). A single step, cut for all at the first of many tiny coefficients of wrong sign, would lead nowhere.
+        A coordinate that reaches zero or its bound stays there, and further steps move the others (Lawson and Hanson
+        1974, chapter 23). A single step is cut at the first of many tiny coefficients of wrong sign and leads nowhere.
         """
         for _ in range(ways().newton_steps):
             if not self._newton_step(alpha, b):
@@ -155,7 +157,7 @@ class GramForm:
             self.gram.gap(alpha, b)
 
     def _newton_step(self, alpha, b):
-        """Return whether the step (G + h'')_FF d = (z - h'(b))_F on the open coordinates F had to be cut."""
+        """Take the step (G + h'')_FF d = (z - h'(b))_F on the coordinates F inside; return whether it had to be cut."""
         inside, low, high = self.penalty.orthant(b, alpha)
         inside = np.flatnonzero(inside)
         if not 0 < len(inside) <= ways().largest_newton:

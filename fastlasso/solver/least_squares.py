@@ -4,9 +4,9 @@ import numpy as np
 
 from ..matrices.summed import CANCELLED
 
-# A refit may raise |r|^2 by this factor, which is rounding.
+# A refit may raise |r|^2 by this factor, which allows for rounding.
 NO_WORSE = 1 + 1e-12
-# Below this share of the largest eigenvalue of a Gram matrix, X itself is asked.
+# Directions with an eigenvalue below this share of the largest are measured by X itself, not by the Gram matrix.
 NEARLY_DEPENDENT = 1e-6
 # Directions whose images are formed at once.
 IMAGES = 8
@@ -15,17 +15,17 @@ IMAGES = 8
 class LeastSquares:
     """Exact steps and gains on columns from their Gram matrix, dependent ones included.
 
-    With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': columns count alike, whatever their units. The Gram matrix tells
-    s^2 to some eps of the largest; X tells s to that. So dependence to 1e-8, which float32 columns have by rounding,
-    shows only in X.
+    With D = diag |x_j|, D^-1 G D^-1 = V diag(s^2) V': columns count alike, whatever their units. The Gram matrix gives
+    s^2 to a few eps of the largest s^2; X gives s to a few eps of the largest s. So dependence to 1e-8, which float32
+    columns have by rounding, shows only in X.
 
     A direction whose image X D^-1 v is below rounding counts as null. Rounding of row i scales with sqrt(w_i / W). A
     light row's part may exceed its own rounding there; then the direction may be real, and `undetermined` says that no
     gain can be claimed for these columns.
 
-    Rounding of G (eps, or eps / CANCELLED where sums were subtracted) mixes other directions into one of small
-    eigenvalue s^2, as much as 1 / s^2 of them, and their images into its image, as much as 1 / s. Where that matters
-    they are taken out again. Without images, small eigenvalues count as zero.
+    Rounding of G (eps, or eps / CANCELLED where sums were subtracted) mixes other directions into a direction of small
+    eigenvalue s^2, in proportion to 1 / s^2, and their images into its image, in proportion to 1 / s. Where that
+    matters, the other directions are projected out again. Without images, eigenvalues below rounding count as zero.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class LeastSquares:
     images : callable, optional
         ``images(V)`` returns the rows (X v)', root-weighted and centred, for each row v of V.
     sizes : ndarray of shape (k,), optional
-        Norms of the columns before they are centred, as multiples of their norms after. Images are rounded to eps
-        times these.
+        Norms of the columns before centring, as multiples of their norms after it. Images are exact to eps times
+        these.
     root : ndarray of shape (n_samples,), optional
         sqrt(w_i / W); None for equal weights.
 
@@ -75,7 +75,7 @@ class LeastSquares:
         return images(np.ascontiguousarray(self.vectors[:, directions].T * self.unit))
 
     def _exceeds_rounding(self, left, noise, size, images):
-        """Whether a row has more left than `noise` of its size: of the values before they are centred, and after."""
+        """Whether a row has more left than `noise` times its size, that of its values before centring and after."""
         if (left <= noise * size).all():
             return False
         square, k = size * size, len(self.unit)
@@ -105,7 +105,7 @@ class LeastSquares:
         return self.unit * (self.vectors @ (self.scale * self._coordinates(z, rooted)))
 
     def gain(self, z, rooted=None):
-        """How much that step lowers the objective: z'G^+z / 2."""
+        """How much `step` lowers the objective: z'G^+z / 2."""
         return 0.5 * float(np.sum(self._coordinates(z, rooted) ** 2))
 
     def worst_gain(self, error):
@@ -116,7 +116,7 @@ class LeastSquares:
 def largest_gain_ignored(target, null_objective):
     """Return the largest gain from unpenalised columns that may be ignored where a gap of `target` is promised.
 
-    Making the dual point orthogonal to them moves it by |d| = sqrt(2 gain). The other correlations, and with them the
-    gap, move by as much: first order in |d|. So the gain itself must be of the order of the promise squared.
+    Projecting these columns out of the dual point moves it by |d| = sqrt(2 gain). The other correlations, and with
+    them the gap, move to first order in |d|. So the gain must be of the order of the squared target.
     """
     return 1e-6 * target * target / null_objective if null_objective > 0 else 0.0

@@ -1,7 +1,7 @@
 """What a solution proves: duality gaps from correlations, and how much rounding may hide in them.
 
-For the dual point t r the gap is  loss.slack(|r|^2, t) + sum_j ( h_j(b_j) + h_j*(t z_j) - t z_j b_j ),  z = X'r: two
-brackets that are never negative, so that nothing cancels.
+For the dual point t r the gap is  loss.slack(|r|^2, t) + sum_j ( h_j(b_j) + h_j*(t z_j) - t z_j b_j ),  z = X'r, with
+h_j* the conjugate of the penalty. No term is negative, so no digits cancel.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from .cost import ROUNDING
 
-# Where the residual is read from X, this share of the rounding bound allows for what 60 digits showed (1/180 at most).
+# Share of the rounding bound that counts where the residual is read from X. In 60 digits at most 1/180 was seen.
 READ_SHARE = 1 / 64
 
 
@@ -54,7 +54,7 @@ def separate_gaps(loss, penalty, norm2, alphas, B, norms, Z):
 def gap_errors(loss, penalty, alphas, B, norms, Z, error, shrink=0.0):
     """Return how much larger the gaps can be where the correlations Z are off by up to `error`.
 
-    `shrink` is by how much the dual point has to shrink on account of columns that are not among these.
+    `shrink` is the delta by which columns that are not among these make the dual point shrink (`cost_of_errors`).
     """
     cost, delta = penalty.cost_of_errors(alphas, B, Z, error, shrink)
     return cost + loss.cost_of_shrinking(norms, delta)

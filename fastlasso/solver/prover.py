@@ -31,7 +31,7 @@ class Outside:
 
     @classmethod
     def none(cls, k):
-        """Return that there are none at k solutions."""
+        """Return an empty `Outside` for k solutions."""
         return cls(np.empty(0, np.int64), np.empty((k, 0)), [np.empty(0, np.int64)] * k)
 
     def violators(self, k):
@@ -73,7 +73,7 @@ class Prover(WorkingSetSolver):
     # ------------------------------------------------------------ violators
 
     def _violators(self, z, alpha):
-        """Return the columns outside the working set beyond what penalty and bounds allow, z those of all columns."""
+        """Return the violators outside the working set, from the correlations z of all columns."""
         return self._outside(self._violating(self.problem.penalty, self.design.norm2, z, alpha))
 
     def _violating(self, penalty, norm2, z, alpha):
@@ -110,7 +110,7 @@ class Prover(WorkingSetSolver):
     def _evaluate(self, alphas, B):
         """Return (B, refitted where nothing penalises, and an `Evaluation` of its rows).
 
-        From the Gram matrix where that is less to read and can tell, otherwise from X.
+        It comes from the Gram matrix where that is smaller than the columns and its rounding is small, else from X.
         """
         if self._gram_is_smaller() and not self.problem.penalty.leaves_free(alphas):
             Z, norms = self.form.gradients(B)

@@ -10,23 +10,23 @@ def refit(penalty, alpha, b, most, correlations, columns_of, settled, take):
     """Refit the unpenalised coordinates of b until nothing is to be gained; b is changed by `take`.
 
     A coordinate that reaches its bound is not refitted any more. Where columns nearly depend on each other, a second
-    round takes away what rounding left in the first.
+    round removes the rounding errors of the first.
 
     Parameters
     ----------
     penalty : Penalty
         Of the working set.
     most : int
-        Larger systems are not solved.
+        Largest number of coordinates that are refitted; more are left as they are.
     correlations : callable
         ``correlations(where)`` are X'r at these places.
     columns_of : callable
         ``columns_of(where)`` is their `LeastSquares`.
     settled : callable
-        ``settled(columns, z, where)`` says whether the rest is rounding or worth nothing.
+        ``settled(columns, z, where)`` says whether the gain left is rounding or too small to matter.
     take : callable
-        ``take(where, step, better)`` puts b[where] = better, with what belongs to it, and returns True; or it
-        returns False and leaves all as it is, where the step leads uphill.
+        ``take(where, step, better)`` sets b[where] = better and updates what depends on b, and returns True. Where the
+        step leads uphill, it may change nothing and return False.
     """
     for _ in range(REFIT_ROUNDS):
         where = np.flatnonzero(penalty.unpenalised(alpha, b))

@@ -1,6 +1,6 @@
 """The problem on the working set, solved by sweeps over its columns (`_engine/descent.pxi`).
 
-The columns are gathered (`matrices/gathered.py`); the state that sweeps change stands for the residual.
+The columns are gathered (`matrices/gathered.py`). `state` stands for the residual; sweeps update it with b.
 """
 
 import numpy as np
@@ -34,6 +34,7 @@ class Descent:
     waited : int
         Extrapolations since something improved.
     newton_steps : int
+        Newton steps taken so far.
     """
 
     def __init__(self, rounding):
@@ -56,7 +57,7 @@ class Descent:
         self.best_gap, self.lowest = min(self.best_gap, gap), min(self.lowest, objective)
 
     def is_due(self, epoch, sweeps_per_newton):
-        """Whether sweeps have cost as much as the Newton steps so far and one more: then that is taken."""
+        """Whether a Newton step is due: sweeps have cost as much as the Newton steps so far and one more."""
         due = epoch >= (self.newton_steps + 1) * sweeps_per_newton
         self.newton_steps += due
         return due
@@ -92,7 +93,7 @@ class ResidualForm:
     def extend(self, cols, penalty):
         """Take in columns; `penalty` is that of the whole working set, theirs last.
 
-        All are gathered anew: that keeps them in one piece and costs less than one sweep.
+        All columns are gathered anew: that keeps them in one piece and costs less than one sweep.
         """
         self.columns = np.concatenate([self.columns, cols])
         self.gathered = self.design.gathered(self.columns)
@@ -208,14 +209,14 @@ class ResidualForm:
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
     def _newton(self, alpha, b, state):
-        """Go to the minimum for the present signs and bounds, or towards it where that is no better than b."""
+        """Go to the minimum for the present signs and bounds, or part of the way if that is no better than b."""
         step, low, high = self._by_rows.step(alpha, b, self.gathered.correlations(state))
         for better in (b + step, b + step_to_bounds(b, step, low, high)):
             if self._take_if_better(alpha, b, state, np.clip(better, low, high)):
                 return
 
     def _solve_ridge(self, alpha, b):
-        """Solve exactly (b updated) where every column is one of ridge regression, rows are few and no bound binds."""
+        """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""
         if self._ridge is None:
             self._ridge = RidgeRows(self.design, self.loss, self.penalty, self.gathered)
         solution = self._ridge.solve(alpha) if alpha > 0 and self._ridge.applies else None

@@ -12,7 +12,7 @@ class RidgeRows:
 
         b = diag(l2)^-1/2 U diag(s / (s^2 + alpha)) V'y         (Hastie, Tibshirani and Friedman 2009, eq. 3.47)
 
-    Sweeps get nowhere on columns of means far from zero, and the squares of s in a Gram matrix lose half of its digits.
+    On columns with means far from zero sweeps stall, and a Gram matrix, which holds s^2, loses half of the digits.
     """
 
     def __init__(self, design, loss, penalty, gathered):
@@ -25,7 +25,7 @@ class RidgeRows:
             self.U, self.s, self.V = np.linalg.svd(X / self.root[:, None], full_matrices=False)
 
     def solve(self, alpha):
-        """Return the coefficients; what rounding left of them is solved once more."""
+        """Return the coefficients, after one round of iterative refinement."""
         b = np.zeros(len(self.root))
         for _ in range(2):
             left = self.gathered.rooted(self.gathered.residual(self.loss.y, b))
@@ -41,15 +41,15 @@ class RowSteps:
 
         d = -(X_F'X_F + D)^-1 g = h - D^-1 X_F's,    (I + X_F D^-1 X_F') s = X_F h,    h = -D^-1 g
 
-    (Woodbury's identity). Columns that are copies of each other share a coefficient so slowly in sweeps, by a factor of
-    1 + alpha l2 / |x_j|^2 each, that there may be thousands.
+    (Woodbury's identity). Between columns that are copies of each other, a sweep reduces the error only by a factor of
+    1 + alpha l2 / |x_j|^2, so sweeps alone may take thousands.
 
     Attributes
     ----------
     sweeps : float
         How many sweeps cost as much as a step.
     least_alpha : float
-        Below it nothing but rounding is left of h - D^-1 X's; infinite where there are no such steps.
+        Below this alpha h - D^-1 X_F's is all rounding; infinite where these steps cannot be taken.
     """
 
     def __init__(self, design, penalty, columns, gathered):

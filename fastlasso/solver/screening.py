@@ -1,7 +1,7 @@
 """Which columns may matter: a guess that saves work (the strong rule), and a proof that saves reading X (the filter).
 
-The guess proposes the working set. Only exact correlations or the proven bound dispose of a column, so screening never
-changes an answer. Both stand on anchors: solutions whose correlations with all columns are known ("safe rules
+The guess proposes the working set. Only exact correlations or the proven bound rule a column out, so screening never
+changes an answer. Both start from anchors: solutions whose correlations with all columns are known ("safe rules
 anchored at earlier solutions", Zeng, Yang and Breheny 2021, Comput. Stat. Data Anal. 153).
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Rounding of a squared distance, per unit of the sizes that it is the difference of.
+# Rounding of a squared distance, per unit of the terms whose difference it is.
 ROUNDING = 64 * np.finfo(float).eps
 # Columns whose predicted correlation reaches this share of alpha join the working set.
 CANDIDATE_SHARE = 0.95
@@ -23,7 +23,7 @@ class Anchor:
     ----------
     alpha : float
     coef : ndarray
-        Coefficients of the columns that the working set began with then.
+        Coefficients of the working set as it was then: the first len(coef) columns of the present one.
     residual : ndarray of shape (n_samples,)
         r, centred.
     z : ndarray of shape (n_features,)
@@ -39,7 +39,7 @@ class Anchor:
     norm2: float
 
     def copy(self):
-        """Return the same with arrays of its own, so that those it was cut from can go."""
+        """Return the same with arrays of its own, so that the larger arrays behind these can be freed."""
         return Anchor(self.alpha, self.coef.copy(), self.residual.copy(), self.z.copy(), self.norm2)
 
 
@@ -77,8 +77,8 @@ def strongest(penalty, z, columns, limit):
 def project_on_anchors(norms, anchors, working_set, B, Z, size):
     """Split residuals into affine combinations of anchors and a rest: r_k = sum_a T[k, a] r_a + d_k, sum_a T = 1.
 
-    Returns T and |d_k| rounded up. With affine combinations d = -X e, e = b_k - sum_a T[k, a] b_a: y cancels, and so
-    X'X e is a combination of correlations that are known, Z of the solutions B and z of the anchors. `size` is |y|,
+    Returns T and |d_k| rounded up. In an affine combination y cancels: d_k = -X e with e = b_k - sum_a T[k, a] b_a.
+    So X'X e is a combination of known correlations, Z of the solutions B and z of the anchors. `size` is |y|,
     `norms` are |x_j| on the working set.
     """
     first = anchors[0]

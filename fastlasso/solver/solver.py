@@ -16,13 +16,13 @@ from .prover import Prover
 from .residual_form import ResidualForm
 from .screening import Anchor
 
-# Shortest and longest batch of alphas.
+# Range of `longest_batch`. The first batch, and batches after a failure, may be shorter.
 BATCH_RANGE = 4, 12
-# Residuals of a whole pass at a time: a pass over rows keeps p sums for each.
+# Residuals that a pass over all columns serves at a time: a pass over rows keeps p sums for each.
 PASS_RESIDUALS = 4
-# Residuals at a time where few columns are read: the more while they take a sixteenth of X's bytes at most.
+# Residuals at a time where few columns are read: from 8 to 16, as long as they take at most a sixteenth of X's bytes.
 FILTER_RESIDUALS = 8, 16
-# Columns that may join at once, whatever is in use. With 40, one pass in eight more was needed.
+# Columns that may always join at once. With 40, an eighth more passes were needed.
 LEAST_ENTERING = 80
 # Columns that may join at once, as a share of the columns in use.
 LEAD = 0.5
@@ -52,6 +52,7 @@ class Attempt:
     anchors : list of Anchor
         Solutions along the batch, evenly spread, the last at its end.
     anchored_in_round : int
+        The round whose solutions the anchors are.
     """
 
     alphas: np.ndarray
@@ -78,7 +79,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Proof:
-    """What is known of an attempt: gaps, |r|^2, what was observed, and violators of solutions that miss the goal."""
+    """What is proven of an attempt: gaps, |r|^2, `on_residual`'s results, violators of solutions that miss the goal."""
 
     gaps: np.ndarray
     norms: np.ndarray
@@ -94,9 +95,9 @@ class Solver(Prover):
     problem, goal, form, last, unpenalised, n_used, inside, on_residual
         As in `WorkingSetSolver` and `Prover`.
     anchors : list of Anchor
-        The last one or two anchors: what is known of X beyond the working set. Changed by `solve` and `approach`.
+        The last one or two anchors: all that is known of columns outside the working set.
     moved : bool
-        Whether the last solution is another one than the last anchor.
+        Whether the last solution differs from the last anchor.
     spacing : int
         Alphas from anchor to anchor; falls to CLOSE once the bound has proven too little.
     alpha_max : float
@@ -133,7 +134,7 @@ class Solver(Prover):
         return self._gaps_over(alphas, self.last.b[None], end, self._outside_of_all(end.whole, alphas))[0]
 
     def longest_batch(self):
-        """How many alphas to solve ahead: as many as cost about one pass over X, since a failure costs them again."""
+        """How many alphas to solve ahead: as many as cost about one pass over X, for a failure repeats them."""
         shortest, longest = BATCH_RANGE
         length = cost.pass_cost(self.design) / cost.face_cost(self.n_used)
         return int(min(max(length, shortest), longest))
@@ -158,7 +159,7 @@ class Solver(Prover):
                               self.problem.has_ridge)
 
     def _most_entering(self, lead=LEAD):
-        """How many columns may join at once: enough to lead, not so many that they are carried in vain."""
+        """How many columns may join at once: enough for the next alphas, few that stay zero."""
         return max(LEAST_ENTERING, int(lead * self.n_used))
 
     def _propose(self, first, alpha, batch_size, lead=LEAD):
@@ -188,9 +189,10 @@ class Solver(Prover):
                 return batch
 
     def approach(self, alphas):
-        """Walk down `alphas` to where the next one can be solved: checked by a pass now and then, proven never.
+        """Walk down `alphas` to a warm start for the alpha that follows; nothing is certified on the way.
 
-        Columns found missing send the walk back to the last step that they do not violate.
+        A pass over X every STEPS_PER_CHECK alphas finds missing columns. The walk then goes back to the first solution
+        that they violate.
         """
         B, first = None, 0
         for stop in [*range(STEPS_PER_CHECK, len(alphas), STEPS_PER_CHECK), len(alphas)]:
@@ -261,7 +263,7 @@ class Solver(Prover):
                      proof.observed, attempt.n_rounds), None
 
     def _prove_part(self, proof, part, attempt):
-        """Certify a few alphas of the attempt; their residuals are gone before the next few are formed."""
+        """Certify a few alphas of the attempt; their residuals are freed before the next are formed."""
         alphas = attempt.alphas[part]
         if attempt.is_all_anchors:
             evaluation = self._evaluation_of(attempt.anchors[part])
@@ -279,7 +281,7 @@ class Solver(Prover):
     def _violators_of_part(self, evaluation, part, attempt):
         """Return the violators outside at a few alphas, reading what no bound proves inactive.
 
-        Where one anchor, or anchors from before the attempt was solved again, leave too much, new ones are made first.
+        Where one anchor, or anchors of an earlier round, leave too many columns unproven, new anchors are made first.
         """
         alphas, B = attempt.alphas[part], attempt.B[part]
         if evaluation.whole is not None:

@@ -1,8 +1,8 @@
 """Columns that nothing penalises: refitted exactly, and projected out of the dual point.
 
-A dual point is feasible only if it is orthogonal to them. So each residual is refitted on them until its correlations
-with them are rounding, and what is left is projected out of the dual point. All solutions of a call are treated in
-step, so that X is read once for all of them.
+A dual point is feasible only if it is orthogonal to these columns. So each residual is refitted on them until its
+correlations with them are rounding; the rest is projected out of the dual point. All solutions of a call take each
+step together, so that X is read once for all of them.
 """
 
 from itertools import compress
@@ -48,15 +48,15 @@ class Unpenalised:
         return self._columns
 
     def forget(self):
-        """Forget the columns: another penalty frees others."""
+        """Forget the columns kept: under another penalty other columns are unpenalised."""
         self._cols, self._columns = None, None
 
     def nearly_dependent(self, cols, form):
-        """Whether these columns depend on each other so nearly that only X can tell."""
+        """Whether these columns are so nearly dependent that their Gram matrix is too inexact and X must be read."""
         return 0 < len(cols) <= ways().max_unpenalised and self.columns(cols, form).basis is not None
 
     def is_rounding(self, z, cols, form, residual=None):
-        """Whether correlations with these columns are zero but for rounding, or worth nothing."""
+        """Whether correlations with these columns are rounding, or the gain of a refit too small to matter."""
         columns = self.columns(cols, form)
         if columns.basis is None and (np.abs(z) <= self.noise * np.sqrt(self.design.norm2[cols])).all():
             return True
@@ -68,7 +68,7 @@ class Unpenalised:
     def refit(self, alphas, B, R, form):
         """Refit the rows of B, whose residuals are R, by exact least squares; return the refitted (B, R).
 
-        A solution worse than b = 0 was blown up by rounding: it starts from there.
+        A solution worse than b = 0 was blown up by rounding: its refit starts from b = 0.
         """
         B, worse = B.copy(), self.loss.is_worse_than_nothing(self.design.norms2(R), NO_WORSE)
         B[worse], R[worse] = 0.0, self.loss.y
@@ -99,7 +99,7 @@ class Unpenalised:
     def _take_steps(self, B, R, form, moving, steps):
         """Take the steps that do not lead uphill; return which solutions took one.
 
-        Where nothing is left but the rounding of z, nearly dependent columns blow it up.
+        A step leads uphill where z is only rounding that nearly dependent columns amplify.
         """
         left = self.design.residuals(R[moving], *stacked(form.columns, [(where, step) for where, step, _ in steps]))
         better = self.design.norms2(left) <= NO_WORSE * self.design.norms2(R[moving])
@@ -112,9 +112,9 @@ class Unpenalised:
     def joint_gaps(self, rows, form, cols, farthest=0.0):
         """Return the gaps of some solutions, the dual point orthogonal to the columns U that nothing penalises.
 
-        With d = G_UU^+ z_U and r = X_U d + r', r' takes the place of r, and |X_U d|^2 / 2 comes on top. Columns that r'
-        pulls away from their only bound join U. Where that does not end, where d cannot be told, and where it is less,
-        the gap of the dual point 0 counts: the objective itself.
+        With d = G_UU^+ z_U and r = X_U d + r', r' takes the place of r, and |X_U d|^2 / 2 is added to the gap. Columns
+        that r' pulls away from their only bound join U. The gap of the dual point 0, the objective itself, is taken
+        where it is smaller, where U still grows after `Ways.sign_rounds`, and where d cannot be determined.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class Unpenalised:
                 self._close(row, rest, gain, np.where(row.projected, 0.0, error), cols, farthest)
 
     def _step(self, row, form, cols):
-        """(d, |X_U d|^2 / 2 or inf where it cannot be told, norm of what rounding may leave of X_U in r')."""
+        """(d, |X_U d|^2 / 2 or inf where it is undetermined, norm of what rounding may leave of X_U in r')."""
         at = np.flatnonzero(row.projected)
         if not len(at):
             return np.empty(0), 0.0, 0.0
@@ -222,7 +222,7 @@ class JointGap:
         self.gap = self.separate_gap(loss, column_norms2, self.norm2, self.z)
 
     def close(self, gap):
-        """Set the gap; the objective is one, too."""
+        """Set the gap, at most the objective, which is the gap of the dual point 0."""
         self.gap = min(self.objective, gap)
 
     def replace_residual(self, residual, norm2, z):
