@@ -1,4 +1,4 @@
-"""Sparse X, by columns (CSC) or by rows (CSR), used in place. Entries may be unsorted; duplicates count as their sum."""
+"""Sparse X, by columns (CSC) or by rows (CSR), used in place. Entries may be unsorted; duplicates are summed."""
 
 import numpy as np
 from scipy import sparse
@@ -257,7 +257,7 @@ class SparseRows(Sparse):
         return out
 
     def _dots_in_halves(self, R, pool):
-        """As dots for one right-hand side: upper and lower half of the rows summed apart, with any number of threads."""
+        """As dots for one right-hand side: upper and lower half of the rows summed apart, for any number of threads."""
         upper, lower = np.zeros((1, self.shape[1])), np.zeros((1, self.shape[1]))
         middle = self.shape[0] // 2
 

@@ -1,4 +1,4 @@
-"""Helpers for methods that fit several paths on one data set: they take a `Problem`, and repeat the method in each fold.
+"""Helpers for methods that fit several paths on one data set: they take a `Problem` and run anew in each fold.
 
 A fold is the same problem with weight zero on the rows that it does not train on (`selection/folds.py`). X is measured
 once for each fold, however many paths are fitted there.

@@ -349,7 +349,7 @@ class Refits:
         return B[0, at], self._residual(cols, B[0, at], given, z[at], self.form.rounding(at, B[0]))
 
     def _residual(self, cols, coef, given, z, rounding):
-        """Return the largest (|z_j| + rounding_j) / (|x_j| |y|), z_j = 0 where b_j is at a bound and z_j pulls outwards."""
+        """Return the largest (|z_j| + rounding_j) / (|x_j| |y|), z_j = 0 where it pulls b_j out of a bound."""
         size = np.sqrt(self.problem.design.norm2[cols] * self.problem.loss.norm2)
         pull = np.where(coef >= given.upper, np.minimum(z, 0.0), z)
         pull = np.where(coef <= given.lower, np.maximum(z, 0.0), pull)

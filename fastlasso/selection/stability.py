@@ -132,8 +132,8 @@ def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, al
     Parameters
     ----------
     X, y, l1_ratio, ..., n_threads
-        As in `fit_path`. All subsamples use one grid; an automatic grid is that of all rows. Rows of weight zero belong to
-        no subsample. The result does not depend on `n_threads`.
+        As in `fit_path`. All subsamples use one grid; an automatic grid is that of all rows. Rows of weight zero belong
+        to no subsample. The result does not depend on `n_threads`.
     n_pairs : int, default=50
         B; 2 B paths are fitted.
     weakness : float in (0, 1], default=1.0

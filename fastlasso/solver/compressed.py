@@ -26,7 +26,7 @@ class Compressed(WorkingSetSolver):
     compressed = True
 
     def __init__(self, problem, goal, on_residual=None):
-        del on_residual     # residuals are formed in `_read` alone, too seldom to serve it
+        del on_residual     # residuals are formed only where rounding demands it
         super().__init__(problem, GramForm(problem), goal)
 
     def start(self):
