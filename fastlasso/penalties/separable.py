@@ -108,7 +108,7 @@ class Penalty:
         return not (self.lower.max(initial=-np.inf) < 0 < self.upper.min(initial=np.inf))
 
     @property
-    def is_bounded(self):
+    def open_sides(self):
         """(where nothing bounds a column from above, where nothing bounds it from below)."""
         return np.isinf(self.upper), np.isinf(self.lower)
 
@@ -121,7 +121,7 @@ class Penalty:
 
     def exclusive(self, z, alpha):
         """Where no t > 0 makes t z_j dual feasible: no penalty, and no bound on the side z_j pulls to."""
-        above, below = self.is_bounded
+        above, below = self.open_sides
         return (alpha * self.l1 == 0) & (alpha * self.l2 == 0) & (above & (z > 0) | below & (z < 0))
 
     # ------------------------------------------------------------ values
@@ -228,9 +228,12 @@ class Penalty:
         1 - delta to stay feasible, delta = max_j error_j / (alpha l1_j) over the constraints that errors can break;
         delta = 1 always suffices, for 0 is feasible. Shrinking costs delta alpha sum_j l1_j |b_j| in the penalty; the
         loss adds `SquaredError.cost_of_shrinking`. `shrink` is a lower bound of delta that is known already.
+
+        A column with a finite bound is no constraint, and what its conjugate gains beyond l1 is not counted: at most
+        error_j times the bound.
         """
         sizes, limit = np.abs(B), np.outer(alphas, self.l1)
-        above, below = self.is_bounded
+        above, below = self.open_sides
         hard = ((Z + error > limit) & above | (Z - error < -limit) & below) & (limit > 0) & (self.l2 == 0)
         with np.errstate(over="ignore"):        # an alpha near the smallest numbers
             delta = np.divide(error, limit, out=np.zeros_like(error), where=hard).max(axis=1, initial=shrink)

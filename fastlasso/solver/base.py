@@ -11,7 +11,6 @@ from .unpenalised import JointGap, Unpenalised, read
 VIOLATION = 1 + 1e-10
 # X is read again where rounding of a Gram matrix may hide more than this share of the promised gap.
 TRUSTED = 0.01
-NOTHING = np.empty(0, np.int64), np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
