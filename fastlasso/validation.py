@@ -115,17 +115,24 @@ def sound_sparse(X):
     return X
 
 
-def target(y, n_samples):
-    """Return y as a contiguous float64 vector; a single column is flattened."""
+def same_length(y, n_samples):
+    """Return y as an array of n_samples entries of any type; a single column is flattened."""
     y = np.asarray(nothing_masked(y, "y"))
-    if y.dtype.kind == "c":
-        raise ValueError("Complex data not supported: y is complex")
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     if len(y) != n_samples:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{n_samples}, {len(y)}]")
+    return y
+
+
+def target(y, n_samples):
+    """Return y as a contiguous float64 vector; a single column is flattened."""
+    y = np.asarray(nothing_masked(y, "y"))
+    if y.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y is complex")
+    y = same_length(y, n_samples)
     return no_nan_or_inf(np.ascontiguousarray(finite_vector(y, n_samples, "y")), "y")
 
 

@@ -154,7 +154,7 @@ def is_squared_error(node):
     if not (isinstance(node.op, ast.Mult | ast.Div)):
         return False
     constants = [side.value for side in (node.left, node.right) if isinstance(side, ast.Constant)]
-    return any(value in (0.5, 2) for value in constants) and re.search("norms?2|null_(value|objective)|residual_norms",
+    return any(value in (0.5, 2) for value in constants) and re.search("norms?2|null_(value|objective)|misfits",
                                                                       ast.unparse(node))
 
 

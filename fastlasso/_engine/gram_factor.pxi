@@ -62,6 +62,16 @@ cdef class FaceFactor(GramStore):
         if self.n_face:
             self.solve_lower(&self.zs[0], self.ldl, 1)
 
+    def retarget(self, correlation_y, double y_norm2):
+        """Take another y: its products with the columns, and |y|^2. G, L and the face stay; zc is solved again."""
+        cdef ptrdiff_t f
+        self.reals[ROW_CORRELATION_Y, :self.size] = correlation_y
+        self.y_norm2, self.noise = y_norm2, CORRELATION_ROUNDING * sqrt(y_norm2)
+        for f in range(self.n_face):
+            self.zc[f] = self._correlation_y[self.order[f]]
+        if self.n_face:
+            self.solve_lower(&self.zc[0], self.ldl, 1)
+
     # ------------------------------------------------------------ triangular solves
 
     cdef int solve_lower(self, double* rhs, ptrdiff_t ldr, ptrdiff_t t) except -1 nogil:

@@ -40,6 +40,7 @@ class SquaredError:
     null_value: float
 
     name = "squared_error"
+    is_quadratic = True
 
     @classmethod
     def of(cls, y, offset, weights, fit_intercept):
@@ -103,8 +104,9 @@ class SquaredError:
         """Whether |r|^2 exceeds `slack` times that of b = 0, or is NaN."""
         return ~(norms2 <= 2 * slack * self.null_value)
 
-    def intercepts(self, means, coefs):
+    def intercepts(self, means, coefs, centres=None):
         """b0 for each row of coefficients, on columns with these means."""
+        del centres     # b0 + means.b is y_mean
         if not self.fit_intercept or not len(means):
             return np.full(len(coefs), self.y_mean)
         return self.y_mean - shifts(coefs, means)

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..problem.options import Options
 from ..problem.problem import pose
@@ -22,7 +23,7 @@ from .warn import warn_gap, warn_uncertified
 TOL = 1e-6
 
 
-def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
              offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
              dfmax=None, max_r2=None, screening=True, n_threads=None, callback=None):
     """Fit the lasso or elastic net at every alpha of a grid, each solution with a certified duality gap.
@@ -105,7 +106,8 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     >>> sorted(path.coefs[:, [8]].indices.tolist())
     [3, 7]
     """
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits = Limits.checked(tol, max_iter, dfmax, max_r2)
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
@@ -119,7 +121,7 @@ def fit_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, st
     return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, screening=screening, n_threads=n_threads)
 
 
-def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
         penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, screening=True,
         n_threads=None):
     """Fit the lasso or elastic net at one alpha, with a certified duality gap.
@@ -139,7 +141,8 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
     >>> fit(X, [4.0, 0.2, -6.0, 0.0], alpha=0.5, fit_intercept=False).coef
     array([ 1.5,  0. , -2.5,  0. ])
     """
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits = Limits.checked(tol, max_iter)
     alpha, n_threads = validation.number(alpha, "alpha", 0.0), threads(n_threads)
     solution = small_fit(X, y, alpha, options, limits)
@@ -152,7 +155,7 @@ def fit(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sam
     return solution
 
 
-def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
+def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
               penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
@@ -167,7 +170,8 @@ def alpha_max(X, y, *, l1_ratio=1.0, fit_intercept=True, standardize=False, samp
     >>> alpha_max([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0])
     0.6666666666666666
     """
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     with Pool(threads(n_threads)) as pool:
         small = small_problem(X, y, options)
         return small.alpha_max if small is not None else started_solver(pose(X, y, options, pool), TOL).alpha_max

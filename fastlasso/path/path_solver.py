@@ -129,14 +129,15 @@ class PathSolver:
         return None
 
     def _r2(self, batch):
-        return self.problem.loss.explained(batch.residual_norms)
+        return self.problem.loss.explained(batch.misfits)
 
     def solution(self, k):
         """The k-th solution of the last batch as a `LassoFit`."""
         batch, problem = self.batches[-1][0], self.problem
         coef = np.zeros(problem.design.n_features)
         coef[batch.cols] = batch.coefs[k]
-        intercept = float(problem.intercepts(batch.cols, batch.coefs[k:k + 1])[0])
+        centres = None if batch.centres is None else batch.centres[k:k + 1]
+        intercept = float(problem.intercepts(batch.cols, batch.coefs[k:k + 1], centres)[0])
         return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]))
 
@@ -145,7 +146,7 @@ class PathSolver:
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
         triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
         counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
-        intercepts = [problem.intercepts(part.cols, part.coefs[:keep]) for part, keep in parts]
+        intercepts = [problem.intercepts(part.cols, part.coefs[:keep], head(part.centres, keep)) for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
         return LassoPath(
             alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),
@@ -156,6 +157,11 @@ class PathSolver:
             n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
             status=self.status, seconds=0.0, n_samples=problem.design.n_weighted,
             n_features=problem.design.n_features, params=scalars(options))
+
+
+def head(values, keep):
+    """The first `keep` of some values, or None for None."""
+    return None if values is None else values[:keep]
 
 
 def next_size(size, solved, rounds, longest):

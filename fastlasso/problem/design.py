@@ -22,8 +22,6 @@ class Design:
         The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
     constant, flat : ndarray of bool
         Columns with zero norm about the centre, and columns with zero variance.
-    passes : float
-        Passes over X so far. Reading one column counts as 1 / n_features where X is stored by columns.
     pool : Pool
         Threads for the passes.
     """
@@ -31,7 +29,7 @@ class Design:
     def __init__(self, matrix, weights, fit_intercept, pool):
         self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
         self.n_samples, self.n_features = matrix.shape
-        self.passes = 0.0
+        self._count = [0.0]
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
 
     @classmethod
@@ -43,8 +41,33 @@ class Design:
     def counted_anew(self):
         """Return the same design with its own count of passes; the measurements are shared."""
         other = copy(self)
-        other.passes = 0.0
+        other._count = [0.0]
         return other
+
+    def reweighted(self, weights):
+        """Return X under other weights; both count their passes together.
+
+        The centre of a column is unknown until `measure_centres`. `norm2` stays that of the present weights.
+        """
+        other = copy(self)
+        other.weights, other.mean = weights, np.zeros(self.n_features)
+        return other
+
+    def measure_centres(self, cols):
+        """Measure the centres of some columns, which are 0 without an intercept."""
+        if self.fit_intercept:
+            ones = np.ones((1, self.n_samples))
+            self.mean[cols] = self._weighted(self.matrix.dots_at, ones, cols, self.pool)[0]
+            self.passes += self.matrix.share(len(cols))
+
+    @property
+    def passes(self):
+        """Passes over X so far. Reading one column counts as 1 / n_features where X is stored by columns."""
+        return self._count[0]
+
+    @passes.setter
+    def passes(self, count):
+        self._count[0] = count
 
     def move_to(self, pool):
         """Use the threads of another pool from now on."""
@@ -114,6 +137,15 @@ class Design:
         R = self.matrix.combine(cols, B, self.pool)
         np.subtract(y, R, out=R)
         self.passes += len(cols) / self.n_features
+        return self._centred(R)
+
+    def fitted(self, cols, B):
+        """Return B X[:, cols]' of shape (k, n), centred."""
+        self.passes += len(cols) / self.n_features
+        return self._centred(self.matrix.combine(cols, B, self.pool))
+
+    def _centred(self, R):
+        """Subtract the mean of each row, where there is an intercept."""
         if self.fit_intercept:
             R -= self.means(R)[:, None]
             R -= self.means(R)[:, None]     # rounding left by large means, which means of X would multiply

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,13 @@ class Options:
     penalty_factor: object = None
     lower: object = validation.UNBOUNDED[0]
     upper: object = validation.UNBOUNDED[1]
+    loss: object = SQUARED_ERROR
 
     def are_plain(self):
         """Whether nothing but l1_ratio, fit_intercept and sample_weight differs from the defaults."""
         is_bounded = self.lower is not validation.UNBOUNDED[0] or self.upper is not validation.UNBOUNDED[1]
-        return self.offset is None and self.penalty_factor is None and not self.standardize and not is_bounded
+        given = self.offset is not None or self.penalty_factor is not None
+        return self.loss == SQUARED_ERROR and not (given or self.standardize or is_bounded)
 
     def as_dict(self):
         """The options by name, arrays not copied."""

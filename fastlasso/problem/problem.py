@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR, as_loss
+from ..losses.risk import Risk
 from ..losses.squared import SquaredError
 from ..matrices.choose import as_matrix
 from ..matrices.summed import summed_whole
@@ -27,11 +29,11 @@ class Problem:
     ----------
     design : Design
         X with its weights and centre.
-    loss : SquaredError
+    loss : SquaredError or Risk
     penalty : Penalty
         Of every column, per unit of alpha.
     correlation : ndarray of shape (n_features,)
-        X'y, weighted and centred: the negative gradient at b = 0.
+        X'y, or X'rho of the empty model, weighted and centred: the negative gradient at b = 0.
     penalty_factor : ndarray of shape (n_features,)
         v in [0, inf], as given.
     l1_ratio : float
@@ -41,7 +43,7 @@ class Problem:
     """
 
     design: Design
-    loss: SquaredError
+    loss: SquaredError | Risk
     penalty: Penalty
     correlation: np.ndarray
     penalty_factor: np.ndarray
@@ -76,9 +78,9 @@ class Problem:
         """Return the same data under another penalty in the same fit: both count their passes together."""
         return replace(self, penalty=penalty)
 
-    def intercepts(self, cols, coefs):
-        """b0 for each row of coefficients on the columns `cols`."""
-        return self.loss.intercepts(self.design.mean[cols], coefs)
+    def intercepts(self, cols, coefs, centres=None):
+        """b0 for each row of coefficients on the columns `cols`; `centres` are b0 + mean.b where the loss needs them."""
+        return self.loss.intercepts(self.design.mean[cols], coefs, centres)
 
     def intercept_costs(self, cols, coefs):
         """What rounding of b0 may add to each objective."""
@@ -114,12 +116,17 @@ def pose(X, y, options, pool, groups=None):
     fit_intercept, standardize = bool(options.fit_intercept), bool(options.standardize)
     factors = validation.penalty_factors(options.penalty_factor, p)
     bounds = validation.bounds(options.lower, options.upper, p)
-    loss = SquaredError.of(validation.target(y, n), options.offset, weights, fit_intercept)
+    if options.loss == SQUARED_ERROR:
+        loss = SquaredError.of(validation.target(y, n), options.offset, weights, fit_intercept)
+        slope, sums_pay = loss.y, matrix.pays_to_sum
+    else:
+        loss = Risk.of(as_loss(options.loss), validation.same_length(y, n), options.offset, weights, fit_intercept, pool)
+        slope, sums_pay = loss.null_residual, False
     group_sums = None
-    if groups is not None or matrix.pays_to_sum:
+    if groups is not None or sums_pay:
         matrix, sums = summed_whole(matrix, groups or [np.arange(n)], loss.y, weights, pool)
         group_sums = None if groups is None else sums
-    design, correlation = Design.measured(matrix, weights, fit_intercept, pool, loss.y)
+    design, correlation = Design.measured(matrix, weights, fit_intercept, pool, slope)
     penalty = penalty_of(design, factors, l1_ratio, standardize, *bounds)
     return Problem(design, loss, penalty, correlation, factors, l1_ratio, standardize, group_sums)
 

@@ -87,7 +87,7 @@ class ReweightedSolver(PathSolver):
             if (steps or self.solver.compressed) and not self._is_nearly_dependent():
                 steps += self._settle_inside(alpha, self.max_steps - steps - 1)
             batch = self.solver.solve(np.array([alpha]))
-            self._note_step(alpha, batch.gaps[0], batch.residual_norms[0])
+            self._note_step(alpha, batch.gaps[0], batch.misfits[0])
             gap, steps = self.solver.gap(), steps + 1
         batch.gaps[0] = gap
         self.n_steps.append(steps)

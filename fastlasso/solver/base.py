@@ -50,21 +50,24 @@ class Batch:
     cols : ndarray of int
         The working set.
     coefs : ndarray of shape (k, len(cols))
-    gaps, residual_norms : ndarray of shape (k,)
-        Duality gaps, and |r|^2.
+    gaps, misfits : ndarray of shape (k,)
+        Duality gaps, and what the loss has left: |r|^2 for squared error, F for others.
     observed : list
         What `on_residual` returned for each residual.
     n_rounds : int
         How often the batch was solved until the working set missed no column.
+    centres : ndarray of shape (k,), or None
+        Intercepts at the mean of X, where the loss does not tell them.
     """
 
     alphas: np.ndarray
     cols: np.ndarray
     coefs: np.ndarray
     gaps: np.ndarray
-    residual_norms: np.ndarray
+    misfits: np.ndarray
     observed: list
     n_rounds: int = 1
+    centres: np.ndarray | None = None
 
     def raise_gaps(self, costs):
         """Add further bounds on the distance of each objective from its minimum."""

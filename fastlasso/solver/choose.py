@@ -5,6 +5,7 @@ import numpy as np
 from ..matrices.base import compressible
 from .base import Goal
 from .compressed import Compressed
+from .newton import NewtonSolver
 from .solver import Solver
 
 
@@ -20,6 +21,10 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
     on_residual : callable, optional
         Called with the residual of every solution. `Compressed` never calls it.
     """
+    if not problem.loss.is_quadratic:
+        solver = NewtonSolver(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
+        solver.start()
+        return solver
     usable = np.count_nonzero(problem.penalty.usable)
     kind = Compressed if compressible((problem.design.n_samples, usable)) else Solver
     solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)

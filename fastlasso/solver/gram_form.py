@@ -65,6 +65,10 @@ class GramForm:
         self.penalty = penalty
         self.gram.repenalise(*penalty.arrays())
 
+    def retarget(self, correlation_y, y_norm2):
+        """Go on with another y: its products with the columns, and |y|^2; the Gram matrix stays."""
+        self.gram.retarget(correlation_y, y_norm2)
+
     def gram_of(self, at):
         """Return the inner products of the columns at some places of the working set."""
         return self.gram.G[np.ix_(at, at)]

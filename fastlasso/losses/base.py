@@ -1,0 +1,144 @@
+"""What a loss other than squared error tells the solver: `Loss`, the contract of a new one.
+
+A loss f(y, eta) of one sample is half its unit deviance: convex in the score eta, and 0 at the best score for y (the
+saturated model). The solver asks for it a vector of samples at a time:
+
+    target        y as numbers, checked
+    start         a score near the best one for all samples
+    deviance      f
+    local         rho = -f' and d = f'' >= 0, or a majorant of f''
+    slack         f(eta) + f*(-theta) + theta eta >= 0, the loss's part of the duality gap (Fenchel-Young)
+    mean          the prediction on the scale of y
+
+f* is the convex conjugate of f. Where -theta lies outside the domain of f*, the slack is infinite. rho itself has slack 0.
+
+A new loss is one source file: a frozen dataclass derived from `Loss`, its parameters its fields. `fastlasso.verify`
+shares no code with this folder and needs a twin of the loss (`fastlasso.judge.losses`).
+"""
+
+from dataclasses import asdict
+from typing import ClassVar
+
+import numpy as np
+
+from .. import validation
+
+# A series takes the place of logarithms where all relative changes are below this.
+SERIES_RANGE = 0.05
+# h(x) = x^2 (1/2 - x/6 + x^2/12 - ...): (-1)^k / (k (k - 1)) for k = 2, 3, ... Beyond these terms less than 1e-14 x^2.
+SERIES = [(-1) ** k / (k * (k - 1)) for k in range(2, 12)]
+
+
+class Loss:
+    """One sample's loss as a function of its score eta.
+
+    Attributes
+    ----------
+    name : str
+        As `loss=` takes it.
+    smoothness : float
+        The largest value of f''; infinite where there is none.
+    is_classifier : bool
+        Whether y is one of two classes.
+    link : str
+        "identity", "log" or "logit": how a score and a mean belong together.
+    keeps_curvature : bool
+        Whether f'' changes little along a path, so that an older one serves as well. Not where f'' jumps.
+    """
+
+    name: ClassVar[str]
+    smoothness: ClassVar[float] = np.inf
+    is_classifier: ClassVar[bool] = False
+    link: ClassVar[str] = "identity"
+    keeps_curvature: ClassVar[bool] = True
+    kinds: ClassVar[dict] = {}
+
+    def __init_subclass__(cls):
+        if "name" in cls.__dict__:
+            Loss.kinds[cls.name] = cls
+
+    @property
+    def parameters(self):
+        """The parameters by name."""
+        return asdict(self)
+
+    def target(self, y, weights):
+        """Return (y as a float64 vector, the two classes or None).
+
+        Raises
+        ------
+        ValueError
+            Where a value of y is outside the loss's domain: its name and the first bad value are in the message.
+        """
+        raise NotImplementedError
+
+    def start(self, y, weights):
+        """Return a score near the best one for all samples, from the weighted mean of y where that suffices."""
+        return self.score(average(y, weights))
+
+    def score(self, mean):
+        """Return the score whose mean is `mean`."""
+        raise NotImplementedError
+
+    def mean(self, eta):
+        """Return the mean of y at scores eta."""
+        raise NotImplementedError
+
+    def deviance(self, eta, y):
+        """Return f(y, eta), half the unit deviance."""
+        raise NotImplementedError
+
+    def local(self, eta, y):
+        """Return (rho, d): the negative derivative, and the second derivative or a majorant of it."""
+        raise NotImplementedError
+
+    def slack(self, eta, y, theta):
+        """Return f(eta) + f*(-theta) + theta eta, infinite where theta is infeasible."""
+        raise NotImplementedError
+
+    def reject(self, y, bad, needs):
+        """Raise ValueError for the first value of y where `bad`."""
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise ValueError(f"loss {self.name!r} needs {needs}; y[{at}] is {float(y[at])!r}")
+
+
+def average(values, weights):
+    """Weighted mean; `weights` sum to one, None stands for equal ones."""
+    return float(values.mean() if weights is None else weights @ values)
+
+
+def numbers(y):
+    """Return y as a checked float64 vector."""
+    return validation.target(y, len(y))
+
+
+def divergence(mu, change):
+    """Return m ln(m / mu) - m + mu for m = mu + change, mu >= 0: infinite where m < 0 by more than rounding.
+
+    With x = change / mu this is mu h(x), h(x) = (1 + x) ln(1 + x) - x, without the cancellation near x = 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x = change / mu
+    size = np.max(np.abs(x), initial=0.0)
+    if size < SERIES_RANGE:
+        return mu * series(x)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        exact = mu * ((1 + x) * np.log1p(np.maximum(x, -1)) - x)
+    exact = np.where(x <= -1, mu, exact)                # m = 0
+    small = np.abs(x) < SERIES_RANGE
+    exact[small] = mu[small] * series(x[small])
+    exact[(mu == 0) & (change == 0)] = 0.0
+    exact[(x < -1 - 1e-12) | np.isnan(exact)] = np.inf
+    return exact
+
+
+def series(x):
+    """h(x) = (1 + x) ln(1 + x) - x for small x."""
+    total = np.full_like(x, SERIES[-1])
+    for term in SERIES[-2::-1]:
+        total *= x
+        total += term
+    total *= x
+    total *= x
+    return total

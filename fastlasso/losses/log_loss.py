@@ -1,0 +1,87 @@
+"""Logistic regression: the log loss of two classes, or of proportions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Loss, average, divergence, numbers
+
+
+@dataclass(frozen=True)
+class LogLoss(Loss):
+    """Half the binomial deviance with the logit link, mu = 1 / (1 + exp(-eta)).
+
+        f = y ln(y / mu) + (1 - y) ln((1 - y) / (1 - mu))
+
+    For y in {0, 1} that is ln(1 + exp(eta)) - y eta. y holds two classes of any label (the larger one in sorted order
+    is the positive class), or numbers within [0, 1]. Numbers between are proportions: with the numbers of trials as
+    weights the fit equals that of the single trials.
+
+    Source: McCullagh and Nelder 1989, "Generalized Linear Models", section 4.4.
+    """
+
+    name: ClassVar[str] = "log_loss"
+    smoothness: ClassVar[float] = 0.25
+    is_classifier: ClassVar[bool] = True
+    link: ClassVar[str] = "logit"
+
+    def target(self, y, weights):
+        y, classes = zeros_and_ones(y, self.name, proportions=True)
+        share = average(y, weights)
+        if share in (0.0, 1.0):
+            which = classes[int(share)] if classes is not None else share
+            raise ValueError(f"loss 'log_loss' needs samples of both classes; all with positive weight are {which!r}")
+        return y, classes
+
+    def score(self, mean):
+        return float(np.log(mean / (1 - mean)))
+
+    def mean(self, eta):
+        return probabilities(eta)[0]
+
+    def deviance(self, eta, y):
+        mu, nu = probabilities(eta)
+        return divergence(mu, y * nu - (1 - y) * mu) + divergence(nu, (1 - y) * mu - y * nu)
+
+    def local(self, eta, y):
+        mu, nu = probabilities(eta)
+        return y * nu - (1 - y) * mu, mu * nu
+
+    def slack(self, eta, y, theta):
+        mu, nu = probabilities(eta)
+        change = y * nu - (1 - y) * mu - theta
+        return divergence(mu, change) + divergence(nu, -change)
+
+
+def probabilities(eta):
+    """Return (mu, 1 - mu), both to full relative precision."""
+    e = np.exp(-np.abs(eta))
+    large = 1 / (1 + e)
+    small = e * large
+    positive = eta >= 0
+    return np.where(positive, large, small), np.where(positive, small, large)
+
+
+def zeros_and_ones(y, name, proportions=False):
+    """Return (y with 0 and 1 for its two classes, the classes); (y, None) for proportions.
+
+    Numbers that all lie within [0, 1] are proportions where these are allowed; 0 and 1 alone are classes, too.
+    """
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.dtype.kind == "O" and all(isinstance(value, (int, float, np.number, np.bool_)) for value in y.tolist()):
+        y = y.astype(np.float64)
+    if y.dtype.kind == "f" or np.ma.isMaskedArray(y):
+        y = numbers(y)
+    if y.ndim != 1:
+        raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    classes = np.unique(y)
+    if proportions and y.dtype.kind in "fiu" and 0 <= classes[0] and classes[-1] <= 1:
+        labels = np.array([0, 1], classes.dtype) if np.isin(classes, (0, 1)).all() else None
+        return y.astype(np.float64), labels
+    if len(classes) != 2:
+        raise ValueError(f"loss {name!r} needs two classes in y" + (" or numbers within [0, 1]" if proportions else "")
+                         + f"; y has {len(classes)} different values, the first is {classes.tolist()[0]!r}")
+    return (y == classes[1]).astype(np.float64), classes

@@ -1,0 +1,177 @@
+"""The weighted mean of a loss over the samples, the empirical risk, as a function of the scores.
+
+    F(eta) = sum_i q_i f(y_i, eta_i),      eta = o + b0 + X b,   q = w / sum(w)
+
+f is half the unit deviance, so the saturated model has F = 0, and P(0), the objective of the empty model, is half the
+mean null deviance. The residual of a sample is rho = -f'(eta); X'rho, weighted, is the negative gradient. For a dual
+point theta the loss's part of the duality gap is sum_i q_i slack_i(eta_i, theta_i).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import validation
+from .._engine import engine
+from .base import Loss
+
+EPSILON = float(np.finfo(float).eps)
+# Samples evaluated at a time: temporaries of 64 KB each stay in cache.
+CHUNK = 1 << 13
+# Newton steps to the best intercept, at most.
+INTERCEPT_STEPS = 100
+# The best intercept is found where a step is below this, relative to 1 + |b0|.
+INTERCEPT_ACCURACY = 1e-15
+# The longest step of an intercept: exp(5) = 150 times the mean.
+LONGEST_STEP = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Risk:
+    """A loss on one target.
+
+    Attributes
+    ----------
+    loss : Loss
+    y : ndarray of shape (n_samples,)
+        As `Loss.target` returned it.
+    classes : ndarray of shape (2,), or None
+        The labels that y = 0 (or -1) and y = 1 stand for.
+    offset : ndarray of shape (n_samples,), or None
+    weights : ndarray of shape (n_samples,), or None
+        q; None where all are equal.
+    fit_intercept : bool
+    null_intercept : float
+        b0 of the empty model.
+    null_value : float
+        P(0), the unit of the tolerance: half the mean null deviance.
+    null_residual : ndarray of shape (n_samples,)
+        rho of the empty model.
+    """
+
+    loss: Loss
+    y: np.ndarray
+    classes: np.ndarray | None
+    offset: np.ndarray | None
+    weights: np.ndarray | None
+    fit_intercept: bool
+    null_intercept: float = 0.0
+    null_value: float = 0.0
+    null_residual: np.ndarray | None = None
+
+    is_quadratic = False
+
+    @classmethod
+    def of(cls, loss, y, offset, weights, fit_intercept, pool):
+        """Return the risk of a target, checked, and of its empty model.
+
+        Raises
+        ------
+        ValueError
+            For a bad y or offset, and where the empty model has no finite minimum.
+        """
+        y, classes = loss.target(y, weights)
+        if offset is not None:
+            offset = validation.no_nan_or_inf(validation.finite_vector(offset, len(y), "offset"), "offset")
+        risk = cls(loss, y, classes, offset, weights, fit_intercept)
+        b0 = risk.best_intercept(risk.scores(0.0), loss.start(y, weights), pool) if fit_intercept else 0.0
+        eta = risk.scores(b0)
+        null_value = risk.value(eta, pool)
+        if not np.isfinite(null_value):
+            raise ValueError(f"loss {loss.name!r} overflows at the empty model: y or the offset is too large")
+        return cls(loss, y, classes, offset, weights, fit_intercept, b0, null_value, risk.local(eta, pool)[0])
+
+    @property
+    def norm(self):
+        """Weighted norm of the residual of the empty model."""
+        return float(np.sqrt(self.mean(self.null_residual**2)))
+
+    def scores(self, intercept, fitted=0.0):
+        """o + b0 + fitted."""
+        shift = intercept + fitted
+        if self.offset is not None:
+            return self.offset + shift
+        return shift if np.ndim(shift) else np.full(len(self.y), shift)
+
+    def mean(self, values):
+        """Weighted mean of an n-vector, in an order of addition that does not depend on a BLAS."""
+        return np.add.reduce(values) / len(values) if self.weights is None else engine.dot(self.weights, values)
+
+    def local(self, eta, pool):
+        """Return (rho, d), the residual and the curvature of each sample."""
+        rho, d = np.empty(len(eta)), np.empty(len(eta))
+
+        def chunk(a, b):
+            rho[a:b], d[a:b] = self.loss.local(eta[a:b], self.y[a:b])
+
+        run_chunks(pool, len(eta), chunk)
+        return rho, d
+
+    def value(self, eta, pool):
+        """F(eta)."""
+        return self._mean_of(pool, lambda a, b: self.loss.deviance(eta[a:b], self.y[a:b]))
+
+    def slack(self, eta, theta, pool):
+        """The loss's part of the duality gap of eta and theta; infinite where theta is infeasible."""
+        return self._mean_of(pool, lambda a, b: self.loss.slack(eta[a:b], self.y[a:b], theta[a:b]))
+
+    def _mean_of(self, pool, of_chunk):
+        """Weighted mean of a function of the samples; samples of weight zero do not count, whatever their value."""
+        values = np.empty(len(self.y))
+
+        def chunk(a, b):
+            values[a:b] = of_chunk(a, b)
+            if self.weights is not None:
+                values[a:b][self.weights[a:b] == 0] = 0.0
+
+        run_chunks(pool, len(values), chunk)
+        return float(self.mean(values))
+
+    def explained(self, values):
+        """1 - F / P(0) for each F, the share of the deviance explained; 0 where P(0) is 0."""
+        return 1 - values / self.null_value if self.null_value > 0 else np.zeros(len(values))
+
+    def intercepts(self, means, coefs, centres):
+        """b0 for each row of coefficients on columns with these means, from b0 + means.b."""
+        return centres - coefs @ means if self.fit_intercept and len(means) else np.array(centres)
+
+    def intercept_costs(self, means, coefs):
+        """What rounding of b0 may add to each objective: L (eps |mean|.|b|)^2 / 2 with L at least 1."""
+        if not self.fit_intercept or not len(means):
+            return np.zeros(len(coefs))
+        curvature = max(1.0, self.loss.smoothness if np.isfinite(self.loss.smoothness) else self.null_value)
+        return 0.5 * curvature * (EPSILON * (np.abs(coefs) @ np.abs(means))) ** 2
+
+    def best_intercept(self, eta, start, pool):
+        """Return the b0 that minimises F(eta + b0): Newton's method, kept between points of opposite slope.
+
+        Raises
+        ------
+        ValueError
+            Where no finite b0 minimises F.
+        """
+        b0, low, high = start, -np.inf, np.inf
+        for _ in range(INTERCEPT_STEPS):
+            rho, d = self.local(eta + b0, pool)
+            slope, curvature = self.mean(rho), self.mean(d)
+            low, high = (b0, high) if slope > 0 else (low, b0)
+            step = slope / curvature if curvature > 0 else np.copysign(np.inf, slope)
+            step = float(np.clip(step, -LONGEST_STEP, LONGEST_STEP)) if slope else 0.0
+            new = b0 + step
+            if not low <= new <= high:
+                new = 0.5 * (low + high)
+            if abs(new - b0) <= INTERCEPT_ACCURACY * (1 + abs(b0)):
+                return new
+            b0 = new
+        if np.isinf(low) or np.isinf(high):
+            raise ValueError(f"loss {self.loss.name!r} has no finite best intercept on these data")
+        return b0
+
+
+def run_chunks(pool, n, function):
+    """Call function(a, b) for chunks of range(n), on the threads of the pool."""
+    if n <= 4 * CHUNK:
+        for a in range(0, n, CHUNK):
+            function(a, min(a + CHUNK, n))
+        return
+    pool.run(function, [(a, min(a + CHUNK, n)) for a in range(0, n, CHUNK)])

@@ -1,0 +1,83 @@
+"""The quadratic model of a risk on the working set, kept while the curvature changes little.
+
+    F(eta) ~ F(e) - <rho, eta - e> + 1/2 <d, (eta - e)^2>,      rho = -f'(e), d = curvature, <.,.> weighted
+
+With the intercept at its best, that is a squared error with sample weights q d: its Gram matrix is
+H = X'(q d)X - (X'q d)(X'q d)' / <d>. The point e changes in every step. d, and H with its factor, stay until
+`NewtonSolver` renews the model. In between a scalar, the ratio of the mean curvatures, brings d up to date.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..losses.squared import SquaredError
+from ..validation import repeated
+from .base import widened
+from .gram_form import GramForm
+
+# A face that does not settle at alpha is approached from this multiple of alpha.
+FROM_ABOVE = 1.05
+
+
+class QuadraticModel:
+    """Minimises the model plus the penalty on the working set.
+
+    Attributes
+    ----------
+    curvature : ndarray of shape (n_samples,)
+        d.
+    total : float
+        <d>, the weighted mean of d.
+    form : GramForm
+        On the Gram matrix H / <d>; so alpha is divided by <d> there.
+    """
+
+    def __init__(self, problem, curvature):
+        mean = problem.loss.mean(curvature)
+        self.curvature, self.total = curvature, mean
+        design = problem.design.reweighted(problem.design.weigh(curvature) / mean)
+        nothing = SquaredError(np.empty(0), 0.0, problem.design.fit_intercept, 0.0)
+        self.design, self._null_value = design, problem.null_objective
+        self.form = GramForm(replace(problem, design=design, loss=nothing,
+                                     correlation=repeated(0.0, design.n_features)))
+        self._last, self._here = np.empty(0), np.inf
+
+    def extend(self, cols, penalty):
+        """Take in columns; `penalty` is that of the whole working set, theirs last."""
+        self.design.measure_centres(cols)
+        self.form.extend(cols, penalty)
+        self._last = widened(self._last[None], 1, self.form.size)[0]
+
+    def repenalise(self, penalty):
+        """Go on under another penalty."""
+        self.form.repenalise(penalty)
+
+    def minimise(self, alpha, b, gradient, ratio, target, max_iter):
+        """Return (the minimiser, X'theta there) for the expansion at b.
+
+        Parameters
+        ----------
+        gradient : ndarray
+            X'rho at the expansion, centred with the weights q d.
+        ratio : float
+            The curvature is ratio * d.
+        target : float
+            The gap to which coordinate descent goes where it is needed.
+        """
+        scale = self.total * ratio
+        used, step = np.flatnonzero(b), gradient / scale
+        c = step.copy()
+        if len(used):
+            c += self.form.images_in(used, b[used][None])[0]
+        size = float(np.abs(b) @ np.abs(c + step)) + 2 * self._null_value / scale
+        self.form.retarget(c, size)
+        inner, B, Q = alpha / scale, np.zeros((1, self.form.size)), np.empty((1, self.form.size))
+        here = max(self._here, FROM_ABOVE * inner) if np.isfinite(self._here) else np.inf
+        self.form.solve(self._last, here, np.array([inner]), 0, B, target / scale, max_iter, Q)
+        self._last, self._here = B[0], inner
+        return B[0].copy(), Q[0] * scale
+
+    def diagonal(self):
+        """Return H_jj of the working set, for ratio 1."""
+        return np.diagonal(self.form.gram.G)[:self.form.size] * self.total
