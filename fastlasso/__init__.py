@@ -10,14 +10,18 @@ from .path.warn import ConvergenceWarning
 from .selection.cross_validation import cross_validate_path
 from .selection.path_cv import PathCV
 
-__all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "LassoFit", "LassoPath", "PathCV", "RelaxedCV",
-           "RelaxedPath", "ReweightedPath", "ScheduleFit", "StabilityPath", "Stage", "adaptive_factors",
+__all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "Gamma", "Huber", "LassoFit", "LassoPath", "LogLoss",
+           "NegativeBinomial", "PathCV", "Poisson", "RelaxedCV", "RelaxedPath", "ReweightedPath", "ScheduleFit",
+           "SquaredHinge", "StabilityPath", "Stage", "Tweedie", "adaptive_factors",
            "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed",
            "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "laplace_prior", "laplace_scale",
            "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {
+    "losses.log_link": ("Gamma", "NegativeBinomial", "Poisson", "Tweedie"),
+    "losses.log_loss": ("LogLoss",),
+    "losses.piecewise": ("Huber", "SquaredHinge"),
     "judge": ("Certificate", "support_proof", "verify"),
     "refinement.adaptive": ("adaptive_path", "cross_validate_adaptive"),
     "refinement.prior": ("laplace_prior", "laplace_scale"),

@@ -77,6 +77,8 @@ def zeros_and_ones(y, name, proportions=False):
         y = numbers(y)
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    if y.dtype.kind == "O":
+        y = y.astype(str)
     classes = np.unique(y)
     if proportions and y.dtype.kind in "fiu" and 0 <= classes[0] and classes[-1] <= 1:
         labels = np.array([0, 1], classes.dtype) if np.isin(classes, (0, 1)).all() else None

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
-from ..losses.squared import log_likelihood_term
+from ..losses.choose import SQUARED_ERROR, as_loss, deviance_term
 from ..matrices.base import Matrix
 from ..parallel import Pool
 from ..problem.options import Options
@@ -38,7 +38,13 @@ class LassoFit:
     n_passes : float
         Passes over X that the fit took.
     r2 : float
-        Share of the (weighted) variance explained on the data of the fit.
+        Share of the (weighted) variance explained on the data of the fit; of the deviance, for other losses than
+        squared error.
+    loss : str or Loss
+    classes : ndarray of shape (2,), or None
+        The labels of a classifier, the positive class last.
+    bound : {"residual", "newton"}
+        The dual point of the gap: the scaled residual, or the one of the last Newton step.
     """
 
     alpha: float
@@ -49,19 +55,46 @@ class LassoFit:
     tol: float
     n_passes: float
     r2: float
+    loss: object = SQUARED_ERROR
+    classes: np.ndarray | None = None
+    bound: str = "residual"
 
     def __repr__(self):
+        share = "r2" if self.loss == SQUARED_ERROR else "deviance_ratio"
         return (f"<LassoFit: alpha={self.alpha:g}, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
-                f"r2={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}>")
+                f"{share}={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}>")
+
+    @property
+    def deviance_ratio(self):
+        """1 - deviance / null deviance on the data of the fit, which is r2 for squared error."""
+        return self.r2
 
     @property
     def certified(self):
         """Whether the gap is within the tolerance asked for."""
         return bool(self.gap <= self.tol * self.null_objective)
 
-    def predict(self, X, offset=None):
-        """Return intercept + X coef (+ offset), shape (n_samples,)."""
-        return predictions(X, self.coef, self.intercept, offset)
+    def predict(self, X, offset=None, kind="score"):
+        """Return predictions of shape (n_samples,).
+
+        Parameters
+        ----------
+        kind : {"score", "mean", "class"}
+            eta = intercept + X coef (+ offset), the mean of y at eta (a probability, an expected count), or the class.
+        """
+        return of_kind(kind, predictions(X, self.coef, self.intercept, offset), self.loss, self.classes)
+
+
+def of_kind(kind, scores, loss, classes):
+    """Return scores, the means of y there, or its classes."""
+    validation.one_of(kind, "kind", ("score", "mean", "class"))
+    loss = as_loss(loss)
+    if kind == "class":
+        if classes is None:
+            raise ValueError("kind='class' needs a loss of two classes: loss='log_loss' with two labels in y, or "
+                             "loss='squared_hinge'")
+        return classes[(scores > 0).astype(int)]
+    return scores if kind == "score" or loss is None else loss.mean(scores)
 
 
 def predictions(X, coef, intercept, offset):
@@ -100,7 +133,8 @@ class LassoPath:
     alphas : ndarray of shape (n_alphas,)
     coefs : csc_array of shape (n_features, n_alphas)
     intercepts, gaps, r2 : ndarray of shape (n_alphas,)
-        Gaps are in units of the objective; r2 is the share of the variance explained on the data of the fit.
+        Gaps are in units of the objective; r2 is the share of the variance explained on the data of the fit, of the
+        deviance for other losses than squared error (`deviance_ratio`).
     df : ndarray of shape (n_alphas,)
         Number of non-zero coefficients: the lasso's degrees of freedom (Zou, Hastie and Tibshirani 2007).
     certified : ndarray of bool, shape (n_alphas,)
@@ -115,6 +149,12 @@ class LassoPath:
     feature_names : list of str, or None
     params : dict
         The scalars among the options of the fit.
+    loss : str or Loss
+        "squared_error", or a `Loss`.
+    classes : ndarray of shape (2,), or None
+        The labels of a classifier, the positive class last.
+    newton_dual : ndarray of bool, shape (n_alphas,), or None
+        Where the gap is that of the Newton dual; see `bound`.
     """
 
     alphas: np.ndarray
@@ -133,6 +173,9 @@ class LassoPath:
     n_features: int
     params: dict
     feature_names: list | None = None
+    loss: object = SQUARED_ERROR
+    classes: np.ndarray | None = None
+    newton_dual: np.ndarray | None = None
 
     extra_arrays: ClassVar = ()     # names of the arrays that a subclass saves beside those of this class
     kinds: ClassVar = {}            # this class and its subclasses by name, as saved files name them
@@ -166,14 +209,30 @@ class LassoPath:
         """Whether each gap is within the tolerance asked for."""
         return self.gaps <= self.tol * self.null_objective
 
-    def predict(self, X, alpha=None, offset=None):
+    @property
+    def deviance_ratio(self):
+        """1 - deviance / null deviance at each alpha, which is r2 for squared error."""
+        return self.r2
+
+    @property
+    def bound(self):
+        """The dual point of each gap: "residual" or "newton"."""
+        newton = np.zeros(len(self), bool) if self.newton_dual is None else self.newton_dual
+        return np.where(newton, "newton", "residual")
+
+    def predict(self, X, alpha=None, offset=None, kind="score"):
         """Return predictions of shape (n_samples, n_alphas), or (n_samples,) at one `alpha`.
 
         An alpha between grid points is solved exactly, see `at`.
+
+        Parameters
+        ----------
+        kind : {"score", "mean", "class"}
+            eta = intercept + X coef (+ offset), the mean of y at eta (a probability, an expected count), or the class.
         """
         if alpha is not None:
-            return self.at(alpha).predict(X, offset)
-        return predictions(X, self.coefs, self.intercepts, offset)
+            return self.at(alpha).predict(X, offset, kind)
+        return of_kind(kind, predictions(X, self.coefs, self.intercepts, offset), self.loss, self.classes)
 
     def fit_at(self, index):
         """Return the solution at a grid point as a `LassoFit`."""
@@ -182,7 +241,8 @@ class LassoPath:
         part = slice(self.indptr[index], self.indptr[index + 1])
         coef[self.indices[part]] = self.values[part]
         return LassoFit(float(self.alphas[index]), coef, float(self.intercepts[index]), float(self.gaps[index]),
-                        self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]))
+                        self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]), self.loss,
+                        self.classes, str(self.bound[index]))
 
     def at(self, alpha, X=None, y=None):
         """Return the solution at any alpha, with its gap.
@@ -214,7 +274,7 @@ class LassoPath:
         |r|^2 in alpha is 2 alpha times a constant, so |r|^2 and r2 are linear in alpha^2.
         """
         k = int(np.searchsorted(-self.alphas, -alpha))
-        straight = self.params["l1_ratio"] == 1.0 and all(self.params.get(bound) in (0.0, -np.inf, np.inf)
+        straight = self.loss == SQUARED_ERROR and self.params["l1_ratio"] == 1.0 and all(self.params.get(bound) in (0.0, -np.inf, np.inf)
                                                           for bound in ("lower", "upper"))     # others are corners too
         if not straight or k == 0 or k == len(self):
             return None
@@ -293,7 +353,9 @@ class LassoPath:
             bic  = n log(RSS/n) + log(n) df
             ebic = bic + 2 gamma log C(p, df)          (Chen and Chen 2008)
 
-        with n = `n_samples`, the rows of positive weight, and RSS/n the weighted mean of the squared residuals.
+        with n = `n_samples`, the rows of positive weight, and RSS/n the weighted mean of the squared residuals. For
+        other losses than squared error the deviance, n times the weighted mean of the unit deviance, takes the place
+        of n log(RSS/n): the dispersion counts as 1.
         `df`, of shape (n_alphas,), is `effective_df` unless given.
         """
         if not len(self):
@@ -303,7 +365,7 @@ class LassoPath:
     def criterion(self, criterion="bic", gamma=0.5, df=None):
         """Return the values of an information criterion at each alpha, see `select`."""
         n, p, df = self.n_samples, self.n_features, self.effective_df() if df is None else df
-        fit_term = log_likelihood_term(n, self.null_objective, self.r2)
+        fit_term = deviance_term(self.loss, n, self.null_objective, self.r2)
         if criterion == "aic":
             return fit_term + 2 * df
         if criterion not in ("bic", "ebic"):
@@ -315,7 +377,8 @@ class LassoPath:
 
     def summary(self, rows=12):
         """Return a table of about `rows` alphas as text."""
-        lines = [f"{'alpha':>11} {'features':>8} {'R2':>8} {'gap / P(0)':>10} {'passes':>7}"]
+        share = "R2" if self.loss == SQUARED_ERROR else "dev"
+        lines = [f"{'alpha':>11} {'features':>8} {share:>8} {'gap / P(0)':>10} {'passes':>7}"]
         scale = self.null_objective or 1.0
         for k in np.unique(np.linspace(0, len(self) - 1, min(rows, len(self))).astype(int)):
             lines.append(f"{self.alphas[k]:11.5g} {self.df[k]:8d} {self.r2[k]:8.4f} {self.gaps[k] / scale:10.1e} "

@@ -7,11 +7,13 @@ import zlib
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR, loss_of
 
-# The format of files with a `kind`, the paths of refinements. A plain `LassoPath` still has format 1.
-FORMAT = 2
+# The format of files with a loss other than squared error. Paths of refinements have format 2, plain ones 1.
+FORMAT = 3
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
+LOSS_ARRAYS = ("classes", "newton_dual")
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,
           zipfile.BadZipFile, zlib.error)       # what NumPy, JSON and a path itself raise over a damaged file
 UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
@@ -23,9 +25,12 @@ def write(path, file):
     text = {"format": 1, "status": path.status, "params": path.params, "feature_names": names,
             **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts()}
     if type(path).__name__ != "LassoPath":
-        text |= {"format": FORMAT, "kind": type(path).__name__}
-    np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8),
-                        **{name: getattr(path, name) for name in (*ARRAYS, *path.extra_arrays)})
+        text |= {"format": 2, "kind": type(path).__name__}
+    arrays = {name: getattr(path, name) for name in (*ARRAYS, *path.extra_arrays)}
+    if path.loss != SQUARED_ERROR:
+        text |= {"format": FORMAT, "loss": {"name": path.loss.name, **path.loss.parameters}}
+        arrays |= {name: getattr(path, name) for name in LOSS_ARRAYS if getattr(path, name) is not None}
+    np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8), **arrays)
 
 
 def read(file, wanted, kinds):
@@ -55,6 +60,9 @@ def read_any(file, kinds):
             raise ValueError("it was written by a newer fastlasso")
         kind = kinds[validation.one_of(text.pop("kind", "LassoPath"), "kind", tuple(kinds))]
         arrays = {name: stored[name] for name in (*ARRAYS, *kind.extra_arrays)}
+        if "loss" in text:
+            text["loss"] = loss_of(**text["loss"])
+            arrays |= {name: stored[name] for name in LOSS_ARRAYS if name in stored}
     path = kind(**arrays, **kind.restored(text))
     check_loaded(path)
     return path
@@ -75,7 +83,16 @@ def check_loaded(path):
         raise ValueError("its values are damaged")
     if len(path.indices) and not 0 <= path.indices.min() <= path.indices.max() < path.n_features:
         raise ValueError("an index is out of range")
+    check_loss(path, n)
     path.check_extras()
+
+
+def check_loss(path, n):
+    """Raise ValueError unless classes and kinds of dual points are sound."""
+    if path.classes is not None and (path.classes.shape != (2,) or path.classes.dtype.kind not in "biufUS"):
+        raise ValueError("its classes are damaged")
+    if path.newton_dual is not None and (path.newton_dual.shape != (n,) or path.newton_dual.dtype != bool):
+        raise ValueError("its kinds of dual points are damaged")
 
 
 def check_vectors(path, size, names):

@@ -57,6 +57,16 @@ class Problem:
         return self.loss.null_value
 
     @property
+    def loss_given(self):
+        """The loss as results keep it: "squared_error", or a `Loss`."""
+        return SQUARED_ERROR if self.loss.is_quadratic else self.loss.loss
+
+    @property
+    def classes(self):
+        """The two labels of a classifier, or None."""
+        return None if self.loss.is_quadratic else self.loss.classes
+
+    @property
     def scale(self):
         """s_j by which the penalty multiplies each coefficient: 1, or the standard deviations of the columns."""
         return np.sqrt(self.design.variance) if self.standardize else 1.0

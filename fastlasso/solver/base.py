@@ -58,6 +58,8 @@ class Batch:
         How often the batch was solved until the working set missed no column.
     centres : ndarray of shape (k,), or None
         Intercepts at the mean of X, where the loss does not tell them.
+    newton : ndarray of bool, shape (k,), or None
+        Where the gap is that of the Newton dual.
     """
 
     alphas: np.ndarray
@@ -68,6 +70,7 @@ class Batch:
     observed: list
     n_rounds: int = 1
     centres: np.ndarray | None = None
+    newton: np.ndarray | None = None
 
     def raise_gaps(self, costs):
         """Add further bounds on the distance of each objective from its minimum."""

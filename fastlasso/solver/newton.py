@@ -232,7 +232,7 @@ class NewtonSolver:
         figures = (np.array([getattr(row, name) for row in rows]) for name in ("alpha", "gap", "value"))
         alphas, gaps, values = figures
         return Batch(alphas, self.working_set[order], coefs[:, order], gaps, values, observed, n_rounds,
-                     np.array([row.point.centre for row in rows]))
+                     np.array([row.point.centre for row in rows]), np.array([row.bound == "newton" for row in rows]))
 
     # ------------------------------------------------------------ columns outside
 
