@@ -31,6 +31,9 @@ cdef extern from "simd.h" nogil:
         void (*axpy)(ptrdiff_t, double, const double*, double*) noexcept nogil
         double (*dot)(ptrdiff_t, const double*, const double*) noexcept nogil
         void (*rotate)(ptrdiff_t, double*, double*, double, double) noexcept nogil
+        void (*exp)(ptrdiff_t, const double*, double*) noexcept nogil
+        void (*divergence)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
+        void (*logistic)(ptrdiff_t, const double*, double*, double*) noexcept nogil
     const fl_kernels* fl_choose_kernels(const char* name)
 
 ctypedef fused real:
@@ -60,6 +63,7 @@ def simd_level():
     return KERNELS.name.decode()
 
 
+include "functions.pxi"
 include "penalty.pxi"
 include "columns.pxi"
 include "gram_store.pxi"

@@ -37,6 +37,12 @@ typedef struct {
     double (*dot)(ptrdiff_t n, const double *x, const double *y);
     /* (x, y) <- (c x + s y, c y - s x), a Givens rotation */
     void (*rotate)(ptrdiff_t n, double *x, double *y, double c, double s);
+    /* out = e^x, 0 below x = -708, infinite above 709 */
+    void (*exp)(ptrdiff_t n, const double *x, double *out);
+    /* out = m ln(m / mu) - m + mu with m = mu + change, mu >= 0: 0 for 0 and 0, infinite where m < 0 or mu = 0 < m */
+    void (*divergence)(ptrdiff_t n, const double *mu, const double *change, double *out);
+    /* mu = 1 / (1 + e^-x), nu = 1 - mu, both to full relative precision */
+    void (*logistic)(ptrdiff_t n, const double *x, double *mu, double *nu);
 } fl_kernels;
 
 /* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if absent. */

@@ -275,8 +275,11 @@ static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
     }
 }
 
+#include "simd_functions.h"
+
 static const fl_kernels LEVEL(kernels) = {
     NAME_OF(LEVEL(x)) + 2, LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
-    LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate)};
+    LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate),
+    LEVEL(exp), LEVEL(divergence), LEVEL(logistic)};
 #undef PARTS
 #undef VEC

@@ -23,11 +23,6 @@ import numpy as np
 
 from .. import validation
 
-# A series takes the place of logarithms where all relative changes are below this.
-SERIES_RANGE = 0.05
-# h(x) = x^2 (1/2 - x/6 + x^2/12 - ...): (-1)^k / (k (k - 1)) for k = 2, 3, ... Beyond these terms less than 1e-14 x^2.
-SERIES = [(-1) ** k / (k * (k - 1)) for k in range(2, 12)]
-
 
 class Loss:
     """One sample's loss as a function of its score eta.
@@ -111,34 +106,3 @@ def average(values, weights):
 def numbers(y):
     """Return y as a checked float64 vector."""
     return validation.target(y, len(y))
-
-
-def divergence(mu, change):
-    """Return m ln(m / mu) - m + mu for m = mu + change, mu >= 0: infinite where m < 0 by more than rounding.
-
-    With x = change / mu this is mu h(x), h(x) = (1 + x) ln(1 + x) - x, without the cancellation near x = 0.
-    """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = change / mu
-    size = np.max(np.abs(x), initial=0.0)
-    if size < SERIES_RANGE:
-        return mu * series(x)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        exact = mu * ((1 + x) * np.log1p(np.maximum(x, -1)) - x)
-    exact = np.where(x <= -1, mu, exact)                # m = 0
-    small = np.abs(x) < SERIES_RANGE
-    exact[small] = mu[small] * series(x[small])
-    exact[(mu == 0) & (change == 0)] = 0.0
-    exact[(x < -1 - 1e-12) | np.isnan(exact)] = np.inf
-    return exact
-
-
-def series(x):
-    """h(x) = (1 + x) ln(1 + x) - x for small x."""
-    total = np.full_like(x, SERIES[-1])
-    for term in SERIES[-2::-1]:
-        total *= x
-        total += term
-    total *= x
-    total *= x
-    return total

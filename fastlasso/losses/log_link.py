@@ -6,7 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from .. import validation
-from .base import Loss, average, divergence, numbers
+from .._engine import engine
+from .._engine.engine import divergence
+from .base import Loss, average, numbers
 
 # Scores beyond this are cut before exp: exp(700) = 1e304 still is a number.
 LARGEST_EXPONENT = 700.0
@@ -160,10 +162,7 @@ class NegativeBinomial(LogLink):
 
     def _shares(self, eta):
         """(q, 1 - q), q = mu / (mu + k)."""
-        ratio = np.exp(-np.abs(eta - np.log(self.k)))
-        large = 1 / (1 + ratio)
-        small, above = ratio * large, eta >= np.log(self.k)
-        return np.where(above, large, small), np.where(above, small, large)
+        return engine.logistic(eta - np.log(self.k))
 
     def _divergence(self, eta, y, theta):
         q, p = self._shares(eta)
@@ -184,4 +183,4 @@ class NegativeBinomial(LogLink):
 
 def exponential(eta):
     """exp(eta), finite."""
-    return np.exp(np.minimum(eta, LARGEST_EXPONENT))
+    return engine.exp(np.minimum(eta, LARGEST_EXPONENT))

@@ -5,7 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .base import Loss, average, divergence, numbers
+from .._engine import engine
+from .._engine.engine import divergence
+from .base import Loss, average, numbers
 
 
 @dataclass(frozen=True)
@@ -38,29 +40,20 @@ class LogLoss(Loss):
         return float(np.log(mean / (1 - mean)))
 
     def mean(self, eta):
-        return probabilities(eta)[0]
+        return engine.logistic(eta)[0]
 
     def deviance(self, eta, y):
-        mu, nu = probabilities(eta)
+        mu, nu = engine.logistic(eta)
         return divergence(mu, y * nu - (1 - y) * mu) + divergence(nu, (1 - y) * mu - y * nu)
 
     def local(self, eta, y):
-        mu, nu = probabilities(eta)
+        mu, nu = engine.logistic(eta)
         return y * nu - (1 - y) * mu, mu * nu
 
     def slack(self, eta, y, theta):
-        mu, nu = probabilities(eta)
+        mu, nu = engine.logistic(eta)
         change = y * nu - (1 - y) * mu - theta
         return divergence(mu, change) + divergence(nu, -change)
-
-
-def probabilities(eta):
-    """Return (mu, 1 - mu), both to full relative precision."""
-    e = np.exp(-np.abs(eta))
-    large = 1 / (1 + e)
-    small = e * large
-    positive = eta >= 0
-    return np.where(positive, large, small), np.where(positive, small, large)
 
 
 def zeros_and_ones(y, name, proportions=False):

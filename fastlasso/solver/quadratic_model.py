@@ -70,7 +70,7 @@ class QuadraticModel:
         c = step.copy()
         if len(used):
             c += self.form.images_in(used, b[used][None])[0]
-        size = float(np.abs(b) @ np.abs(c + step)) + 2 * self._null_value / scale
+        size = float(np.abs(b) @ np.abs(c + step)) + self._null_value / scale
         self.form.retarget(c, size)
         inner, B, Q = alpha / scale, np.zeros((1, self.form.size)), np.empty((1, self.form.size))
         here = max(self._here, FROM_ABOVE * inner) if np.isfinite(self._here) else np.inf
