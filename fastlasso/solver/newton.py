@@ -339,8 +339,10 @@ class NewtonSolver:
                                         and not np.array_equal(d, self.model.curvature))
         costs = n * m * m / GRAM_SPEED + m**3 / 3
         if is_old or (step and (renew or self.wasted > costs)):
-            self.model, self.wasted = QuadraticModel(self.problem, d), 0.0
+            before, self.model, self.wasted = self.model, QuadraticModel(self.problem, d), 0.0
             self.model.extend(self.working_set, self.penalty)
+            if before is not None:
+                self.model.follow(before)
 
     def _step(self, alpha, here, rho, d):
         """Return the minimiser of the model around a point, as a `Certified` on the working set."""

@@ -49,6 +49,10 @@ class QuadraticModel:
         self.form.extend(cols, penalty)
         self._last = widened(self._last[None], 1, self.form.size)[0]
 
+    def follow(self, before):
+        """Start from the last solution of an earlier model on the same working set."""
+        self._last, self._here = before._last, before._here * before.total / self.total
+
     def repenalise(self, penalty):
         """Go on under another penalty."""
         self.form.repenalise(penalty)
