@@ -34,6 +34,7 @@ cdef extern from "simd.h" nogil:
         void (*exp)(ptrdiff_t, const double*, double*) noexcept nogil
         void (*divergence)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
         void (*logistic)(ptrdiff_t, const double*, double*, double*) noexcept nogil
+        void (*log_loss)(ptrdiff_t, const double*, const double*, const double*, double*, double*) noexcept nogil
     const fl_kernels* fl_choose_kernels(const char* name)
 
 ctypedef fused real:

@@ -35,3 +35,15 @@ def logistic(const double[::1] x):
         with nogil:
             KERNELS.logistic(n, &x[0], &to_mu[0], &to_nu[0])
     return mu, nu
+
+
+def log_loss(const double[::1] eta, const double[::1] y, const double[::1] theta):
+    """Return (deviance, slack) of the log loss: see `fastlasso.losses.log_loss`."""
+    cdef ptrdiff_t n = eta.shape[0]
+    deviance, slack = np.empty(n), np.empty(n)
+    cdef double[::1] to_deviance = deviance
+    cdef double[::1] to_slack = slack
+    if n:
+        with nogil:
+            KERNELS.log_loss(n, &eta[0], &y[0], &theta[0], &to_deviance[0], &to_slack[0])
+    return deviance, slack

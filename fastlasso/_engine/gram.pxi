@@ -128,6 +128,17 @@ cdef class GramProblem(FaceStep):
             if b[j] != 0:
                 KERNELS.axpy(self.size, -b[j], &self.g[j, 0], self._correlation)
 
+    def product(self, const double[::1] b):
+        """Return G b."""
+        cdef ptrdiff_t j
+        out = np.zeros(self.size)
+        cdef double[::1] to = out
+        with nogil:
+            for j in range(self.size):
+                if b[j] != 0:
+                    KERNELS.axpy(self.size, b[j], &self.g[j, 0], &to[0])
+        return out
+
     # ------------------------------------------------------------ the duality gap
 
     def gap(self, double alpha, const double[::1] b):

@@ -13,6 +13,7 @@
 #define FL_CHUNK 512
 #define FL_RHS_BLOCK 128
 #define FL_RHS_FETCH 24
+#define FL_BLOCK 64
 
 typedef struct {
     const char *name;
@@ -43,6 +44,9 @@ typedef struct {
     void (*divergence)(ptrdiff_t n, const double *mu, const double *change, double *out);
     /* mu = 1 / (1 + e^-x), nu = 1 - mu, both to full relative precision */
     void (*logistic)(ptrdiff_t n, const double *x, double *mu, double *nu);
+    /* the deviance -y ln(mu / y) - ..., and its slack for the dual point theta, of the log loss */
+    void (*log_loss)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
+                     double *slack);
 } fl_kernels;
 
 /* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if absent. */

@@ -280,6 +280,6 @@ static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
 static const fl_kernels LEVEL(kernels) = {
     NAME_OF(LEVEL(x)) + 2, LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
     LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate),
-    LEVEL(exp), LEVEL(divergence), LEVEL(logistic)};
+    LEVEL(exp), LEVEL(divergence), LEVEL(logistic), LEVEL(log_loss)};
 #undef PARTS
 #undef VEC

@@ -51,64 +51,146 @@ INLINE VEC LEVEL(log1)(VEC x)
 }
 
 /* m ln(m / mu) - m + mu for m = mu + change. With x = change / mu it is m ln(1 + x) - change, near 0 a series in x. */
-INLINE VEC LEVEL(divergence1)(VEC mu, VEC change)
+INLINE VEC LEVEL(near_divergence)(VEC change, VEC x)
 {
     static const double series[] = {1.0 / 2,  -1.0 / 6, 1.0 / 12,   -1.0 / 20, 1.0 / 30,  -1.0 / 42, 1.0 / 56,
                                     -1.0 / 72, 1.0 / 90, -1.0 / 110, 1.0 / 132, -1.0 / 156, 1.0 / 182};
+    return change * x * LEVEL(polynomial)(x, series, 13);
+}
+
+INLINE INTS LEVEL(is_near)(VEC x) { return (x < LEVEL(every)(0.0625)) & (x > LEVEL(every)(-0.0625)); }
+
+INLINE VEC LEVEL(divergence1)(VEC mu, VEC change)
+{
     const VEC zero = LEVEL(every)(0.0), one = LEVEL(every)(1.0), x = change / mu;
-    const INTS near = (x < LEVEL(every)(0.0625)) & (x > LEVEL(every)(-0.0625)), gone = x <= LEVEL(every)(-1.0);
+    const INTS near = LEVEL(is_near)(x), gone = x <= LEVEL(every)(-1.0);
     const INTS infeasible = x < LEVEL(every)(-1.0 - 1e-12), nothing = (mu == zero) & (change == zero);
     const VEC ratio = LEVEL(pick)(gone | near | nothing, one, x + one);
     const VEC far = FMA(mu + change, LEVEL(log1)(ratio), -change);
-    const VEC value = LEVEL(pick)(near, change * x * LEVEL(polynomial)(x, series, 13), LEVEL(pick)(gone, mu, far));
+    const VEC value = LEVEL(pick)(near, LEVEL(near_divergence)(change, x), LEVEL(pick)(gone, mu, far));
     const INTS huge = x > LEVEL(every)(0x1p1000);
     return LEVEL(pick)(nothing, zero, LEVEL(pick)(infeasible | huge, LEVEL(every)(INFINITY), value));
 }
 
-/* out = function(in...), the last values in a padded vector of their own. */
-static void LEVEL(exp)(ptrdiff_t n, const double *x, double *out)
+/* The divergences of FL_BLOCK values. Where all changes are small, which is usual, no logarithm is needed. */
+INLINE void LEVEL(block_divergence)(const double *mu, const double *change, double *out)
 {
-    ptrdiff_t i = 0;
-    for (; i + WIDTH <= n; i += WIDTH) LEVEL(store)(out + i, LEVEL(exp1)(LEVEL(load_f64)(x + i)));
-    if (i < n) {
-        VEC last = LEVEL(every)(0.0);
-        for (ptrdiff_t k = i; k < n; k++) last[k - i] = x[k];
-        last = LEVEL(exp1)(last);
-        for (ptrdiff_t k = i; k < n; k++) out[k] = last[k - i];
+    INTS near = {0};
+    near = ~near;
+    for (int i = 0; i < FL_BLOCK; i += WIDTH) {
+        const VEC c = LEVEL(load_f64)(change + i), x = c / LEVEL(load_f64)(mu + i);
+        near &= LEVEL(is_near)(x);
+        LEVEL(store)(out + i, LEVEL(near_divergence)(c, x));
+    }
+    int64_t all = -1;
+    for (int i = 0; i < WIDTH; i++) all &= near[i];
+    if (!all)
+        for (int i = 0; i < FL_BLOCK; i += WIDTH)
+            LEVEL(store)(out + i, LEVEL(divergence1)(LEVEL(load_f64)(mu + i), LEVEL(load_f64)(change + i)));
+}
+
+/* mu = 1 / (1 + e^-x) and nu = 1 - mu of FL_BLOCK values, each from the exponential of -|x|. */
+INLINE void LEVEL(block_logistic)(const double *x, double *mu, double *nu)
+{
+    const VEC one = LEVEL(every)(1.0);
+    for (int i = 0; i < FL_BLOCK; i += WIDTH) {
+        const VEC v = LEVEL(load_f64)(x + i);
+        const INTS positive = v >= LEVEL(every)(0.0);
+        const VEC e = LEVEL(exp1)(LEVEL(pick)(positive, -v, v)), large = one / (one + e), small = e * large;
+        LEVEL(store)(mu + i, LEVEL(pick)(positive, large, small));
+        LEVEL(store)(nu + i, LEVEL(pick)(positive, small, large));
     }
 }
 
-static void LEVEL(divergence)(ptrdiff_t n, const double *mu, const double *change, double *out)
+/* Deviances and slacks of the log loss of FL_BLOCK values, whose y are 0 or 1 where `binary`. */
+INLINE void LEVEL(block_log_loss)(const double *eta, const double *y, const double *theta, int binary, double *deviance,
+                                  double *slack)
+{
+    double mu[FL_BLOCK], nu[FL_BLOCK], rho[FL_BLOCK], change[FL_BLOCK], other[FL_BLOCK];
+    const VEC one = LEVEL(every)(1.0);
+    LEVEL(block_logistic)(eta, mu, nu);
+    for (int i = 0; i < FL_BLOCK; i += WIDTH) {
+        const VEC t = LEVEL(load_f64)(y + i), m = LEVEL(load_f64)(mu + i), n = LEVEL(load_f64)(nu + i);
+        const VEC r = t * n - (one - t) * m;
+        LEVEL(store)(rho + i, r);
+        LEVEL(store)(change + i, r - LEVEL(load_f64)(theta + i));
+        if (binary)     /* -ln of the probability of y, which is normal: at least e^-708 */
+            LEVEL(store)(deviance + i, -LEVEL(log1)(LEVEL(pick)(t > LEVEL(every)(0.5), m, n)));
+    }
+    if (!binary) {
+        LEVEL(block_divergence)(mu, rho, deviance);
+        for (int i = 0; i < FL_BLOCK; i++) rho[i] = -rho[i];
+        LEVEL(block_divergence)(nu, rho, other);
+        for (int i = 0; i < FL_BLOCK; i++) deviance[i] += other[i];
+    }
+    LEVEL(block_divergence)(mu, change, slack);
+    for (int i = 0; i < FL_BLOCK; i++) change[i] = -change[i];
+    LEVEL(block_divergence)(nu, change, other);
+    for (int i = 0; i < FL_BLOCK; i++) slack[i] += other[i];
+}
+
+/* Vectors of any length: whole blocks in place, the rest in blocks of its own, filled up with `fill`. */
+#define REST(name, fill)                                                                                               \
+    double name[FL_BLOCK];                                                                                             \
+    for (ptrdiff_t k = 0; k < FL_BLOCK; k++) name[k] = i + k < n ? rest_of_##name[i + k] : fill;
+#define GIVE(to, from)                                                                                                 \
+    for (ptrdiff_t k = i; k < n; k++) to[k] = from[k - i];
+
+static void LEVEL(exp)(ptrdiff_t n, const double *rest_of_x, double *out)
 {
     ptrdiff_t i = 0;
-    for (; i + WIDTH <= n; i += WIDTH)
-        LEVEL(store)(out + i, LEVEL(divergence1)(LEVEL(load_f64)(mu + i), LEVEL(load_f64)(change + i)));
+    for (; i + WIDTH <= n; i += WIDTH) LEVEL(store)(out + i, LEVEL(exp1)(LEVEL(load_f64)(rest_of_x + i)));
     if (i < n) {
-        VEC m = LEVEL(every)(1.0), c = LEVEL(every)(0.0);
-        for (ptrdiff_t k = i; k < n; k++) m[k - i] = mu[k], c[k - i] = change[k];
-        m = LEVEL(divergence1)(m, c);
-        for (ptrdiff_t k = i; k < n; k++) out[k] = m[k - i];
+        REST(x, 0.0)
+        LEVEL(store)(x, LEVEL(exp1)(LEVEL(load_f64)(x)));
+        GIVE(out, x)
     }
 }
-/* mu = 1 / (1 + e^-x) and nu = 1 - mu, each from the exponential of -|x|. */
-static void LEVEL(logistic)(ptrdiff_t n, const double *x, double *mu, double *nu)
+
+static void LEVEL(divergence)(ptrdiff_t n, const double *rest_of_mu, const double *rest_of_change, double *out)
 {
-    const VEC zero = LEVEL(every)(0.0), one = LEVEL(every)(1.0);
-    for (ptrdiff_t i = 0; i < n; i += WIDTH) {
-        const ptrdiff_t count = n - i < WIDTH ? n - i : WIDTH;
-        VEC v = zero;
-        if (count == WIDTH)
-            v = LEVEL(load_f64)(x + i);
-        else
-            for (ptrdiff_t k = 0; k < count; k++) v[k] = x[i + k];
-        const INTS positive = v >= zero;
-        const VEC e = LEVEL(exp1)(LEVEL(pick)(positive, -v, v)), large = one / (one + e), small = e * large;
-        const VEC up = LEVEL(pick)(positive, large, small), down = LEVEL(pick)(positive, small, large);
-        if (count == WIDTH) {
-            LEVEL(store)(mu + i, up);
-            LEVEL(store)(nu + i, down);
-        } else
-            for (ptrdiff_t k = 0; k < count; k++) mu[i + k] = up[k], nu[i + k] = down[k];
+    ptrdiff_t i = 0;
+    for (; i + FL_BLOCK <= n; i += FL_BLOCK) LEVEL(block_divergence)(rest_of_mu + i, rest_of_change + i, out + i);
+    if (i < n) {
+        double last[FL_BLOCK];
+        REST(mu, 1.0)
+        REST(change, 0.0)
+        LEVEL(block_divergence)(mu, change, last);
+        GIVE(out, last)
     }
 }
+
+static void LEVEL(logistic)(ptrdiff_t n, const double *rest_of_x, double *mu, double *nu)
+{
+    ptrdiff_t i = 0;
+    for (; i + FL_BLOCK <= n; i += FL_BLOCK) LEVEL(block_logistic)(rest_of_x + i, mu + i, nu + i);
+    if (i < n) {
+        double up[FL_BLOCK], down[FL_BLOCK];
+        REST(x, 0.0)
+        LEVEL(block_logistic)(x, up, down);
+        GIVE(mu, up)
+        GIVE(nu, down)
+    }
+}
+
+static void LEVEL(log_loss)(ptrdiff_t n, const double *rest_of_eta, const double *rest_of_y,
+                            const double *rest_of_theta, double *deviance, double *slack)
+{
+    ptrdiff_t i = 0;
+    int binary = 1;
+    for (ptrdiff_t k = 0; k < n; k++) binary &= rest_of_y[k] == 0.0 || rest_of_y[k] == 1.0;
+    for (; i + FL_BLOCK <= n; i += FL_BLOCK)
+        LEVEL(block_log_loss)(rest_of_eta + i, rest_of_y + i, rest_of_theta + i, binary, deviance + i, slack + i);
+    if (i < n) {
+        double d[FL_BLOCK], s[FL_BLOCK];
+        REST(eta, 0.0)
+        REST(y, 0.0)
+        REST(theta, 0.0)
+        LEVEL(block_log_loss)(eta, y, theta, binary, d, s);
+        GIVE(deviance, d)
+        GIVE(slack, s)
+    }
+}
+#undef REST
+#undef GIVE
 #undef INTS

@@ -91,6 +91,10 @@ class Loss:
         """Return f(eta) + f*(-theta) + theta eta, infinite where theta is infeasible."""
         raise NotImplementedError
 
+    def terms(self, eta, y, theta):
+        """Return (deviance, slack)."""
+        return self.deviance(eta, y), self.slack(eta, y, theta)
+
     def reject(self, y, bad, needs):
         """Raise ValueError for the first value of y where `bad`."""
         if bad.any():

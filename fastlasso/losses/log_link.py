@@ -59,6 +59,10 @@ class Poisson(LogLink):
         mu = exponential(eta)
         return divergence(mu, y - mu - theta)
 
+    def terms(self, eta, y, theta):
+        mu = exponential(eta)
+        return divergence(mu, y - mu), divergence(mu, y - mu - theta)
+
 
 @dataclass(frozen=True)
 class Gamma(LogLink):

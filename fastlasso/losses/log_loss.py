@@ -43,15 +43,21 @@ class LogLoss(Loss):
         return engine.logistic(eta)[0]
 
     def deviance(self, eta, y):
-        mu, nu = engine.logistic(eta)
-        return divergence(mu, y * nu - (1 - y) * mu) + divergence(nu, (1 - y) * mu - y * nu)
+        return self._divergence(*engine.logistic(eta), y, 0.0)
 
     def local(self, eta, y):
         mu, nu = engine.logistic(eta)
         return y * nu - (1 - y) * mu, mu * nu
 
     def slack(self, eta, y, theta):
-        mu, nu = engine.logistic(eta)
+        return self._divergence(*engine.logistic(eta), y, theta)
+
+    def terms(self, eta, y, theta):
+        return engine.log_loss(eta, y, theta)
+
+    @staticmethod
+    def _divergence(mu, nu, y, theta):
+        """m ln(m / mu) + (1 - m) ln((1 - m) / (1 - mu)) for the dual mean m = y - theta."""
         change = y * nu - (1 - y) * mu - theta
         return divergence(mu, change) + divergence(nu, -change)
 

@@ -18,6 +18,8 @@ from .base import Loss
 EPSILON = float(np.finfo(float).eps)
 # Samples evaluated at a time: temporaries of 64 KB each stay in cache.
 CHUNK = 1 << 13
+# A weighted mean of this size, relative to the norm, is rounding.
+MEAN_ROUNDING = 1e-16
 # Newton steps to the best intercept, at most.
 INTERCEPT_STEPS = 100
 # The best intercept is found where a step is below this, relative to 1 + |b0|.
@@ -115,6 +117,49 @@ class Risk:
         """The loss's part of the duality gap of eta and theta; infinite where theta is infeasible."""
         return self._mean_of(pool, lambda a, b: self.loss.slack(eta[a:b], self.y[a:b], theta[a:b]))
 
+    def land(self, theta, curvature, total, before, after, pool):
+        """Finish a Newton step: return (theta, shift, F, slack); theta and the scores `after` are changed in place.
+
+        theta + curvature (before - after) is the Newton dual. With an intercept the scores move on by the shift that
+        makes its mean zero. `total` is the mean curvature.
+        """
+        def move(a, b):
+            step = before[a:b] - after[a:b]
+            step *= curvature[a:b]
+            theta[a:b] += step
+
+        run_chunks(pool, len(theta), move)
+        shift = self.balance(theta, curvature, total, pool, after)
+        values, slacks = np.empty(len(theta)), np.empty(len(theta))
+
+        def chunk(a, b):
+            values[a:b], slacks[a:b] = self.loss.terms(after[a:b], self.y[a:b], theta[a:b])
+            self._drop(values, slacks, a, b)
+
+        run_chunks(pool, len(theta), chunk)
+        return shift, float(self.mean(values)), float(self.mean(slacks))
+
+    def balance(self, v, curvature, total, pool, scores=None):
+        """Subtract from v the multiple of the curvature that makes its mean zero, and return it; 0 without intercept.
+
+        The multiple is added to the scores.
+        """
+        shift, most = 0.0, MEAN_ROUNDING * float(np.sqrt(self.mean(np.square(v)))) if self.fit_intercept else np.inf
+        mean = self.mean(v) if self.fit_intercept else 0.0
+        while abs(mean) > most:     # a second round takes off what rounding left of a large mean
+            more = mean / total
+            run_chunks(pool, len(v), lambda a, b, more=more: subtract(v, more, curvature, a, b))
+            shift, mean, most = shift + more, self.mean(v), 4 * most
+        if scores is not None and shift:
+            scores += shift
+        return shift
+
+    def _drop(self, values, slacks, a, b):
+        """Set to zero what samples of weight zero have."""
+        if self.weights is not None:
+            nothing = self.weights[a:b] == 0
+            values[a:b][nothing] = slacks[a:b][nothing] = 0.0
+
     def _mean_of(self, pool, of_chunk):
         """Weighted mean of a function of the samples; samples of weight zero do not count, whatever their value."""
         values = np.empty(len(self.y))
@@ -166,6 +211,11 @@ class Risk:
         if np.isinf(low) or np.isinf(high):
             raise ValueError(f"loss {self.loss.name!r} has no finite best intercept on these data")
         return b0
+
+
+def subtract(v, factor, w, a, b):
+    """v -= factor w, from a to b."""
+    v[a:b] -= factor * w[a:b]
 
 
 def run_chunks(pool, n, function):

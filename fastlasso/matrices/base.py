@@ -20,6 +20,8 @@ class Matrix:
         Whether reading a few columns costs less than reading all.
     visit_ns : float
         Nanoseconds per stored value of a sweep or a pass.
+    combines_alone : bool
+        Whether `combine` runs in the calling thread alone.
     gathered_kind : class
         What holds some gathered columns for coordinate descent (`gathered.py`).
     """
@@ -30,6 +32,7 @@ class Matrix:
     nbytes = 0
     visit_ns = 0.4
     gathered_kind = None
+    combines_alone = False
 
     @property
     def pays_to_sum(self):
@@ -78,6 +81,15 @@ class Matrix:
 
     def gather(self, cols, mean, weights, pool):
         """Return the columns `cols` as `gathered_kind` takes them."""
+        raise NotImplementedError
+
+    def copies_pay(self, cols, share):
+        """Whether to read a copy of some columns costs less, and they hold at most this share of the stored values."""
+        del cols, share
+        return False
+
+    def with_copies(self, copied, cols, pool):
+        """Return a matrix of the columns of `copied` (or of none, for None) and of further columns."""
         raise NotImplementedError
 
     def typical(self):

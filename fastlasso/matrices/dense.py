@@ -231,6 +231,18 @@ class DenseRows(Dense):
 
     by_columns = False
 
+    def copies_pay(self, cols, share):
+        return 8 * len(cols) * self.shape[0] <= share * self.nbytes
+
+    def with_copies(self, copied, cols, pool):
+        n, old = self.shape[0], 0 if copied is None else copied.shape[1]
+        out = np.empty((n, old + len(cols)), order="F")
+        if old:
+            out[:, :old] = copied.X
+        for start, stop, block in self._blocks(cols, pool):
+            out[start:stop, old:] = block[:, :stop - start].T
+        return DenseColumns(out)
+
     def moments(self, w, u, pool):
         n, p = self.shape
         sums, (X, w, u) = np.empty((p, 3)), self._from_first_weight(w, u)

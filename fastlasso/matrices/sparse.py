@@ -129,6 +129,8 @@ class Sparse(Matrix):
 class SparseColumns(Sparse):
     """CSC."""
 
+    combines_alone = True
+
     def column_sizes(self, cols):
         """Stored values of each of cols."""
         return self.indptr[cols + 1] - self.indptr[cols]
@@ -325,6 +327,17 @@ class SparseRows(Sparse):
 
         pool.run(part, [(*rows, out) for rows, out in zip(segments, partial, strict=True)])
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
+
+    def copies_pay(self, cols, share):
+        return int(self.column_sizes(cols).sum()) <= share * self.nnz
+
+    def with_copies(self, copied, cols, pool):
+        data, rows, indptr = self.gather(cols, None, None, pool)
+        data = data.astype(self.dtype, copy=False)
+        if copied is not None:
+            data, rows = np.concatenate([copied.data, data]), np.concatenate([copied.indices, rows])
+            indptr = np.concatenate([copied.indptr, copied.indptr[-1] + indptr[1:]])
+        return SparseColumns((data, rows, indptr.astype(np.int32)), (self.shape[0], len(indptr) - 1), self.canonical)
 
     def gather(self, cols, mean, weights, pool):
         """Return (data, rows, indptr) of the columns, float64 and int32."""

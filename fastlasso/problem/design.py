@@ -53,6 +53,12 @@ class Design:
         other.weights, other.mean = weights, np.zeros(self.n_features)
         return other
 
+    def beside(self, matrix):
+        """Return the same X read through another matrix; both count their passes together."""
+        other = copy(self)
+        other.matrix = matrix
+        return other
+
     def measure_centres(self, cols):
         """Measure the centres of some columns, which are 0 without an intercept."""
         if self.fit_intercept:

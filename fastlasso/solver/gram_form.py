@@ -77,6 +77,10 @@ class GramForm:
         """Return X_W' X_at d for each row d of `steps`."""
         return steps @ self.gram.G[at, :self.size]
 
+    def image(self, b):
+        """Return X_W' X_W b."""
+        return self.gram.product(b)
+
     def gradient(self, b):
         """Return (z, |r|^2) at b."""
         Z, norms = self.gradients(b[None])

@@ -16,8 +16,36 @@ from ..validation import repeated
 from .base import widened
 from .gram_form import GramForm
 
+# Diagonal entries of the Gram matrix are at least this share of |x_j|^2.
+LEAST_CURVATURE = 1e-6
 # A face that does not settle at alpha is approached from this multiple of alpha.
 FROM_ABOVE = 1.05
+
+
+class DampedGram(GramForm):
+    """The Gram matrix of the model, whose diagonal is at least LEAST_CURVATURE times that of full curvature.
+
+    A column is without curvature where f'' is 0 on all of its rows.
+
+    Attributes
+    ----------
+    damping : ndarray
+        What was added to the diagonal.
+    """
+
+    def __init__(self, problem, full):
+        super().__init__(problem)
+        self._full, self.damping = full, np.empty(0)
+
+    def extend(self, cols, penalty):
+        """Take in columns; `penalty` is that of the whole working set, theirs last."""
+        old, self.columns, self.penalty = len(self.columns), np.concatenate([self.columns, cols]), penalty
+        gram = self.design.gram(self.columns, len(cols))
+        own = np.arange(len(cols)), old + np.arange(len(cols))
+        damping = np.maximum(LEAST_CURVATURE * self._full[cols] - gram[own], 0.0)
+        gram[own] += damping
+        self.damping = np.concatenate([self.damping, damping])
+        self.gram.extend(gram, np.zeros(len(cols)), *penalty.at(slice(old, None)).arrays(), pool=self.design.pool)
 
 
 class QuadraticModel:
@@ -26,21 +54,23 @@ class QuadraticModel:
     Attributes
     ----------
     curvature : ndarray of shape (n_samples,)
-        d.
+        d; 1 everywhere if it is 0 everywhere.
     total : float
         <d>, the weighted mean of d.
-    form : GramForm
+    form : DampedGram
         On the Gram matrix H / <d>; so alpha is divided by <d> there.
     """
 
-    def __init__(self, problem, curvature):
+    def __init__(self, problem, near, curvature):
         mean = problem.loss.mean(curvature)
+        if not mean > 0:
+            curvature, mean = np.ones(len(curvature)), 1.0
         self.curvature, self.total = curvature, mean
-        design = problem.design.reweighted(problem.design.weigh(curvature) / mean)
+        design = near.reweighted(near.weigh(curvature) / mean)
         nothing = SquaredError(np.empty(0), 0.0, problem.design.fit_intercept, 0.0)
         self.design, self._null_value = design, problem.null_objective
-        self.form = GramForm(replace(problem, design=design, loss=nothing,
-                                     correlation=repeated(0.0, design.n_features)))
+        self.form = DampedGram(replace(problem, design=design, loss=nothing,
+                                       correlation=repeated(0.0, design.n_features)), problem.design.norm2)
         self._last, self._here = np.empty(0), np.inf
 
     def extend(self, cols, penalty):
@@ -70,17 +100,15 @@ class QuadraticModel:
             The gap to which coordinate descent goes where it is needed.
         """
         scale = self.total * ratio
-        used, step = np.flatnonzero(b), gradient / scale
-        c = step.copy()
-        if len(used):
-            c += self.form.images_in(used, b[used][None])[0]
+        step = gradient / scale
+        c = self.form.image(b) + step
         size = float(np.abs(b) @ np.abs(c + step)) + self._null_value / scale
         self.form.retarget(c, size)
         inner, B, Q = alpha / scale, np.zeros((1, self.form.size)), np.empty((1, self.form.size))
         here = max(self._here, FROM_ABOVE * inner) if np.isfinite(self._here) else np.inf
         self.form.solve(self._last, here, np.array([inner]), 0, B, target / scale, max_iter, Q)
         self._last, self._here = B[0], inner
-        return B[0].copy(), Q[0] * scale
+        return B[0].copy(), (Q[0] + self.form.damping * (B[0] - b)) * scale
 
     def diagonal(self):
         """Return H_jj of the working set, for ratio 1."""
