@@ -78,7 +78,7 @@ class Risk:
         risk = cls(loss, y, classes, offset, weights, fit_intercept)
         b0 = risk.best_intercept(risk.scores(0.0), loss.start(y, weights), pool) if fit_intercept else 0.0
         eta = risk.scores(b0)
-        null_value = risk.value(eta, pool)
+        null_value = risk.mean_deviance(eta, pool)
         if not np.isfinite(null_value):
             raise ValueError(f"loss {loss.name!r} overflows at the empty model: y or the offset is too large")
         return cls(loss, y, classes, offset, weights, fit_intercept, b0, null_value, risk.local(eta, pool)[0])
@@ -109,7 +109,11 @@ class Risk:
         run_chunks(pool, len(eta), chunk)
         return rho, d
 
-    def value(self, eta, pool):
+    def value(self, misfit):
+        """F, from what a batch of solutions keeps: F itself."""
+        return misfit
+
+    def mean_deviance(self, eta, pool):
         """F(eta)."""
         return self._mean_of(pool, lambda a, b: self.loss.deviance(eta[a:b], self.y[a:b]))
 

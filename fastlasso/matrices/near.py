@@ -22,6 +22,7 @@ class Near(Matrix):
     def __init__(self, source):
         self._source, self.copied = source, None
         self.shape, self.dtype, self.nnz, self.nbytes = source.shape, source.dtype, source.nnz, source.nbytes
+        self.visit_ns, self.gathered_kind = source.visit_ns, source.gathered_kind
         self._place, self._taken = np.full(self.shape[1], -1), np.empty(0, np.int64)
 
     @property
@@ -68,6 +69,9 @@ class Near(Matrix):
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         return self._source.gram(cols, n_new, mean, far_mean, weights, pool)
+
+    def moments(self, w, u, pool):
+        return self._source.moments(w, u, pool)
 
     def column_sizes(self, cols):
         return self._source.column_sizes(cols)

@@ -2,9 +2,10 @@
 
     F(eta) ~ F(e) - <rho, eta - e> + 1/2 <d, (eta - e)^2>,      rho = -f'(e), d = curvature, <.,.> weighted
 
-With the intercept at its best, that is a squared error with sample weights q d: its Gram matrix is
-H = X'(q d)X - (X'q d)(X'q d)' / <d>. The point e changes in every step. d, and H with its factor, stay until
-`NewtonSolver` renews the model. In between a scalar, the ratio of the mean curvatures, brings d up to date.
+With the intercept at its best, that is a squared error with sample weights q d and the target e + rho / d. `GramModel`
+solves it by face steps on its Gram matrix H = X'(q d)X - (X'q d)(X'q d)' / <d>, `SweepModel` by sweeps over the columns
+where a Gram matrix does not pay. The point e changes in every step. d, and H with its factor, stay until the model is
+renewed. In between a scalar, the ratio of the mean curvatures, brings d up to date.
 """
 
 from dataclasses import replace
@@ -15,9 +16,12 @@ from ..losses.squared import SquaredError
 from ..validation import repeated
 from .base import widened
 from .gram_form import GramForm
+from .residual_form import ResidualForm
 
 # Diagonal entries of the Gram matrix are at least this share of |x_j|^2.
 LEAST_CURVATURE = 1e-6
+# Sweeps need curvature in every sample: at least this share of the largest.
+LEAST_SHARE = 1e-3
 # A face that does not settle at alpha is approached from this multiple of alpha.
 FROM_ABOVE = 1.05
 
@@ -49,7 +53,7 @@ class DampedGram(GramForm):
 
 
 class QuadraticModel:
-    """Minimises the model plus the penalty on the working set.
+    """What both kinds of models share.
 
     Attributes
     ----------
@@ -57,8 +61,8 @@ class QuadraticModel:
         d; 1 everywhere if it is 0 everywhere.
     total : float
         <d>, the weighted mean of d.
-    form : DampedGram
-        On the Gram matrix H / <d>; so alpha is divided by <d> there.
+    form : GramForm or ResidualForm
+        The model divided by <d>, so alpha is divided by <d> there.
     """
 
     def __init__(self, problem, near, curvature):
@@ -66,50 +70,100 @@ class QuadraticModel:
         if not mean > 0:
             curvature, mean = np.ones(len(curvature)), 1.0
         self.curvature, self.total = curvature, mean
-        design = near.reweighted(near.weigh(curvature) / mean)
-        nothing = SquaredError(np.empty(0), 0.0, problem.design.fit_intercept, 0.0)
-        self.design, self._null_value = design, problem.null_objective
-        self.form = DampedGram(replace(problem, design=design, loss=nothing,
-                                       correlation=repeated(0.0, design.n_features)), problem.design.norm2)
+        self.design = near.reweighted(near.weigh(curvature) / mean)
+        self._loss = SquaredError(np.empty(0), 0.0, problem.design.fit_intercept, problem.null_objective / mean)
         self._last, self._here = np.empty(0), np.inf
+
+    def _problem(self, problem):
+        """The model as a problem of its own, without a target."""
+        return replace(problem, design=self.design, loss=replace(self._loss, null_value=0.0),
+                       correlation=repeated(0.0, self.design.n_features))
 
     def extend(self, cols, penalty):
         """Take in columns; `penalty` is that of the whole working set, theirs last."""
-        self.design.measure_centres(cols)
         self.form.extend(cols, penalty)
         self._last = widened(self._last[None], 1, self.form.size)[0]
 
     def follow(self, before):
         """Start from the last solution of an earlier model on the same working set."""
-        self._last, self._here = before._last, before._here * before.total / self.total
+        self._last = widened(before._last[None], 1, self.form.size)[0]
+        self._here = before._here * before.total / self.total
 
     def repenalise(self, penalty):
         """Go on under another penalty."""
         self.form.repenalise(penalty)
 
-    def minimise(self, alpha, b, gradient, ratio, target, max_iter):
-        """Return (the minimiser, X'theta there) for the expansion at b.
+    def minimise(self, alpha, here, rho, gradient, ratio, goal):
+        """Return (the minimiser, X'theta there) for the expansion at the point `here`.
 
         Parameters
         ----------
+        rho : ndarray of shape (n_samples,)
+            The residual there, or another dual point.
         gradient : ndarray
-            X'rho at the expansion, centred with the weights q d.
+            X'rho, centred with the weights q d.
         ratio : float
             The curvature is ratio * d.
-        target : float
-            The gap to which coordinate descent goes where it is needed.
+        goal : Goal
+            Of the problem itself: where descent is needed, it goes to the gap promised.
         """
-        scale = self.total * ratio
+        raise NotImplementedError
+
+
+class GramModel(QuadraticModel):
+    """The model solved on its Gram matrix."""
+
+    def __init__(self, problem, near, curvature):
+        super().__init__(problem, near, curvature)
+        self.form = DampedGram(self._problem(problem), problem.design.norm2)
+
+    def extend(self, cols, penalty):
+        self.design.measure_centres(cols)
+        super().extend(cols, penalty)
+
+    def minimise(self, alpha, here, rho, gradient, ratio, goal):
+        scale, b = self.total * ratio, here.b
         step = gradient / scale
         c = self.form.image(b) + step
-        size = float(np.abs(b) @ np.abs(c + step)) + self._null_value / scale
-        self.form.retarget(c, size)
+        self.form.retarget(c, float(np.abs(b) @ np.abs(c + step)) + self._loss.null_value / ratio)
         inner, B, Q = alpha / scale, np.zeros((1, self.form.size)), np.empty((1, self.form.size))
-        here = max(self._here, FROM_ABOVE * inner) if np.isfinite(self._here) else np.inf
-        self.form.solve(self._last, here, np.array([inner]), 0, B, target / scale, max_iter, Q)
+        start = max(self._here, FROM_ABOVE * inner) if np.isfinite(self._here) else np.inf
+        self.form.solve(self._last, start, np.array([inner]), 0, B, goal.gap / scale, goal.max_iter, Q)
         self._last, self._here = B[0], inner
         return B[0].copy(), (Q[0] + self.form.damping * (B[0] - b)) * scale
 
     def diagonal(self):
         """Return H_jj of the working set, for ratio 1."""
         return np.diagonal(self.form.gram.G)[:self.form.size] * self.total
+
+
+class SweepModel(QuadraticModel):
+    """The model solved by sweeps over the columns; every sample has curvature."""
+
+    def __init__(self, problem, near, curvature):
+        super().__init__(problem, near, np.maximum(curvature, LEAST_SHARE * curvature.max()))
+        self._offset = problem.loss.offset
+        self.design.measure(np.zeros(self.design.n_samples))
+        self.form = ResidualForm(self._problem(problem))
+
+    def minimise(self, alpha, here, rho, gradient, ratio, goal):
+        del gradient
+        scale = self.total * ratio
+        if not self.form.size:
+            return np.empty(0), np.empty(0)
+        self.form.retarget(replace(self._loss, y=self._target(here.eta, rho, ratio)))
+        B = np.zeros((1, self.form.size))
+        self.form.solve(here.b, np.inf, np.array([alpha / scale]), 0, B, goal.gap / scale, goal.max_iter)
+        self._last, self._here = B[0], alpha / scale
+        return B[0].copy(), self.form.gradient(B[0])[0] * scale
+
+    def _target(self, eta, rho, ratio):
+        """e + rho / d less the offset, and centred where there is an intercept."""
+        target = eta + rho / (ratio * self.curvature)
+        if self._offset is not None:
+            target -= self._offset
+        return target - self.design.means(target[None])[0] if self.design.fit_intercept else target
+
+    def diagonal(self):
+        """Return H_jj of the working set, for ratio 1."""
+        return self.design.norm2[self.form.columns] * self.total

@@ -85,6 +85,10 @@ class ResidualForm:
         """Go on under another penalty and other bounds; the gathered columns stay."""
         self.penalty, self._unpenalised, self._ridge, self._by_rows = penalty, None, None, None
 
+    def retarget(self, loss):
+        """Go on with another y, that of the loss; the gathered columns stay."""
+        self.loss, self._ridge = loss, None
+
     @property
     def size(self):
         """Number of columns."""
