@@ -10,7 +10,7 @@ saturated model). The solver asks for it a vector of samples at a time:
     slack         f(eta) + f*(-theta) + theta eta >= 0, the loss's part of the duality gap (Fenchel-Young)
     mean          the prediction on the scale of y
 
-f* is the convex conjugate of f. Where -theta lies outside the domain of f*, the slack is infinite. rho itself has slack 0.
+f* is the convex conjugate of f. Where -theta lies outside its domain, the slack is infinite. rho itself has slack 0.
 
 A new loss is one source file: a frozen dataclass derived from `Loss`, its parameters its fields. `fastlasso.verify`
 shares no code with this folder and needs a twin of the loss (`fastlasso.judge.losses`).

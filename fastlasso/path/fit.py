@@ -23,16 +23,18 @@ from .warn import warn_gap, warn_uncertified
 TOL = 1e-6
 
 
-def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-             offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-             dfmax=None, max_r2=None, screening=True, n_threads=None, callback=None):
-    """Fit the lasso or elastic net at every alpha of a grid, each solution with a certified duality gap.
+def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
+             sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
+             max_iter=10_000, dfmax=None, max_r2=None, max_deviance_ratio=None, screening=True, n_threads=None,
+             callback=None):
+    """Fit an L1-regularised model at every alpha of a grid, each solution with a certified duality gap.
 
     Minimises for each alpha, over (b0, b) with lower <= b <= upper,
 
-        1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + alpha sum_j v_j (l1_ratio |b_j| + (1 - l1_ratio)/2 b_j^2)
+        1/W sum_i w_i f(y_i, o_i + b0 + x_i . b) + alpha sum_j v_j (l1_ratio |b_j| + (1 - l1_ratio)/2 b_j^2)
 
-    with W = sum w_i. X as float64 or float32 in one of the layouts below is never copied whole and never written to.
+    with W = sum w_i and f half the unit deviance of the loss, (y - eta)^2 / 2 for squared error: the lasso and the
+    elastic net. X as float64 or float32 in one of the layouts below is never copied whole and never written to.
 
     Parameters
     ----------
@@ -40,6 +42,10 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
         float64 or float32, C or Fortran order, CSR or CSC with 32 or 64 bit indices, read-only or memory-mapped arrays
         are used in place. Anything else is converted first.
     y : array of shape (n_samples,)
+        Its values must lie in the domain of the loss; two classes may have any labels.
+    loss : str or loss object, default="squared_error"
+        "squared_error", "log_loss" (logistic regression), "poisson", "gamma", "huber", "squared_hinge", or an object:
+        `Tweedie(power)`, `Huber(delta)`, `NegativeBinomial(k)`. Their docstrings have the formulas.
     alphas : int or array of floats, default=100
         A number asks for that many values from alpha_max down to eps * alpha_max, evenly spaced on a log scale.
         Values >= 0 may come in any order; the result is in descending order.
@@ -108,7 +114,7 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
-    limits = Limits.checked(tol, max_iter, dfmax, max_r2)
+    limits = Limits.checked(tol, max_iter, dfmax, one_of_two(max_r2, max_deviance_ratio))
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
         grid = given_grid(alphas, eps)
@@ -121,10 +127,10 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
     return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, screening=screening, n_threads=n_threads)
 
 
-def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-        penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, screening=True,
-        n_threads=None):
-    """Fit the lasso or elastic net at one alpha, with a certified duality gap.
+def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
+        screening=True, n_threads=None):
+    """Fit an L1-regularised model at one alpha, with a certified duality gap.
 
     The problem and all other parameters are those of `fit_path`. `alpha` >= 0; 0 is least squares within the bounds.
     A `ConvergenceWarning` says that the gap misses `tol`.
@@ -155,13 +161,13 @@ def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, st
     return solution
 
 
-def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-              penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
+def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+              offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
-        alpha_max = max_j |x_j'(y - y_fit)| / (n l1_j),  l1_j = l1_ratio v_j (times s_j with `standardize`),
+        alpha_max = max_j |x_j'rho| / (n l1_j),  l1_j = l1_ratio v_j (times s_j with `standardize`),
 
-    where y_fit is the fit of the intercept and of the columns without an L1 penalty. With weights the inner product is
+    where rho is the residual, the negative derivative of the loss (y - y_fit for squared error), at the fit of the intercept and of the columns without an L1 penalty. With weights the inner product is
     their weighted mean. Without an L1 penalty on any column (l1_ratio = 0) it is 0. Parameters are those of `fit_path`.
 
     Examples
@@ -175,3 +181,10 @@ def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, sta
     with Pool(threads(n_threads)) as pool:
         small = small_problem(X, y, options)
         return small.alpha_max if small is not None else started_solver(pose(X, y, options, pool), TOL).alpha_max
+
+
+def one_of_two(max_r2, max_deviance_ratio):
+    """Return the limit of the share of the deviance explained, which has two names."""
+    if max_r2 is not None and max_deviance_ratio is not None:
+        raise ValueError("max_r2 and max_deviance_ratio are two names of one limit: give one of them")
+    return max_deviance_ratio if max_r2 is None else max_r2

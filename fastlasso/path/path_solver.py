@@ -122,7 +122,7 @@ class PathSolver:
             return "dfmax"
         if self.callback is not None and self.callback(SimpleNamespace(
                 alpha=float(batch.alphas[k]), index=self.n_done + k, n_alphas=n_alphas, df=int(df),
-                gap=float(batch.gaps[k]), r2=float(r2), n_passes=self.problem.design.passes)):
+                gap=float(batch.gaps[k]), r2=float(r2), deviance_ratio=float(r2), n_passes=self.problem.design.passes)):
             return "callback"
         if self.limits.max_r2 is not None and r2 > self.limits.max_r2:
             return "r2"
@@ -147,7 +147,8 @@ class PathSolver:
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
         triples = [compressed_columns(batch.cols, batch.coefs[:keep]) for batch, keep in parts]
         counts = np.concatenate([part[0] for part in triples]) if triples else np.zeros(0, np.int64)
-        intercepts = [problem.intercepts(part.cols, part.coefs[:keep], head(part.centres, keep)) for part, keep in parts]
+        intercepts = [problem.intercepts(part.cols, part.coefs[:keep], head(part.centres, keep))
+                      for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
         return LassoPath(
             alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),

@@ -274,9 +274,9 @@ class LassoPath:
         |r|^2 in alpha is 2 alpha times a constant, so |r|^2 and r2 are linear in alpha^2.
         """
         k = int(np.searchsorted(-self.alphas, -alpha))
-        straight = self.loss == SQUARED_ERROR and self.params["l1_ratio"] == 1.0 and all(self.params.get(bound) in (0.0, -np.inf, np.inf)
-                                                          for bound in ("lower", "upper"))     # others are corners too
-        if not straight or k == 0 or k == len(self):
+        straight = all(self.params.get(bound) in (0.0, -np.inf, np.inf)
+                       for bound in ("lower", "upper"))     # others are corners too
+        if self.loss != SQUARED_ERROR or self.params["l1_ratio"] < 1 or not straight or k == 0 or k == len(self):
             return None
         high, low = self.fit_at(k - 1), self.fit_at(k)
         if (np.sign(high.coef) != np.sign(low.coef)).any():

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import validation
 from .._engine import engine
+from ..losses.choose import SQUARED_ERROR, as_loss
 from ..losses.squared import explained, norm_of
 from ..matrices.base import compressible
 from ..ways import ways
@@ -18,7 +19,7 @@ SMALL_FEATURES = 64
 
 def small_problem(X, y, options):
     """The problem in two compiled calls where X is small and dense and options are the plainest; else None."""
-    if not (is_numeric(X) and is_numeric(y) and X.ndim == 2 and 0 < X.size <= ways().small
+    if not (options.loss == SQUARED_ERROR and is_numeric(X) and is_numeric(y) and X.ndim == 2 and 0 < X.size <= ways().small
             and y.shape in (X.shape[:1], (len(X), 1)) and options.are_plain()
             and validation.sample_weights(options.sample_weight, len(X)) is None):
         return None
@@ -40,8 +41,57 @@ def is_numeric(values):
     return type(values) is np.ndarray and values.dtype.kind in "fiub" and values.itemsize <= 8
 
 
+def small_risk(X, y, options):
+    """A problem of another loss in compiled code, and its loss, where X is small and dense with few columns.
+
+    (None, None) where options are not the plainest, where the loss has no compiled form, and where something is wrong.
+    """
+    loss = as_loss(options.loss)
+    if not (loss is not None and loss.name in engine.SMALL_LOSSES and is_numeric(X) and X.ndim == 2
+            and 0 < X.size <= ways().small and X.shape[1] <= SMALL_FEATURES and options.are_plain()
+            and validation.sample_weights(options.sample_weight, len(X)) is None):
+        return None, None, None
+    if X.dtype.char != "d" or not X.dtype.isnative:
+        X = X.astype(np.float64)
+    target, classes = loss.target(validation.same_length(y, len(X)), None)
+    small = engine.small_risk(X, target, loss.name, bool(options.fit_intercept),
+                              validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0))
+    return (small, loss, classes) if small.sound and small.null_objective > 0 else (None, None, None)
+
+
+def small_risk_fit(X, y, alpha, options, limits):
+    """`fit` of a small problem of another loss, or None where it is not one."""
+    small, loss, classes = small_risk(X, y, options) if alpha > 0 and limits.max_iter > 0 else (None, None, None)
+    solved = None if small is None else small.solve(np.array([alpha]), limits.tol * small.null_objective)
+    if solved is None:
+        return None
+    B, *figures = solved
+    intercept, gap, value = (float(values[0]) for values in figures)
+    return LassoFit(alpha, B[0], intercept, gap, small.null_objective, limits.tol, 1.0,
+                    1 - value / small.null_objective, loss, classes, "newton")
+
+
+def small_risk_path(X, y, grid, n_alphas, eps, options, limits):
+    """`fit_path` of a small problem of another loss, or None where it is not one."""
+    unlimited = limits.dfmax is None and limits.max_r2 is None and (grid is None or grid[-1] > 0)
+    small, loss, classes = small_risk(X, y, options) if unlimited and limits.max_iter > 0 else (None, None, None)
+    if small is None or (grid is None and not 0 < small.alpha_max < np.inf):
+        return None
+    grid = geometric(small.alpha_max, eps, n_alphas) if grid is None else grid
+    solved = small.solve(grid, limits.tol * small.null_objective)
+    if solved is None:
+        return None
+    B, intercepts, gaps, values = solved
+    counts, indices, coefs = compressed_columns(np.arange(X.shape[1]), B)
+    return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, coefs, intercepts, gaps,
+                     1 - values / small.null_objective, np.ones(len(grid)), small.null_objective, limits.tol,
+                     "complete", 0.0, *X.shape, scalars(options), None, loss, classes, np.ones(len(grid), bool))
+
+
 def small_fit(X, y, alpha, options, limits):
     """`fit` of a small problem, or None where it is not one."""
+    if options.loss != SQUARED_ERROR:
+        return small_risk_fit(X, y, alpha, options, limits)
     small = small_problem(X, y, options) if alpha > 0 else None
     if small is None or not (small.long_steps or alpha >= LOWEST_APPROACH * small.alpha_max):
         return None
@@ -64,6 +114,8 @@ def steps_down(top, alpha):
 
 def small_path(X, y, grid, n_alphas, eps, options, limits):
     """`fit_path` of a small problem, or None where it is not one."""
+    if options.loss != SQUARED_ERROR:
+        return small_risk_path(X, y, grid, n_alphas, eps, options, limits)
     unlimited = limits.dfmax is None and limits.max_r2 is None and (grid is None or grid[-1] > 0)
     small = small_problem(X, y, options) if unlimited else None
     if small is None:

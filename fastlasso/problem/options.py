@@ -21,10 +21,10 @@ class Options:
     loss: object = SQUARED_ERROR
 
     def are_plain(self):
-        """Whether nothing but l1_ratio, fit_intercept and sample_weight differs from the defaults."""
+        """Whether nothing but the loss, l1_ratio, fit_intercept and sample_weight differs from the defaults."""
         is_bounded = self.lower is not validation.UNBOUNDED[0] or self.upper is not validation.UNBOUNDED[1]
         given = self.offset is not None or self.penalty_factor is not None
-        return self.loss == SQUARED_ERROR and not (given or self.standardize or is_bounded)
+        return not (given or self.standardize or is_bounded)
 
     def as_dict(self):
         """The options by name, arrays not copied."""

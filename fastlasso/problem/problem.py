@@ -89,7 +89,10 @@ class Problem:
         return replace(self, penalty=penalty)
 
     def intercepts(self, cols, coefs, centres=None):
-        """b0 for each row of coefficients on the columns `cols`; `centres` are b0 + mean.b where the loss needs them."""
+        """b0 for each row of coefficients on the columns `cols`.
+
+        `centres` are b0 + mean.b, where the loss does not tell them.
+        """
         return self.loss.intercepts(self.design.mean[cols], coefs, centres)
 
     def intercept_costs(self, cols, coefs):
@@ -130,7 +133,8 @@ def pose(X, y, options, pool, groups=None):
         loss = SquaredError.of(validation.target(y, n), options.offset, weights, fit_intercept)
         slope, sums_pay = loss.y, matrix.pays_to_sum
     else:
-        loss = Risk.of(as_loss(options.loss), validation.same_length(y, n), options.offset, weights, fit_intercept, pool)
+        y = validation.same_length(y, n)
+        loss = Risk.of(as_loss(options.loss), y, options.offset, weights, fit_intercept, pool)
         slope, sums_pay = loss.null_residual, False
     group_sums = None
     if groups is not None or sums_pay:

@@ -9,8 +9,8 @@ risk (`quadratic_model.py`), whose Gram matrix is kept from step to step and fro
 
        theta = rho - d Delta       (the Newton dual)
 
-   is orthogonal to 1 and to the unpenalised columns, and feasible on the working set, as exactly as the model is solved.
-   It is feasible for the loss, too, where no |Delta| is large. Its gap at the new point is of second order in Delta;
+   is orthogonal to 1 and to the unpenalised columns, and feasible on the working set, as exactly as the model is
+   solved. It is feasible for the loss, too, where no |Delta| is large. Its gap at the new point is of second order in Delta;
 3. where the gap is too large, a further step starts from the new point.
 
 Batches, anchors and the filter are those of `solver.py`: X'theta of all columns is known at some alphas, and a bound
@@ -218,7 +218,8 @@ class NewtonSolver(NewtonSteps):
         parts, select = [], self.design.matrix.pays_to_select(len(cols))
         for start in range(0, len(rows), PASS_ROWS):
             Theta = np.array([row.theta for row in rows[start:start + PASS_ROWS]])
-            parts.append(self.design.correlations_at(Theta, cols) if select else self.design.correlations(Theta)[:, cols])
+            parts.append(self.design.correlations_at(Theta, cols) if select
+                         else self.design.correlations(Theta)[:, cols])
         return np.concatenate(parts)
 
     def _violators(self, rows, k, cols, z):

@@ -314,7 +314,8 @@ class NewtonSteps:
         """
         loss, m, alphas = self.problem.loss, len(self.working_set), np.array([row.alpha])
         penalty = self.problem.penalty.at(np.concatenate([self.working_set, outside]))
-        b, z = widened(row.b[None], 1, m + len(outside)), np.concatenate([widened(row.z[None], 1, m)[0], z_outside])[None]
+        b = widened(row.b[None], 1, m + len(outside))
+        z = np.concatenate([widened(row.z[None], 1, m)[0], z_outside])[None]
         scales = penalty.scales(z, alphas)
         shrink = 1 - scales[0]
         if slack is None or shrink > NEGLIGIBLE:
