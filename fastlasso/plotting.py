@@ -5,6 +5,10 @@ import numpy as np
 # The colours of Okabe and Ito (2008), "Color universal design", without yellow, which is too pale for a line on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
 
+# Held-out errors by the name of their measure.
+ERRORS = {"mse": "squared error", "mae": "absolute error", "r2": "1 - R2", "deviance": "deviance", "auc": "1 - AUC",
+          "class": "misclassification"}
+
 # The colour of profiles without a name.
 QUIET = "#B8B8B8"
 
@@ -92,10 +96,17 @@ def plot_cv(pathcv, ax=None):
     ax.fill_between(alphas, mean - error, mean + error, color=PALETTE[0], alpha=0.18, linewidth=0)
     ax.plot(alphas, mean, color=PALETTE[0], linewidth=1.6)
     finish_axes(ax, alphas, pathcv.path.df[shown])
-    ax.set_ylabel("cross-validated squared error ± 1 se")
+    ax.set_ylabel(f"cross-validated {error_label(getattr(pathcv, 'measure', 'mse'))} ± 1 se")
     mark_choices(ax, pathcv)
     ax.legend(fontsize=9, loc="best", facecolor="white", edgecolor="none", framealpha=0.9)
     return ax
+
+
+def error_label(measure):
+    """Return the words for a held-out error on an axis; a callable is a score, so its error is minus its value."""
+    if isinstance(measure, str):
+        return ERRORS[measure]
+    return f"-{getattr(measure, '__name__', 'score')}"
 
 
 def plot_both(pathcv, file, *, scale=None, title=None):

@@ -22,7 +22,8 @@ NO_FOLDS = object()
 def in_folds(X, y, options, limits, cv, groups, random_state, pool):
     """Return the `Folds` of a problem."""
     matrix = as_matrix(X)
-    splits = [] if cv is NO_FOLDS else splits_of(cv, X, y, groups, matrix.shape[0], random_state)
+    splits = [] if cv is NO_FOLDS else splits_of(cv, X, y, groups, matrix.shape[0], random_state,
+                                                      options.loss)
     return Folds(matrix, y, options, limits, splits, pool)
 
 

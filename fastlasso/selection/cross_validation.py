@@ -6,12 +6,14 @@ weight zero on its held-out rows, standardising included. Three things make K fo
 - Where the whole Gram matrix is formed (n >> p), one pass sums it up fold by fold, and the Gram matrix of a training
   set is the total less its held-out part (`matrices/summed.py`). Held-out squared errors are quadratic forms in the
   held-out part.
-- Elsewhere the residual that certifies a solution covers the held-out rows too, so X is not read for their errors.
+- Elsewhere the residual (or the scores) that certifies a solution covers the held-out rows too, so X is not read for
+  their errors.
 - The full-data path and the folds run at once, as many as there are threads and as X's bytes allow (`paths_at_once`);
   beyond that the threads work inside a fold.
 """
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.choose import as_matrix
 from ..parallel import Pool
 from ..path.fit import fit
@@ -21,33 +23,45 @@ from ..path.warn import warn_uncertified
 from ..problem.options import Options
 from ..validation import UNBOUNDED
 from .folds import Folds, named, splits_of
+from .measures import checked_measure, one_of_both
 from .path_cv import RULES
 
 
-def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None, alphas=100, eps=1e-3,
-                        l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                        penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-                        n_threads=None, callback=None):
+def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=None,
+                        alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+                        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
+                        max_iter=10_000, n_threads=None, callback=None, scoring=None):
     """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
 
     Parameters
     ----------
-    X, y, alphas, ..., callback
+    X, y, loss, alphas, ..., callback
         As in `fit_path`; the folds use the grid of the full-data path. With a callback the full-data path is fitted
         first. If the callback ends it early, the folds use the alphas that it reached.
     cv : int, iterable of (train, test), or splitter, default=5
-        An integer makes that many contiguous folds, shuffled first if `random_state` is given. An iterable yields
-        pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
+        An integer makes that many contiguous folds, shuffled first if `random_state` is given. Where y is a class, the
+        folds share out the rows of each class evenly. An iterable yields pairs of row indices or masks; a splitter has
+        ``split(X, y, groups)``.
     groups : array of shape (n_samples,), optional
         Passed on to the splitter.
-    scoring : {"mse", "mae", "r2"} or callable, default="mse"
-        The held-out error: mean squared error, mean absolute error, 1 - R2, or minus
-        ``scoring(y_true, y_pred, sample_weight=w)`` (larger is better; w is None without sample weights).
+    measure : {"deviance", "auc", "class", "mse", "mae", "r2"} or callable, optional
+        The held-out error, smaller is better; "mse" by default under squared error, else "deviance".
+
+        - "deviance": the mean unit deviance, twice the loss.
+        - "auc": 1 - AUC, ties counted half. For classifiers.
+        - "class": the share of rows in the wrong class. For classifiers.
+        - "mse", "mae": the mean squared or absolute difference between y (classes as 0 and 1, or -1 and 1 under
+          squared_hinge) and its predicted mean.
+        - "r2": 1 - R2. For squared error.
+        - a callable: minus ``measure(y_true, y_pred, sample_weight=w)``, so larger is better. y_true is y as given,
+          y_pred the predicted mean; w is None without sample weights.
     rule : {"min", "1se"}, default="min"
         What `PathCV.index` points at: the smallest mean error, or the largest alpha within one standard error of it
         (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
     random_state : int or numpy Generator, optional
         Shuffles the rows before an integer `cv` cuts them.
+    scoring : optional
+        The older name of `measure`.
 
     Returns
     -------
@@ -56,7 +70,8 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
     Raises
     ------
     ValueError, TypeError
-        For bad input, and where a held-out error comes out as NaN or infinite.
+        For bad input, where a held-out error comes out as NaN or infinite, where the training rows of a fold lack a
+        class or are all zero counts, and where measure="auc" meets held-out rows of one class.
 
     Examples
     --------
@@ -70,25 +85,27 @@ def cross_validate_path(X, y, *, cv=5, groups=None, scoring="mse", rule="min", r
     (20, 3)
     """
     result, = cross_validate_ratios(
-        X, y, [l1_ratio], cv=cv, groups=groups, scoring=scoring, rule=rule, random_state=random_state, alphas=alphas,
-        eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback, fit_intercept=fit_intercept,
-        standardize=standardize, sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower,
-        upper=upper)
+        X, y, [l1_ratio], cv=cv, groups=groups, measure=measure, scoring=scoring, rule=rule, random_state=random_state,
+        alphas=alphas, eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback, loss=loss,
+        fit_intercept=fit_intercept, standardize=standardize, sample_weight=sample_weight, offset=offset,
+        penalty_factor=penalty_factor, lower=lower, upper=upper)
     return result
 
 
-def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, scoring="mse", rule="min", random_state=None,
-                          alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None, callback=None, **options):
+def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, scoring=None, rule="min",
+                          random_state=None, alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None,
+                          callback=None, **options):
     """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them."""
     validation.one_of(rule, "rule", RULES)
-    if not callable(scoring) and scoring not in ("mse", "mae", "r2"):
-        raise ValueError(f'scoring must be "mse", "mae", "r2" or a callable, got {scoring!r}')
+    given = Options(l1_ratios[0], **options)
+    measure, name = one_of_both(measure, scoring)
+    measure = checked_measure(measure, as_loss(given.loss), name)
     limits = Limits.checked(tol, max_iter)
     given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
-        splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state)
-        folds = Folds(matrix, y, Options(l1_ratios[0], **options), limits, splits, pool, scoring)
+        splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state, given.loss)
+        folds = Folds(matrix, y, given, limits, splits, pool, measure)
         results = []
         for ratio, (paths, errors) in zip(l1_ratios, folds.fit(l1_ratios, alphas, eps, callback), strict=True):
             for path, whose in named(paths):

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import compressible
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver, paths_at_once
 from ..problem.problem import pose
 from ..ways import ways
+from .measures import checked_measure, held_out
 from .path_cv import PathCV
 
 # Out-of-fold predictions are formed for this many alphas at a time.
@@ -44,21 +46,32 @@ class Folds:
         On all rows; None once `take_whole` has returned it.
     splits : list of (train, test)
         Row indices; train is None where it is all rows but test. May be empty.
+    measure : str or callable
+        The held-out error; "mse" or "deviance" by default.
+    held_out : list of HeldOutSquares or HeldOutScores
+        What each fold holds out.
     """
 
-    def __init__(self, matrix, y, options, limits, splits, pool, scoring="mse"):
-        n = matrix.shape[0]
-        self.whole = pose(matrix, y, options, pool, groups_to_sum(matrix, splits) if splits else None)
+    def __init__(self, matrix, y, options, limits, splits, pool, measure=None):
+        n, loss = matrix.shape[0], as_loss(options.loss)
+        self.measure = checked_measure(measure, loss)
+        groups = groups_to_sum(matrix, splits) if splits and loss is None else None
+        self.whole = pose(matrix, y, options, pool, groups)
         self.matrix, self.group_sums = self.whole.design.matrix, self.whole.group_sums
-        self.y_mean, self.pool = self.whole.loss.y_mean, pool
-        self.options, self.limits, self.splits, self.scoring = options, limits, splits, scoring
-        self.y = validation.target(y, n)
+        self.options, self.limits, self.splits, self.pool = options, limits, splits, pool
+        self.risk = self.whole.loss
+        self.y = validation.target(y, n) if loss is None else validation.same_length(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
             options.sample_weight, n, "sample_weight")
         self.shift = 0.0 if options.offset is None else validation.finite_vector(options.offset, n, "offset")
         for _, test in splits:
             if self.weights is not None and not self.weights[test].any():
                 raise ValueError("a fold of cv holds out only rows of weight zero")
+        if loss is not None:
+            for k in range(len(splits)):
+                check_training_rows(self.risk, self._training_weights(k), k)
+        self.held_out = [held_out(self.measure, self.risk, self.y, self.weights, self.shift, test, k)
+                         for k, (_, test) in enumerate(splits)]
 
     def each(self, work, first=-1, problems=None):
         """Return [work(k, problem k) for each fold k from `first` on], -1 standing for all rows.
@@ -150,7 +163,7 @@ class Folds:
     def result(self, paths, errors, rule):
         """The `PathCV` of the path on all rows (the first) and those of the folds, at the same alphas."""
         result = PathCV(paths[0].alphas, np.stack(errors, axis=1), paths[0], paths[1:],
-                        np.full(len(self.y), np.nan), rule, self.scoring)
+                        np.full(len(self.y), np.nan), rule, self.measure)
         self.predict_out_of_fold(result)
         return result
 
@@ -158,21 +171,24 @@ class Folds:
 
     def problem(self, k, pool):
         """The problem on the training rows of fold k."""
+        options = replace(self.options, sample_weight=self._training_weights(k))
+        sums = self.group_sums
+        matrix = self.matrix.source if sums is None else self.matrix.without(sums[k])
+        return pose(matrix, self.y, options, pool)
+
+    def _training_weights(self, k):
+        """The weights of fold k: 0 for the rows that it does not train on."""
         train, test = self.splits[k]
         counts = np.ones(len(self.y)) if train is None else np.bincount(train, minlength=len(self.y)).astype(float)
         if train is None:
             counts[test] = 0.0
-        options = replace(self.options, sample_weight=counts if self.weights is None else counts * self.weights)
-        sums = self.group_sums
-        matrix = self.matrix.source if sums is None else self.matrix.without(sums[k])
-        return pose(matrix, self.y, options, pool)
+        return counts if self.weights is None else counts * self.weights
 
     def _path_solver(self, k, problem, callback):
         """Start the path of a fold, which notes its held-out errors where residuals are formed."""
         if k < 0:
             return PathSolver(problem, self.limits, callback=callback)
-        test = self.splits[k][1]
-        return PathSolver(problem, self.limits, on_residual=lambda residual: self._error(test, residual[test]))
+        return PathSolver(problem, self.limits, on_residual=self.held_out[k].observed)
 
     def _path(self, k, solver, grid):
         """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""
@@ -187,22 +203,6 @@ class Folds:
 
     # ------------------------------------------------------------ held-out errors
 
-    def _error(self, test, residual):
-        """The held-out error that belongs to the residuals of the rows `test`."""
-        w, y = None if self.weights is None else self.weights[test], self.y[test]
-        if callable(self.scoring):
-            return -float(self.scoring(y, y - residual, sample_weight=w))
-        if self.scoring == "mae":
-            return float(np.average(np.abs(residual), weights=w))
-        error = np.average(residual * residual, weights=w)
-        return float(error if self.scoring == "mse" else self._share(error, test))
-
-    def _share(self, errors, test):
-        """1 - R2 from mean squared errors."""
-        w, y = None if self.weights is None else self.weights[test], self.y[test]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return errors / np.average((y - np.average(y, weights=w)) ** 2, weights=w)
-
     def errors(self, k, path, pool):
         """Held-out errors of a path of fold k."""
         return self._finite(k, path, self._errors_of(k, path, pool))
@@ -214,24 +214,23 @@ class Folds:
         return errors
 
     def _errors_of(self, k, path, pool):
-        if self.group_sums is not None and self.scoring in ("mse", "r2"):
+        held_out, matrix = self.held_out[k], self.matrix.source
+        if self.group_sums is not None and held_out.is_square:
             errors = self._quadratic_errors(self.group_sums[k], path)
             if errors is not None:
-                return errors if self.scoring == "mse" else self._share(errors, self.splits[k][1])
-        test, matrix = self.splits[k][1], self.matrix.source
-        y, errors = (self.y - self.shift)[test], []
-        step = int(np.clip(matrix.nbytes // (32 * len(self.y)), 1, ALPHAS_AT_ONCE))     # a quarter of X's bytes
+                return held_out.of_squares(errors)
+        errors, step = [], int(np.clip(matrix.nbytes // (32 * len(self.y)), 1, ALPHAS_AT_ONCE))    # a quarter of X
         for start in range(0, len(path), step):
             stop = min(start + step, len(path))
             cols, B = rows_of(path, range(start, stop))
-            fitted = matrix.combine_rows(test, cols, B, pool) + path.intercepts[start:stop, None]
-            errors.extend(self._error(test, y - row) for row in fitted)
+            fitted = matrix.combine_rows(held_out.test, cols, B, pool) + path.intercepts[start:stop, None]
+            errors.extend(map(held_out.of_fitted, fitted))
         return np.array(errors)
 
     def _quadratic_errors(self, S, path):
         """sum w (y - b0 - x b)^2 / sum w = u'Su / S_11 with u = (-b, 1, y_mean - b0 - centre b); None if it cancels."""
         used, B = rows_of(path, range(len(path)))
-        last = self.y_mean - path.intercepts - B @ self.matrix.centre[used]
+        last = self.risk.y_mean - path.intercepts - B @ self.matrix.centre[used]
         U = np.column_stack([-B, np.ones(len(path)), last])
         at = np.append(used, [-2, -1])
         errors = np.einsum("ki,ki->k", U, U @ S[np.ix_(at, at)]) / S[-1, -1]
@@ -247,6 +246,8 @@ class Folds:
         for (_, test), fold, row in zip(self.splits, result.fold_paths, fitted, strict=True):
             result.oof_predictions[test] = row[test] + fold.intercepts[at]
         result.oof_predictions[:] += self.shift
+        if not self.risk.is_quadratic:
+            result.oof_predictions[:] = self.risk.loss.mean(result.oof_predictions)
 
 
 def groups_to_sum(matrix, splits):
@@ -271,7 +272,7 @@ def rows_of(path, indices):
     return used, np.ascontiguousarray(part.tocsr()[used].toarray().T, dtype=np.float64)
 
 
-def splits_of(cv, X, y, groups, n, random_state):
+def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
     """Return (train, test) of each fold as row indices, checked; train is None where it is all rows but test."""
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         cv = validation.whole_number(cv, "cv", 2)
@@ -279,13 +280,58 @@ def splits_of(cv, X, y, groups, n, random_state):
             raise ValueError(f"Cannot have number of splits n_splits={cv} greater than the number of samples: "
                              f"n_samples={n}.")
         rows = np.arange(n) if random_state is None else np.random.default_rng(random_state).permutation(n)
-        return [(None, np.sort(part)) for part in np.array_split(rows, cv)]
+        classes = class_of_rows(y, n, loss)
+        parts = np.array_split(rows, cv) if classes is None else stratified(rows, classes, cv)
+        return [(None, np.sort(part)) for part in parts]
     if not hasattr(cv, "split") and not hasattr(cv, "__iter__"):
         raise TypeError(f"cv must be an integer, an iterable of (train, test) or a splitter, got {cv!r}")
     splits = [one_fold(train, test, n) for train, test in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)]
     if not splits:
         raise ValueError("cv yields no folds")
     return splits
+
+
+def class_of_rows(y, n, loss):
+    """The class of each row as a number, or None where y holds no classes."""
+    loss = as_loss(loss)
+    if loss is None or not loss.is_classifier:
+        return None
+    numbers, classes = loss.target(validation.same_length(y, n), None)
+    return None if classes is None else numbers
+
+
+def stratified(rows, classes, n_folds):
+    """Cut rows into folds that hold equal shares of each class, to one row; rows of a class stay in their order.
+
+    For ascending rows these are the folds of scikit-learn's ``StratifiedKFold``.
+    """
+    parts, start = [[] for _ in range(n_folds)], 0
+    first = classes[0]
+    for own in (rows[classes[rows] == first], rows[classes[rows] != first]):
+        sizes = np.bincount(np.arange(start, start + len(own)) % n_folds, minlength=n_folds)
+        for part, piece in zip(parts, np.split(own, np.cumsum(sizes)[:-1]), strict=True):
+            part.append(piece)
+        start += len(own)
+    return [np.concatenate(part) for part in parts]
+
+
+def check_training_rows(risk, weights, fold):
+    """Raise ValueError where no path can be fitted to rows of these weights."""
+    loss, y = risk.loss, risk.y[weights > 0]
+    if not len(y):
+        return      # `pose` says so
+    if loss.is_classifier:
+        if y.min() == y.max() and abs(y[0]) in (0, 1):
+            which = int(y[0] > 0) if risk.classes is None else risk.classes.tolist()[int(y[0] > 0)]
+            raise ValueError(f"loss {loss.name!r} needs samples of both classes; all training rows of fold {fold} are "
+                             f"{which!r}: take fewer folds, or folds that leave each class to train on, as an integer "
+                             "cv does")
+        return
+    try:
+        loss.target(y, weights[weights > 0])
+    except ValueError as error:
+        raise ValueError(f"the training rows of fold {fold}: {error}. Take fewer folds, or shuffle the rows "
+                         "(random_state)") from None
 
 
 def one_fold(train, test, n):

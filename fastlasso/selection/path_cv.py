@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..path.results import LassoPath, predictions
+from ..path.results import LassoPath
 
 RULES = ("min", "1se")
 
@@ -17,7 +17,8 @@ class PathCV:
     ----------
     alphas : ndarray of shape (n_alphas,)
     errors : ndarray of shape (n_alphas, n_folds)
-        Held-out error: the (weighted) mean squared or absolute error, 1 - R2, or minus a score of one's own.
+        Held-out error, smaller is better: the (weighted) mean of what `measure` says, 1 - AUC, 1 - R2, or minus a
+        score of one's own.
     mean_error, standard_error : ndarray of shape (n_alphas,)
         Mean over folds, and its standard error (standard deviation over folds / sqrt(n_folds)).
     best_index, index_1se, index : int
@@ -27,9 +28,10 @@ class PathCV:
     fold_paths : list of LassoPath
     oof_predictions : ndarray of shape (n_samples,)
         Prediction of each row by the fold that held it out, at the chosen alpha (the last of several such folds; NaN
-        where none did).
+        where none did). It is the mean of y: a probability under log_loss, an expected count under poisson.
     rule : {"min", "1se"}
-    scoring : str or callable
+    measure : str or callable
+        As in `cross_validate_path`.
     """
 
     alphas: np.ndarray
@@ -38,7 +40,7 @@ class PathCV:
     fold_paths: list
     oof_predictions: np.ndarray
     rule: str
-    scoring: object = "mse"
+    measure: object = "mse"
 
     def __repr__(self):
         return (f"<{type(self).__name__}: {len(self.alphas)} alphas, {self.errors.shape[1]} folds, rule {self.rule!r}: "
@@ -95,9 +97,14 @@ class PathCV:
         """Intercept of the full-data fit at the chosen alpha."""
         return float(self.path.intercepts[self.index])
 
-    def predict(self, X, offset=None):
-        """Predict with the full-data fit at the chosen alpha."""
-        return predictions(X, self.coef, self.intercept, offset)
+    @property
+    def scoring(self):
+        """The older name of `measure`."""
+        return self.measure
+
+    def predict(self, X, offset=None, kind="score"):
+        """Predict with the full-data fit at the chosen alpha; `kind` is that of `LassoPath.predict`."""
+        return self.path.fit_at(self.index).predict(X, offset, kind)
 
     def plot(self, ax=None):
         """Draw the error curve; needs matplotlib. Returns the Axes."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.grid import given_grid, grid_of
 from ..path.path_solver import Limits, PathSolver, paths_at_once, threads
@@ -123,17 +124,18 @@ class StabilityPath:
         return np.flatnonzero(self.probabilities[:, index] >= threshold)
 
 
-def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05, dfmax=None,
-                        l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                        penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-                        n_threads=None):
+def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05,
+                        dfmax=None, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
+                        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
+                        max_iter=10_000, n_threads=None):
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
     ----------
-    X, y, l1_ratio, ..., n_threads
+    X, y, loss, l1_ratio, ..., n_threads
         As in `fit_path`. All subsamples use one grid; an automatic grid is that of all rows. Rows of weight zero belong
-        to no subsample. The result does not depend on `n_threads`.
+        to no subsample. Where y is a class, both halves of a pair hold as many rows of each class, to one row. The
+        result does not depend on `n_threads`.
     n_pairs : int, default=50
         B; 2 B paths are fitted.
     weakness : float in (0, 1], default=1.0
@@ -158,7 +160,7 @@ def stability_selection(X, y, *, n_pairs=50, weakness=1.0, random_state=None, al
     >>> stable.support(max_false=1.0)
     array([0, 1])
     """
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper, loss)
     limits, n_pairs = Limits.checked(tol, max_iter, dfmax), validation.whole_number(n_pairs, "n_pairs")
     weakness = validation.number(weakness, "weakness", 0.0, 1.0, low_open=True)
     given_grid(alphas, eps)
@@ -181,8 +183,12 @@ class ComplementaryPairs:
             raise ValueError(f"stability selection needs at least 4 rows of weight > 0, got n_samples={len(rows)}")
         half = len(rows) // 2
         self.half_of = np.full((n_pairs, n), NEITHER, np.int8)
+        is_small_class = small_class(whole)
         for half_of in self.half_of:
             order = rng.permutation(rows)
+            if is_small_class is not None:      # dealt out in turn: the last row, which may be left over, is of the
+                order = order[np.argsort(~is_small_class[order], kind="stable")]        # larger class
+                order = np.concatenate([order[:2 * half:2], order[1:2 * half:2]])
             half_of[order[:half]], half_of[order[half:2 * half]] = 0, 1
         self.generators = rng.spawn(2 * n_pairs)
 
@@ -208,14 +214,40 @@ class ComplementaryPairs:
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
         weights = np.where(self.half_of[k // 2] == k % 2, self.weights, 0.0)
         options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
-        path = PathSolver(pose(self.whole.design.matrix.source, self.y, options, pool), self.limits).down(grid).result(
-            options)
+        path = PathSolver(self._problem(options, pool), self.limits).down(grid).result(options)
         at = np.repeat(np.arange(len(path)), path.df)
         cols, where = np.unique(path.indices, return_index=True)
         return cols, at[where], path.certified.all(), path.n_passes.max(initial=0.0)
+
+    def _problem(self, options, pool):
+        """The problem of one half."""
+        try:
+            return pose(self.whole.design.matrix.source, self.y, options, pool)
+        except ValueError as error:
+            raise ValueError(f"a random half of the rows cannot be fitted: {error}") from error
 
     def _factors(self, k):
         """The penalty factors of one half."""
         if self.weakness == 1:
             return self.options.penalty_factor
         return self.whole.penalty_factor / self.generators[k].uniform(self.weakness, 1.0, self.whole.design.n_features)
+
+
+def small_class(problem):
+    """Which rows are of the class with fewer rows of positive weight, or None where y holds no classes.
+
+    Raises
+    ------
+    ValueError
+        Where that is a single row: one half would lack the class.
+    """
+    if problem.classes is None:
+        return None
+    positive = problem.loss.y > 0
+    counted = positive if problem.design.weights is None else positive[problem.design.weights > 0]
+    is_small = positive if 2 * np.count_nonzero(counted) <= len(counted) else ~positive
+    size = min(np.count_nonzero(counted), np.count_nonzero(~counted))
+    if size < 2:
+        raise ValueError(f"stability selection needs at least 2 rows of each class, y has one that is "
+                         f"{problem.classes.tolist()[int(is_small is positive)]!r}")
+    return is_small
