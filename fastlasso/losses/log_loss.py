@@ -40,7 +40,7 @@ class LogLoss(Loss):
         return float(np.log(mean / (1 - mean)))
 
     def mean(self, eta):
-        return engine.logistic(eta)[0]
+        return engine.logistic(np.ravel(eta))[0].reshape(np.shape(eta))
 
     def deviance(self, eta, y):
         mu, nu = engine.logistic(eta)
