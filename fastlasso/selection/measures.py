@@ -165,7 +165,7 @@ def area_under_curve(scores, positive, weights=None):
         The share of each row that is of the positive class, in [0, 1].
     weights : ndarray of shape (n,), optional
     """
-    order = np.argsort(scores, kind="stable")
+    order = np.argsort(scores)
     scores, positive = scores[order], positive[order]
     w = 1.0 if weights is None else weights[order]
     starts = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
