@@ -313,7 +313,7 @@ upper, n_jobs
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = self.power > 0
+        tags.target_tags.positive_only = REAL.holds(self.power) and self.power > 0
         return tags
 
 

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import validation
-from ..losses.log_loss import probabilities
+from ..losses.log_loss import LogLoss
 from ..path.fit import fit
 from ..path.warn import stack_level
 from ..validation import compressed, nothing_masked
@@ -217,8 +217,9 @@ class LogisticModel(ClassifierMixin, Estimator):
         -------
         ndarray of shape (n_samples, 2)
         """
-        positive, negative = probabilities(self.decision_function(X, offset))
-        return np.column_stack([negative, positive])
+        scores = self.decision_function(X, offset)
+        shares = [LogLoss().mean(eta.astype(np.float64)) for eta in (-scores, scores)]
+        return np.column_stack(shares).astype(scores.dtype, copy=False)
 
     def predict_log_proba(self, X, offset=None):
         """Return the logarithm of the probability of each class, finite for every score.
