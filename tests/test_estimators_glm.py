@@ -48,7 +48,27 @@ TIGHT = {"tol": 1e-13}
     TweedieRegressor(), TweedieRegressor(power=1.5), NegativeBinomialRegressor(), HuberLasso(alpha=0.01),
     HuberLasso(l1_ratio=0)])
 def test_the_checks_of_scikit_learn(estimator, check):
+    if isinstance(estimator, LogisticRegression) and "sample_weight_equivalence" in str(check) and not fair(check):
+        pytest.skip("this scikit-learn gives the two fits of its check different labels, where there are but two")
     check(estimator)
+
+
+class BinaryPeer(peers.LogisticRegression):
+    """scikit-learn's own estimator, with the tag of one for two classes."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def fair(check):
+    """Whether scikit-learn's own estimator passes a check to its last digits."""
+    try:
+        check(BinaryPeer(solver="newton-cholesky", tol=1e-14))
+    except AssertionError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +109,7 @@ def test_signatures_hold_those_of_scikit_learn(name):
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, int])
+@pytest.mark.parametrize("dtype", [*([np.float32] if NEWER else []), np.float64, int])
 def test_attributes_of_the_classifier_are_those_of_scikit_learn(labels, dtype, fit_intercept):
     X, y = labels[0].astype(dtype), labels[1]
     mine, theirs = (cls(fit_intercept=fit_intercept).fit(X, y)
@@ -103,7 +123,7 @@ def test_attributes_of_the_classifier_are_those_of_scikit_learn(labels, dtype, f
 
 
 @pytest.mark.parametrize("name", PEERS[1:])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, int])
+@pytest.mark.parametrize("dtype", [*([np.float32] if NEWER else []), np.float64, int])
 def test_attributes_of_regressors_are_those_of_scikit_learn(counts, dtype, name):
     X, y = counts[0].astype(dtype), suitable(getattr(fastlasso, name), counts[1])
     mine, theirs = (getattr(module, name)().fit(X, y) for module in (fastlasso, peers))
