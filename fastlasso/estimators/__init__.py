@@ -12,8 +12,16 @@ The decorator `described` fills its docstring in with what other classes say of 
 from .base import ConvergenceWarning
 from .cross_validated import ElasticNetCV, LassoCV
 from .generalised import GammaRegressor, HuberLasso, NegativeBinomialRegressor, PoissonRegressor, TweedieRegressor
+from .generalised_cv import (
+    GammaRegressorCV,
+    HuberLassoCV,
+    NegativeBinomialRegressorCV,
+    PoissonRegressorCV,
+    TweedieRegressorCV,
+)
 from .linear import ElasticNet, Lasso, enet_path, lasso_path
 from .logistic import LogisticRegression
+from .logistic_cv import LogisticRegressionCV
 from .parameters import InvalidParameterError
 from .refined import (
     AdaptiveLasso,
@@ -27,6 +35,8 @@ from .refined import (
 )
 
 __all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "ConvergenceWarning", "ElasticNet", "ElasticNetCV", "GammaRegressor",
-           "HuberLasso", "InvalidParameterError", "Lasso", "LassoCV", "LogisticRegression",
-           "NegativeBinomialRegressor", "PoissonRegressor", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
-           "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor", "TwoStageLasso", "enet_path", "lasso_path"]
+           "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "InvalidParameterError", "Lasso", "LassoCV",
+           "LogisticRegression", "LogisticRegressionCV", "NegativeBinomialRegressor", "NegativeBinomialRegressorCV",
+           "PoissonRegressor", "PoissonRegressorCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
+           "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor", "TweedieRegressorCV", "TwoStageLasso",
+           "enet_path", "lasso_path"]

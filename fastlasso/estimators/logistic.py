@@ -81,17 +81,17 @@ def class_weights(class_weight, classes, y, weights):
     if isinstance(class_weight, dict):
         return compute_class_weight(class_weight, classes=classes, y=classes)
     sums = np.array([weights[y == k].sum() for k in (0, 1)])
-    if not sums.min() > 0:
-        raise ValueError("class_weight='balanced' needs samples of both classes with a positive weight")
     return sums.sum() / (2 * sums)
 
 
 def weights_of(sample_weight, class_weight, classes, y):
-    """Return s_i c(y_i), the weights of the samples after those of their classes; checked."""
+    """Return (c(0), c(1)) and s_i c(y_i), the weights of the samples after those of their classes; checked."""
     weights = validation.finite_vector(1.0 if sample_weight is None else sample_weight, len(y), "sample_weight")
     validation.sample_weights(weights, len(y))
+    if any(not weights[y == k].any() for k in (0, 1)):
+        raise ValueError(f"samples of both classes, {classes.tolist()}, need a positive weight")
     c = class_weights(class_weight, classes, y, weights)
-    return weights if c[0] == c[1] == 1.0 else weights * c[y.astype(int)]
+    return c, (weights if c[0] == c[1] == 1.0 else weights * c[y.astype(int)])
 
 
 def penalty_asked(penalty, l1_ratio):
@@ -133,11 +133,11 @@ class LogisticModel(ClassifierMixin, Estimator):
         return {"lower": self.lower, "upper": self.upper}
 
     def _labelled(self, X, y):
-        """Return (X, y as 0.0 and 1.0), and keep `classes_`."""
+        """Return (X, y, y as 0.0 and 1.0), and keep `classes_`."""
         X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
         X, y = validate_data(self, X, nothing_masked(y, "y"), **TAKEN)
-        self.classes_, y = two_classes(y, type(self).__name__)
-        return X, y
+        self.classes_, codes = two_classes(y, type(self).__name__)
+        return X, y, codes
 
     def _keep(self, solution, dtype):
         """Set `coef_`, `intercept_`, `dual_gap_` and `n_iter_` from a `LassoFit`, in X's dtype."""
@@ -323,8 +323,8 @@ class LogisticRegression(LogisticModel):
         """
         self._check_parameters()
         l1_ratio, penalised = penalty_asked(self.penalty, self.l1_ratio)
-        X, y = self._labelled(X, y)
-        weights = weights_of(sample_weight, self.class_weight, self.classes_, y)
+        X, _, y = self._labelled(X, y)
+        _, weights = weights_of(sample_weight, self.class_weight, self.classes_, y)
         self.alpha_ = self._strength(weights) if penalised else 0.0
         options = self._options(weights, loss="log_loss", l1_ratio=l1_ratio, offset=offset)
         return self._keep(fit(X, y, self.alpha_, **options), X.dtype)
