@@ -43,7 +43,8 @@ TIGHT = {"tol": 1e-13}
 
 
 @parametrize_with_checks([
-    LogisticRegression(), LogisticRegression(l1_ratio=1), LogisticRegression(l1_ratio=0.5, class_weight="balanced", tol=1e-15),
+    LogisticRegression(), LogisticRegression(l1_ratio=1),
+    LogisticRegression(l1_ratio=0.5, class_weight="balanced", tol=1e-15),
     PoissonRegressor(), PoissonRegressor(l1_ratio=1, alpha=0.01), GammaRegressor(), GammaRegressor(l1_ratio=0.5),
     TweedieRegressor(), TweedieRegressor(power=1.5), NegativeBinomialRegressor(), HuberLasso(alpha=0.01),
     HuberLasso(l1_ratio=0)])
@@ -165,7 +166,7 @@ def objective(model, X, y, weights, C, l1_ratio):
 @pytest.mark.parametrize("C", [0.05, 1.0])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 def test_fits_meet_the_optimality_conditions_in_units_of_c(labels, l1_ratio, C, class_weight, weighted):
-    """C sum_i s_i c_i (y_i - p_i) x_i = l2 b + l1 sign(b), within [-l1, l1] where b = 0; saga's objective is no lower."""
+    """C sum_i s_i c_i (y_i - p_i) x_i = l2 b + l1 sign(b), within [-l1, l1] where b = 0; saga gets no lower."""
     X, y = labels
     w = weights(len(y)) + 0.25 if weighted else np.ones(len(y))
     options = {"l1_ratio": l1_ratio, "C": C, "class_weight": class_weight}
@@ -374,7 +375,7 @@ def test_one_class_left_by_the_weights_is_an_error(labels):
             LogisticRegression(class_weight=class_weight).fit(X, y, sample_weight=(y == "yes").astype(float))
     with pytest.raises(ValueError, match="zero"):
         LogisticRegression().fit(X, y, sample_weight=np.zeros(len(y)))
-    with pytest.raises(ValueError, match="maybe|class_weight"):
+    with pytest.raises(ValueError, match=r"maybe|class_weight"):
         LogisticRegression(class_weight={"maybe": 1.0, "yes": 2.0}).fit(X, y)
 
 
@@ -513,7 +514,8 @@ def test_calibration(labels):
         assert np.mean((calibrated.predict_proba(X)[:, 1] - (y == "yes")) ** 2) < 0.2
 
 
-@pytest.mark.parametrize("scoring", [None, "neg_log_loss", "roc_auc", "accuracy", "neg_brier_score", "average_precision"])
+@pytest.mark.parametrize("scoring", [None, "neg_log_loss", "roc_auc", "accuracy", "neg_brier_score",
+                                     "average_precision"])
 def test_cross_validated_scores_of_the_classifier(labels, scoring):
     X, y = labels[0], (labels[1] == "yes").astype(int)
     mine, theirs = (cross_val_score(cls(tol=1e-8), X, y, cv=3, scoring=scoring)

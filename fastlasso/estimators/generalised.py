@@ -262,9 +262,9 @@ def tweedie_loss(power, link):
         return SQUARED_ERROR
     if not 1 <= power <= 2 or link == "identity":
         raise InvalidParameterError(
-            f"TweedieRegressor takes power=0 with the identity link and powers from 1 to 2 with the log link. Got power="
-            f"{power!r} and link={link!r}: " + ("no distribution has this power." if 0 < power < 1 else
-                                                "that loss is not convex, or has no certificate here."))
+            f"TweedieRegressor takes power=0 with the identity link and powers from 1 to 2 with the log link. Got "
+            f"power={power!r} and link={link!r}: " + ("no distribution has this power." if 0 < power < 1 else
+                                                      "that loss is not convex, or has no certificate here."))
     return Poisson() if power == 1 else Gamma() if power == 2 else Tweedie(power)
 
 
@@ -319,12 +319,12 @@ upper, n_jobs
 
 @described
 class NegativeBinomialRegressor(PositiveTarget, Deviance):
-    """Negative binomial regression with known k, L1 and L2 penalty and a log link: for counts that vary more than Poisson.
+    """Negative binomial regression with known k, L1 and L2 penalty and a log link.
 
         1/W sum_i w_i ((y_i + k) ln(1 + mu_i / k) - y_i eta_i) + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 ),
         mu_i = exp(eta_i),  eta_i = b0 + x_i . b + offset_i,  W = sum_i w_i
 
-    The variance of y is mu + mu^2 / k. scikit-learn has no such estimator.
+    For counts that vary more than Poisson's: the variance of y is mu + mu^2 / k. scikit-learn has no such estimator.
 
     Parameters
     ----------

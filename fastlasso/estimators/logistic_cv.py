@@ -19,7 +19,7 @@ MEASURES = {"neg_log_loss": ("deviance", 0.0, -0.5), "roc_auc": ("auc", 1.0, -1.
 
 
 class GivenProbabilities(ClassifierMixin, BaseEstimator):
-    """A classifier whose X is the probability of the positive class, so that a scorer can judge what is known already."""
+    """A classifier whose X is the probability of the positive class: a scorer can judge what is known already."""
 
     def __init__(self, classes=(0, 1)):
         self.classes = classes
@@ -104,8 +104,8 @@ class LogisticRegressionCV(Splitting, LogisticModel):
     verbose : bool or int, default=0
         Write a line per C of the fit on all rows to standard error.
     refit : bool, default=True
-        False keeps the mean, over the folds, of the coefficients at each fold's own best choice, and of that choice; `rule`
-        then makes no difference.
+        False keeps the mean, over the folds, of the coefficients at each fold's own best choice, and of that choice;
+        `rule` then makes no difference.
     use_legacy_attributes : bool, default=False
         True gives `C_`, `l1_ratio_`, `scores_`, `coefs_paths_` and `n_iter_` the shapes that they had until
         scikit-learn 1.9.
@@ -190,8 +190,8 @@ class LogisticRegressionCV(Splitting, LogisticModel):
         by_C, total = self.alphas is None, weights.sum()
         order, alphas = self._grid(total) if by_C else (None, self.alphas)
         results = cross_validate_ratios(
-            X, labels, ratios, cv=self._splits(X, labels, sample_weight, params), measure=scoring.measure, rule=self.rule,
-            alphas=alphas, eps=self.eps, of_sums=by_C, callback=progress(self.verbose),
+            X, labels, ratios, cv=self._splits(X, labels, sample_weight, params), measure=scoring.measure,
+            rule=self.rule, alphas=alphas, eps=self.eps, of_sums=by_C, callback=progress(self.verbose),
             **self._options(weights, loss="log_loss", offset=offset))
         self._keep_grid(results, ratios, total, order)
         self._keep_scores(results, scoring)
