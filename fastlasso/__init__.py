@@ -29,9 +29,12 @@ ON_FIRST_USE = {
     "refinement.reweighting": ("cross_validate_reweighted", "reweighted_path"),
     "refinement.schedule": ("ScheduleFit", "Stage", "adaptive_factors", "fit_schedule"),
     "selection.stability": ("StabilityPath", "stability_selection"),
-    "estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "RelaxedLasso",
-                   "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV", "StabilitySelection", "TwoStageLasso",
-                   "enet_path", "lasso_path"),
+    "estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "ElasticNet", "ElasticNetCV", "GammaRegressor",
+                   "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "Lasso", "LassoCV", "LogisticRegression",
+                   "LogisticRegressionCV", "NegativeBinomialRegressor", "NegativeBinomialRegressorCV",
+                   "PoissonRegressor", "PoissonRegressorCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
+                   "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor", "TweedieRegressorCV",
+                   "TwoStageLasso", "enet_path", "lasso_path"),
 }
 
 

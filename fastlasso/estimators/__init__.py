@@ -11,7 +11,17 @@ The decorator `described` fills its docstring in with what other classes say of 
 # `base` comes first: it says what to install where scikit-learn is missing.
 from .base import ConvergenceWarning
 from .cross_validated import ElasticNetCV, LassoCV
+from .generalised import GammaRegressor, HuberLasso, NegativeBinomialRegressor, PoissonRegressor, TweedieRegressor
+from .generalised_cv import (
+    GammaRegressorCV,
+    HuberLassoCV,
+    NegativeBinomialRegressorCV,
+    PoissonRegressorCV,
+    TweedieRegressorCV,
+)
 from .linear import ElasticNet, Lasso, enet_path, lasso_path
+from .logistic import LogisticRegression
+from .logistic_cv import LogisticRegressionCV
 from .parameters import InvalidParameterError
 from .refined import (
     AdaptiveLasso,
@@ -24,6 +34,9 @@ from .refined import (
     TwoStageLasso,
 )
 
-__all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "ConvergenceWarning", "ElasticNet", "ElasticNetCV",
-           "InvalidParameterError", "Lasso", "LassoCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
-           "ReweightedLassoCV", "StabilitySelection", "TwoStageLasso", "enet_path", "lasso_path"]
+__all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "ConvergenceWarning", "ElasticNet", "ElasticNetCV", "GammaRegressor",
+           "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "InvalidParameterError", "Lasso", "LassoCV",
+           "LogisticRegression", "LogisticRegressionCV", "NegativeBinomialRegressor", "NegativeBinomialRegressorCV",
+           "PoissonRegressor", "PoissonRegressorCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
+           "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor", "TweedieRegressorCV", "TwoStageLasso",
+           "enet_path", "lasso_path"]

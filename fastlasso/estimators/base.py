@@ -98,6 +98,12 @@ def progress(verbose):
     return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
 
 
+def as_sparse(coefs):
+    """Return coefficients as a CSR matrix, or a CSR array where scikit-learn is set to arrays; one row per target."""
+    as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
+    return (sparse.csr_array if as_array else sparse.csr_matrix)(np.atleast_2d(coefs))
+
+
 # ---------------------------------------------------------------- estimators
 
 
@@ -156,11 +162,21 @@ class Estimator(BaseEstimator):
                              f"outputs fit one {type(self).__name__} per target")
         return column_or_1d(y, warn=True)
 
-    def _options(self, sample_weight):
-        """Return the arguments that every native function takes."""
+    def _options(self, sample_weight, **more):
+        """Return the arguments that every native function takes, and `more`."""
         return {"fit_intercept": self.fit_intercept, "standardize": self.standardize, "sample_weight": sample_weight,
-                "penalty_factor": self.penalty_factor, "lower": 0.0 if self.positive else UNBOUNDED[0], "tol": self.tol,
-                "max_iter": self.max_iter, "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)}
+                "penalty_factor": self.penalty_factor, "tol": self.tol, "max_iter": self.max_iter,
+                "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)} | self._bounds() | more
+
+    def _bounds(self):
+        """Return the bounds on the coefficients as arguments."""
+        return {"lower": 0.0 if self.positive else UNBOUNDED[0]}
+
+    def _rows(self, X):
+        """Return X checked for a prediction: its columns must be those of the fit."""
+        check_is_fitted(self)
+        X = sound_sparse(X) if sparse.issparse(X) else nothing_masked(X, "X")
+        return validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -202,8 +218,7 @@ class LinearModel(RegressorMixin, Estimator):
     @property
     def sparse_coef_(self):
         """`coef_` as a sparse matrix in CSR format, shape (1, n_features) or (n_targets, n_features)."""
-        as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
-        return (sparse.csr_array if as_array else sparse.csr_matrix)(np.atleast_2d(self.coef_))
+        return as_sparse(self.coef_)
 
     def predict(self, X):
         """Return intercept_ + X coef_.
@@ -216,7 +231,4 @@ class LinearModel(RegressorMixin, Estimator):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
-        check_is_fitted(self)
-        X = sound_sparse(X) if sparse.issparse(X) else nothing_masked(X, "X")
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
-        return X @ self.coef_.T + self.intercept_
+        return self._rows(X) @ self.coef_.T + self.intercept_

@@ -72,6 +72,7 @@ IS_BOOL = "an instance of 'bool' or an instance of 'numpy.bool'"
 FLAG = Rule(IS_BOOL, lambda value: isinstance(value, (bool, np.bool_)))
 NON_NEGATIVE = real_in(0.0, LARGEST, "a float in the range [0.0, inf)")
 POSITIVE = real_in(SMALLEST, LARGEST, "a float in the range (0.0, inf)")
+REAL = real_in(-LARGEST, LARGEST, "a float in the range (-inf, inf)")
 SHARE = real_in(0.0, 1.0, "a float in the range [0.0, 1.0]")
 SHARES = Rule(f"{SHARE.words} or an array-like", lambda value: SHARE.holds(value) or is_array_like(value))
 COUNT = Rule("an int in the range [1, inf)", lambda value: isinstance(value, Integral) and value >= 1)

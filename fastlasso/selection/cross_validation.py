@@ -94,8 +94,12 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
 
 def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, scoring=None, rule="min",
                           random_state=None, alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None,
-                          callback=None, **options):
-    """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them."""
+                          callback=None, of_sums=False, **options):
+    """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them.
+
+    With `of_sums` the alphas of a fold are those of all rows times the sum of all weights over that of its training
+    rows: see `Folds`.
+    """
     validation.one_of(rule, "rule", RULES)
     given = Options(l1_ratios[0], **options)
     measure, name = one_of_both(measure, scoring)
@@ -105,7 +109,7 @@ def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, s
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
         splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state, given.loss)
-        folds = Folds(matrix, y, given, limits, splits, pool, measure)
+        folds = Folds(matrix, y, given, limits, splits, pool, measure, of_sums)
         results = []
         for ratio, (paths, errors) in zip(l1_ratios, folds.fit(l1_ratios, alphas, eps, callback), strict=True):
             for path, whose in named(paths):

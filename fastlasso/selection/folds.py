@@ -50,16 +50,19 @@ class Folds:
         The held-out error; "mse" or "deviance" by default.
     held_out : list of HeldOutSquares or HeldOutScores
         What each fold holds out.
+    of_sums : bool
+        Whether a grid point keeps alpha times the sum of the training weights the same in every fold, in place of
+        alpha: what a penalty on the sum of the losses means, such as 1 / C.
     """
 
-    def __init__(self, matrix, y, options, limits, splits, pool, measure=None):
+    def __init__(self, matrix, y, options, limits, splits, pool, measure=None, of_sums=False):
         n, loss = matrix.shape[0], as_loss(options.loss)
         self.measure = checked_measure(measure, loss)
         groups = groups_to_sum(matrix, splits) if splits and loss is None else None
         self.whole = pose(matrix, y, options, pool, groups)
         self.matrix, self.group_sums = self.whole.design.matrix, self.whole.group_sums
         self.options, self.limits, self.splits, self.pool = options, limits, splits, pool
-        self.risk = self.whole.loss
+        self.risk, self.of_sums = self.whole.loss, of_sums
         self.y = validation.target(y, n) if loss is None else validation.same_length(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
             options.sample_weight, n, "sample_weight")
@@ -154,7 +157,7 @@ class Folds:
             return [self._path_solver(k, at_ratio(problem, ratio), callback if k < 0 else None) for ratio in l1_ratios]
 
         def finish(k, solvers, grids):
-            return [self._path(k, solver, grid) for solver, grid in zip(solvers, grids, strict=True)]
+            return [self._path(k, solver, self._grid(k, grid)) for solver, grid in zip(solvers, grids, strict=True)]
 
         done = self.solve(start, lambda solvers: [grid_of(solver.solver, alphas, eps) for solver in solvers], finish,
                           whole_first=callback is not None)
@@ -183,6 +186,12 @@ class Folds:
         if train is None:
             counts[test] = 0.0
         return counts if self.weights is None else counts * self.weights
+
+    def _grid(self, k, grid):
+        """The alphas of fold k, from those of all rows."""
+        if k < 0 or not self.of_sums:
+            return grid
+        return grid * ((len(self.y) if self.weights is None else self.weights.sum()) / self._training_weights(k).sum())
 
     def _path_solver(self, k, problem, callback):
         """Start the path of a fold, which notes its held-out errors where residuals are formed."""
