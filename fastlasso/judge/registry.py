@@ -3,10 +3,11 @@
 import dataclasses
 
 from .row_losses import Gamma, Huber, LogLoss, NegativeBinomial, Poisson, SquaredHinge
+from .tweedie import Tweedie
 
 SQUARED_ERROR = "squared_error"
 
-TWINS = {cls.name: cls for cls in (LogLoss, Poisson, Gamma, NegativeBinomial, Huber, SquaredHinge)}
+TWINS = {cls.name: cls for cls in (LogLoss, Poisson, Gamma, Tweedie, NegativeBinomial, Huber, SquaredHinge)}
 
 
 def register(name, cls):
