@@ -251,3 +251,154 @@ def fenchel_young(b, c, l1, l2, lower, upper):
         m = mp.mpf(upper if excess > 0 else lower)
     value = lambda v: l1 * abs(v) + l2 * v * v / 2      # noqa: E731
     return value(b) + (c * m - value(m)) - b * c
+
+
+# ---------------------------------------------------------------- losses of rows
+
+
+def unit_loss(name, parameter, y, eta):
+    """Half the unit deviance of one row, from its definition, in mpmath's current digits."""
+    y, eta = mp.mpf(float(y)), mp.mpf(eta)
+    k = mp.mpf(parameter) if parameter is not None else None
+    if name == "log_loss":
+        return mp.log1p(mp.exp(eta)) - y * eta + xlogx(y) + xlogx(1 - y)
+    if name == "poisson":
+        return xlogx(y) - y * eta - y + mp.exp(eta)
+    if name == "gamma":
+        return eta - mp.log(y) + y * mp.exp(-eta) - 1
+    if name == "tweedie":
+        saturated = y ** (2 - k) * (1 / (2 - k) + 1 / (k - 1)) if y else 0
+        return mp.exp((2 - k) * eta) / (2 - k) + y * mp.exp((1 - k) * eta) / (k - 1) - saturated
+    if name == "negative_binomial":
+        return xlogx(y) - y * eta - (y + k) * mp.log((y + k) / (mp.exp(eta) + k))
+    if name == "huber":
+        r = abs(y - eta)
+        return r * r / 2 if r <= k else k * r - k * k / 2
+    return max(1 - y * eta, mp.mpf(0)) ** 2 / 2
+
+
+def xlogx(x):
+    """x ln x, 0 at 0."""
+    return x * mp.log(x) if x else mp.mpf(0)
+
+
+def unit_slopes(name, k, y, eta):
+    """First and second derivative of the loss of each row, for a solver."""
+    mu = np.exp(np.clip(eta, -600, 600))
+    if name == "log_loss":
+        share = 1 / (1 + 1 / mu)
+        return share - y, share * (1 - share)
+    if name == "poisson":
+        return mu - y, mu
+    if name == "gamma":
+        return 1 - y / mu, y / mu
+    if name == "tweedie":
+        u, v = y * mu ** (1 - k), mu ** (2 - k)
+        return v - u, (2 - k) * v + (k - 1) * u
+    if name == "negative_binomial":
+        share = mu / (mu + k)
+        return (y + k) * share - y, (y + k) * share * (1 - share)
+    if name == "huber":
+        return -np.clip(y - eta, -k, k), (np.abs(y - eta) <= k) * 1.0
+    return -y * np.maximum(1 - y * eta, 0), (y * eta < 1) * 1.0
+
+
+class RowProblem:
+    """A problem of one of the losses of rows, from its definition.
+
+    Attributes
+    ----------
+    name, parameter : str, float or None
+        The loss.
+    X, y, q, offset : ndarray
+        y is the target as a number: 0 to 1 for log_loss, +-1 for squared_hinge.
+    l1, l2, lower, upper : ndarray
+    fit_intercept : bool
+    """
+
+    def __init__(self, name, parameter, X, y, alpha, options):
+        n, p = X.shape
+        w = np.broadcast_to(options.get("sample_weight", 1.0), n)
+        self.name, self.parameter, self.X, self.y, self.q = name, parameter, X, y, w / w.sum()
+        self.offset = np.broadcast_to(options.get("offset", 0.0), n)
+        self.fit_intercept = options.get("fit_intercept", True)
+        scale = np.sqrt(self.q @ (X - self.q @ X) ** 2) if options.get("standardize") else np.ones(p)
+        factor = np.where(scale > 1e-12, np.broadcast_to(options.get("penalty_factor", 1.0), p), np.inf)
+        out, ratio = np.isinf(factor), options.get("l1_ratio", 1.0)
+        strength = alpha * np.where(out, 0, factor)
+        self.l1, self.l2 = strength * ratio * scale, strength * (1 - ratio) * scale**2
+        self.lower = np.where(out, 0.0, options.get("lower", -math.inf))
+        self.upper = np.where(out, 0.0, options.get("upper", math.inf))
+
+    def exact_objective(self, coef, intercept):
+        """P in mpmath's current digits; l1, l2 and the q are taken as the floats that they are."""
+        value = mp.mpf(0)
+        for i in np.flatnonzero(self.q):
+            eta = mp.mpf(float(self.offset[i])) + mp.mpf(float(intercept))
+            eta += mp.fsum(mp.mpf(float(self.X[i, j])) * mp.mpf(float(coef[j])) for j in np.flatnonzero(coef))
+            value += mp.mpf(float(self.q[i])) * unit_loss(self.name, self.parameter, self.y[i], eta)
+        return value + mp.fsum(mp.mpf(float(l1)) * abs(mp.mpf(float(b))) + mp.mpf(float(l2)) * mp.mpf(float(b)) ** 2 / 2
+                               for b, l1, l2 in zip(coef, self.l1, self.l2, strict=True) if b)
+
+    def objective(self, coef, intercept):
+        """P up to a constant, for a solver."""
+        eta, y, k = self.offset + intercept + self.X @ coef, self.y, self.parameter
+        with np.errstate(all="ignore"):
+            rows = {
+                "log_loss": lambda: np.logaddexp(0, eta) - y * eta,
+                "poisson": lambda: np.exp(eta) - y * eta,
+                "gamma": lambda: eta + y * np.exp(-eta),
+                "tweedie": lambda: np.exp((2 - k) * eta) / (2 - k) + y * np.exp((1 - k) * eta) / (k - 1),
+                "negative_binomial": lambda: (y + k) * np.logaddexp(0, eta - math.log(k)) - y * eta,
+                "huber": lambda: np.where(np.abs(y - eta) <= k, (y - eta) ** 2 / 2, k * np.abs(y - eta) - k * k / 2),
+                "squared_hinge": lambda: np.maximum(1 - y * eta, 0) ** 2 / 2,
+            }[self.name]()
+            value = self.q @ rows
+        penalty = self.l1 @ np.abs(coef) + self.l2 @ coef**2 / 2
+        return value + penalty if np.isfinite(value) else math.inf
+
+    def solve(self, steps=200, sweeps=200):
+        """Coefficients and intercept by proximal Newton steps, each by coordinate descent on its Gram matrix."""
+        n, p = self.X.shape
+        A = np.column_stack([np.full(n, float(self.fit_intercept)), self.X])
+        l1, l2 = np.r_[0.0, self.l1], np.r_[0.0, self.l2]
+        low, high = np.r_[-math.inf, self.lower], np.r_[math.inf, self.upper]
+        b, damping = np.zeros(p + 1), 1e-8
+        value = self.objective(b[1:], b[0])
+        for _ in range(steps):
+            slope, curvature = unit_slopes(self.name, self.parameter, self.y, self.offset + A @ b)
+            gradient, gram = A.T @ (self.q * slope), A.T @ ((self.q * curvature)[:, None] * A)
+            gram[np.diag_indices(p + 1)] += damping * (np.diagonal(gram) + 1e-6)
+            new = quadratic_minimum(gram, gradient - gram @ b, l1, l2, low, high, b.copy(), sweeps)
+            for halving in range(30):
+                trial = b + (new - b) * 0.5**halving
+                reached = self.objective(trial[1:], trial[0])
+                if reached <= value:
+                    break
+            else:
+                break
+            moved = np.max(np.abs(trial - b))
+            b, value, damping = trial, reached, max(damping * (0.1 if halving == 0 else 100), 1e-14)
+            if moved <= 1e-15 * np.max(np.abs(b), initial=1e-3):
+                break
+        return np.clip(b[1:], self.lower, self.upper), b[0]
+
+
+def quadratic_minimum(gram, linear, l1, l2, low, high, b, sweeps):
+    """The minimum of b.gram b / 2 + linear.b + the penalty within bounds, by coordinate descent from b."""
+    pull = -(linear + gram @ b)
+    for _ in range(sweeps):
+        most = 0.0
+        for j in range(len(b)):
+            if gram[j, j] + l2[j] <= 0 or low[j] == high[j]:
+                continue
+            u = pull[j] + gram[j, j] * b[j]
+            new = math.copysign(max(abs(u) - l1[j], 0.0), u) / (gram[j, j] + l2[j])
+            new = min(max(new, low[j]), high[j])
+            if new != b[j]:
+                pull -= gram[:, j] * (new - b[j])
+                most = max(most, abs(new - b[j]) / (abs(new) + abs(b[j])))
+                b[j] = new
+        if most < 1e-15:
+            break
+    return b

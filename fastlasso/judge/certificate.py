@@ -38,13 +38,16 @@ Higham, Mary (2019), "A new approach to probabilistic rounding error analysis", 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .dual_point import best_dual_point
+from .newton_dual import best_row_dual
 from .reading import Arguments, read_problem
-from .rounding import UNIT, dot_rounding, euclidean_norm, total
+from .row_dual import dual_value
+from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm, total
+from .rows import Point, Rows, point_of
 
 __all__ = ["Certificate", "support_proof", "verify"]
 
@@ -71,6 +74,8 @@ class Certificate:
         gradient itself where l1_j = 0. The intercept is taken at its best here; a poor one shows in the gap.
     dual_scale : float
         t in theta = t r.
+    bound : str
+        How the dual point was found: "residual" or "newton" (`newton_dual`).
     """
 
     primal: float
@@ -80,10 +85,11 @@ class Certificate:
     null_objective: float
     kkt_violation: float
     dual_scale: float
+    bound: str = "residual"
 
 
 def verify(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-           offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf):
+           offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf, loss="squared_error"):
     """Certify a solution of
 
         1/(2W) sum_i w_i (y_i - o_i - b0 - x_i.b)^2
@@ -146,12 +152,16 @@ def verify(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True
     """
     problem = read_problem(X, y, coef, intercept, Arguments(
         alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, standardize=standardize,
-        sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper))
+        sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
+        loss=loss))
+    if isinstance(problem.loss, Rows):
+        return row_certificate(problem)
     return certified(problem, best_dual_point(problem))
 
 
 def support_proof(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True, standardize=False,
-                  sample_weight=None, offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf):
+                  sample_weight=None, offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf,
+                  loss="squared_error"):
     """Say of each zero coefficient whether it is proven to be zero in every optimal solution.
 
     D is 1-strongly concave, so the dual optimum lies within radius = sqrt(2 gap) of theta, and an optimal b_j is the
@@ -189,8 +199,10 @@ upper
     """
     problem = read_problem(X, y, coef, intercept, Arguments(
         alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, standardize=standardize,
-        sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper))
-    proven = proven_zero(problem, best_dual_point(problem))
+        sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,
+        loss=loss))
+    by_loss = rows_proven_zero if isinstance(problem.loss, Rows) else proven_zero
+    proven = by_loss(problem)
     return np.where(problem.coef != 0, 1, np.where(proven, 0, -1)).astype(np.int8)
 
 
@@ -231,9 +243,9 @@ def residual_error(problem):
     return dot_rounding(np.count_nonzero(size)) * summed + UNIT * float(np.sum(np.abs(columns.centre) * size))
 
 
-def proven_zero(problem, dual):
+def proven_zero(problem):
     """Tell which columns are zero in every optimal solution, by the gap-safe sphere about theta."""
-    penalty, columns = problem.penalty, problem.columns
+    penalty, columns, dual = problem.penalty, problem.columns, best_dual_point(problem)
     gap = duality_gap(problem, dual) if problem.feasible else math.inf
     if gap == math.inf:
         return (penalty.lower == 0) & (penalty.upper == 0)
@@ -242,3 +254,65 @@ def proven_zero(problem, dual):
     c = dual.scale * dual.projection.correlation
     reach = width * problem.loss.dual_radius(gap) * (1 + slack) + dual.scale * dual.projection.error
     return ((c + reach < penalty.l1) | (penalty.upper == 0)) & ((reach - c < penalty.l1) | (penalty.lower == 0))
+
+
+# ---------------------------------------------------------------- losses of rows
+
+
+def row_certificate(problem):
+    """Gather the figures of a `Certificate` for a loss of rows."""
+    judged, point, gap, dual = judged_rows(problem)
+    finite = judged is problem
+    rows, null = problem.loss, problem.loss.null_value
+    primal = point.value + total(problem.penalty.value(problem.coef)) if finite else math.inf
+    gap = gap if finite else math.inf
+    violation = float(np.max(row_kkt_distances(problem, point), initial=0.0)) if finite else math.inf
+    relative = gap / null if null > 0 else (0.0 if gap == 0 else math.inf)
+    value = dual_value(judged, Point(rows, rows.null_scores, 2 * UNIT * np.abs(rows.null_scores)), dual)
+    return Certificate(primal=primal, dual=value, gap=gap, relative_gap=relative, null_objective=null,
+                       kkt_violation=violation, dual_scale=dual.scale, bound=dual.bound)
+
+
+def judged_rows(problem):
+    """Return (problem, point, gap, dual point); where P is infinite those of coefficients that are 0, for their D."""
+    point = point_of(problem)
+    if problem.feasible and math.isfinite(point.value + total(problem.penalty.value(problem.coef))):
+        return problem, point, *best_row_dual(problem, point)
+    zero = replace(problem, coef=np.zeros_like(problem.coef), intercept=0.0)
+    point = Point(problem.loss, problem.loss.null_scores, 2 * UNIT * np.abs(problem.loss.null_scores))
+    return zero, point, *best_row_dual(zero, point)
+
+
+def row_kkt_distances(problem, point):
+    """Return the distances of the columns' gradients from their optimality conditions, at the best intercept."""
+    rows = problem.loss
+    if rows.fit_intercept:
+        point = Point(rows, point.eta + rows.best_shift(point.eta), point.error)
+    return problem.penalty.kkt_distances(problem.coef, problem.columns.correlate(rows.q * point.residual))
+
+
+def rows_proven_zero(problem):
+    """Tell which columns are zero in every optimal solution, by what a gap says of how far the dual optimum can be.
+
+    A gap bounds sum_i q_i B_i(theta, theta*), the divergences of f*. Where (theta_i - theta*_i)^2 <= s_i B_i for all
+    theta* within the gap, |<x_j, theta - theta*>| is at most sqrt(gap sum_i q_i s_i (x_ij - a)^2) for any a (0 without
+    an intercept).
+    """
+    penalty = problem.penalty
+    judged, point, gap, dual = judged_rows(problem)
+    if judged is not problem or gap == math.inf or dual.scale == 0:
+        return (penalty.lower == 0) & (penalty.upper == 0)
+    reach = math.sqrt(gap) * column_spread(problem, point, dual, gap) + dual.scale * dual.error
+    c = dual.scale * dual.correlation
+    return ((c + reach < penalty.l1) | (penalty.upper == 0)) & ((reach - c < penalty.l1) | (penalty.lower == 0))
+
+
+def column_spread(problem, point, dual, gap):
+    """Return sqrt(sum_i q_i s_i (x_ij - a)^2) per column, rounding included."""
+    rows, slack = problem.loss, dot_rounding(len(problem.root))
+    with np.errstate(**QUIET):
+        spread = rows.loss.spread(rows.q, rows.y, point.eta, point.residual - dual.theta, gap)
+        spread = np.where(rows.q > 0, spread, 0.0)
+        square, mean = problem.columns.moments(spread)
+        least = np.maximum(square - mean**2 / np.sum(spread), 0) if rows.fit_intercept else square
+    return np.sqrt(least + 4 * slack * square) * (1 + slack)

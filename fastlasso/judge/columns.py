@@ -41,6 +41,23 @@ class Columns:
                 product[rows] += block @ b[cols]
         return product
 
+    def magnitudes(self, b):
+        """Return |X - 1 centre'| |b|: what rounding errors of `times` are measured in."""
+        product = np.zeros(self.X.shape[0])
+        size = np.abs(b)
+        for rows, cols, block in blocks(self.X, self.centre):
+            if size[cols].any():
+                product[rows] += sized(block) @ size[cols]
+        return product
+
+    def moments(self, weight):
+        """Return (sum_i weight_i x_ij^2, sum_i weight_i x_ij) per column j of X - 1 centre'."""
+        square, mean = np.zeros(self.X.shape[1]), np.zeros(self.X.shape[1])
+        for rows, cols, block in blocks(self.X, self.centre):
+            mean[cols] += block.T @ weight[rows]
+            square[cols] += squared(block).T @ weight[rows]
+        return square, mean
+
     def correlate(self, v):
         """Return (X - 1 centre')' v, for v of shape (n,) or (n, k)."""
         product = np.zeros((self.X.shape[1], *v.shape[1:]))
@@ -104,6 +121,13 @@ def full_columns(X, q):
         ones = type(block)((np.ones(block.nnz), block.indices, block.indptr), shape=block.shape, copy=False)
         stored[cols] += ones.T @ counted[rows]
     return stored == counted.sum()
+
+
+def sized(block):
+    """Return the block with the absolute values of its entries; a dense block is overwritten."""
+    if not sparse.issparse(block):
+        return np.abs(block, out=block)
+    return type(block)((np.abs(block.data), block.indices, block.indptr), shape=block.shape, copy=False)
 
 
 def squared(block):

@@ -13,7 +13,10 @@ from ..validation import sound_sparse
 from .columns import Columns, read_columns
 from .losses import SquaredError
 from .penalties import Penalty
+from .registry import SQUARED_ERROR, find_loss
 from .rounding import total
+from .rows import Rows
+from .targets import plain
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Arguments:
     penalty_factor: object
     lower: object
     upper: object
+    loss: object = SQUARED_ERROR
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class JudgedProblem:
     Attributes
     ----------
     columns : Columns
-    loss : SquaredError
+    loss : SquaredError or Rows
     penalty : Penalty
     root : ndarray of shape (n_samples,)
         sqrt(w_i / W). A vector multiplied by it is called root-weighted: <u, v> is then a plain dot product.
@@ -48,7 +52,7 @@ class JudgedProblem:
     """
 
     columns: Columns
-    loss: SquaredError
+    loss: object
     penalty: Penalty
     root: np.ndarray
     coef: np.ndarray
@@ -67,17 +71,32 @@ def read_problem(X, y, coef, intercept, arguments):
     n, p = X.shape
     fit_intercept = bool(arguments.fit_intercept)
     root = root_weights(arguments.sample_weight, n)
-    y = finite(read_vector(y, "y", n), "y")
+    twin = find_loss(arguments.loss)
+    y = read_target(twin, y, root)
     offset = np.zeros(n) if arguments.offset is None else finite(read_vector(arguments.offset, "offset", n), "offset")
     columns = read_columns(X, root**2, fit_intercept, arguments.standardize)
     return JudgedProblem(
         columns=columns,
-        loss=SquaredError.of(y, offset, root, fit_intercept),
+        loss=make_loss(twin, y, offset, root, fit_intercept),
         penalty=read_penalty(columns.sd, arguments),
         root=root,
         coef=finite(read_vector(coef, "coef", p), "coef"),
         intercept=read_intercept(intercept, fit_intercept),
         fit_intercept=fit_intercept)
+
+
+def read_target(twin, y, root):
+    """Return y as the loss reads it."""
+    if twin is None:
+        return finite(read_vector(y, "y", len(root)), "y")
+    return twin.target(plain(y, len(root)), root**2)
+
+
+def make_loss(twin, target, offset, root, fit_intercept):
+    """Return the loss with its target and offset inside it: `SquaredError` for no twin, `Rows` for one."""
+    if twin is None:
+        return SquaredError.of(target, offset, root, fit_intercept)
+    return Rows(twin, target, offset, root**2, fit_intercept)
 
 
 def read_matrix(X):
