@@ -142,7 +142,7 @@ class NewtonSteps:
         self.working_set = np.concatenate([self.working_set, cols])
         self.trail = [replace(row, point=row.point.padded(len(self.working_set))) for row in self.trail]
         self.near.matrix.take(cols, self.design.pool)
-        if self.model is not None and not self._has_outgrown(len(cols)):
+        if self.model is not None and (self.model.sweeps or self._gram_pays(len(cols))):
             self.model.extend(cols, self.penalty)
 
     def repenalise(self, problem):
@@ -241,19 +241,18 @@ class NewtonSteps:
         return not np.array_equal(d, self.model.curvature)
 
     def _renew_model(self, d):
-        kind = SweepModel if self._has_outgrown(0) else GramModel
+        kind = GramModel if self._gram_pays(0) else SweepModel
         before, self.model, self.wasted = self.model, kind(self.problem, self.near, d), 0.0
         self.model.extend(self.working_set, self.penalty)
         if before is not None:
             self.model.follow(before)
 
-    def _has_outgrown(self, entering):
-        """Whether a Gram matrix of the working set no longer pays; a model that sweeps is kept."""
-        if isinstance(self.model, SweepModel):
-            return not entering
+    def _gram_pays(self, entering):
+        """Whether exact steps on a Gram matrix of the working set, of which some columns are new, cost less."""
+        size = len(self.working_set)
         face = max(self.n_used, np.count_nonzero(self.penalty.unscreened))
-        return not cost.gram_pays(self.design, self.design.stored(self.working_set), len(self.working_set), face,
-                                  entering, self.problem.has_ridge)
+        return not size or cost.gram_pays(self.design, self.design.stored(self.working_set), size, face, entering,
+                                          self.problem.has_ridge)
 
     # ------------------------------------------------------------ one step
 

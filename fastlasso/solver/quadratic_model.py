@@ -63,6 +63,8 @@ class QuadraticModel:
         <d>, the weighted mean of d.
     form : GramForm or ResidualForm
         The model divided by <d>, so alpha is divided by <d> there.
+    sweeps : bool
+        Whether the form sweeps over the columns.
     """
 
     def __init__(self, problem, near, curvature):
@@ -113,6 +115,8 @@ class QuadraticModel:
 class GramModel(QuadraticModel):
     """The model solved on its Gram matrix."""
 
+    sweeps = False
+
     def __init__(self, problem, near, curvature):
         super().__init__(problem, near, curvature)
         self.form = DampedGram(self._problem(problem), problem.design.norm2)
@@ -139,6 +143,8 @@ class GramModel(QuadraticModel):
 
 class SweepModel(QuadraticModel):
     """The model solved by sweeps over the columns; every sample has curvature."""
+
+    sweeps = True
 
     def __init__(self, problem, near, curvature):
         super().__init__(problem, near, np.maximum(curvature, LEAST_SHARE * curvature.max()))
