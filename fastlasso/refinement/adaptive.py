@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.path_solver import Limits, threads
 from ..path.refined import AdaptivePath
@@ -20,10 +21,10 @@ from .schedule import ScheduleRun, Stage
 PILOTS = ("lasso", "ridge", "marginal")
 
 
-def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3, l1_ratio=1.0, cv=5,
-                  groups=None, random_state=None, fit_intercept=True, standardize=False, sample_weight=None,
-                  offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-                  n_threads=None):
+def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3,
+                  l1_ratio=1.0, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
+                  sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1],
+                  tol=1e-6, max_iter=10_000, n_threads=None):
     """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
 
         v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
@@ -63,7 +64,8 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
     >>> np.flatnonzero(path.fit_at(path.select("bic")).coef)
     array([0, 1])
     """
-    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
@@ -76,8 +78,8 @@ def adaptive_path(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=1
                            n_threads=n_threads)
 
 
-def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None, rule="min",
-                            random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
+def cross_validate_adaptive(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None,
+                            rule="min", random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
                             standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
                             upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
@@ -108,7 +110,8 @@ def cross_validate_adaptive(X, y, *, pilot="lasso", pilot_alpha="min", gamma=1.0
     array([0, 1])
     """
     validation.one_of(rule, "rule", RULES)
-    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
     with Pool(threads(n_threads)) as pool:

@@ -57,7 +57,7 @@ def options_of(problem):
     """Return the `Options` of a problem that a path keeps: l1_ratio, flags, and the bounds if any is finite."""
     penalty = problem.penalty
     bounds = {name: getattr(penalty, name) for name in ("lower", "upper") if np.isfinite(getattr(penalty, name)).any()}
-    return Options(problem.l1_ratio, problem.loss.fit_intercept, problem.standardize, **bounds)
+    return Options(problem.l1_ratio, problem.loss.fit_intercept, problem.standardize, **bounds, loss=problem.loss_given)
 
 
 def remember(path, X, y, options, penalty_factor, **settings):

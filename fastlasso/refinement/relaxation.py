@@ -17,17 +17,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.fit import fit
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
-from ..path.results import LassoPath, predictions
+from ..path.results import LassoPath
 from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
 from ..penalties.separable import Penalty
 from ..problem.options import Options
 from ..problem.problem import pose
 from ..selection.folds import named
 from ..selection.path_cv import RULES, standard_error
+from ..solver.newton_steps import LARGEST_SCORE, NewtonSteps
 from ..validation import UNBOUNDED
 from .on_problems import fitted, in_folds, path_of
 
@@ -86,9 +88,9 @@ class RelaxedPath:
         """The intercept at one alpha."""
         return float(self._blended(phi).intercepts[index])
 
-    def predict(self, X, phi=0.0, offset=None):
-        """Predictions of shape (n_samples, n_alphas)."""
-        return self._blended(phi).predict(X, offset=offset)
+    def predict(self, X, phi=0.0, offset=None, kind="score"):
+        """Predictions of shape (n_samples, n_alphas); `kind` as in `LassoPath.predict`."""
+        return self._blended(phi).predict(X, offset=offset, kind=kind)
 
     def _blended(self, phi):
         """A `LassoPath` of the coefficients and intercepts at `phi`; its gaps and r2 are still those of the lasso."""
@@ -172,12 +174,12 @@ class RelaxedCV:
         """Intercept at the chosen alpha and phi."""
         return self.path.intercept_at(self.index[0], self.phi)
 
-    def predict(self, X, offset=None):
-        """Predict at the chosen alpha and phi."""
-        return predictions(X, self.coef, self.intercept, offset)
+    def predict(self, X, offset=None, kind="score"):
+        """Predict at the chosen alpha and phi; `kind` as in `LassoPath.predict`."""
+        return self.path._blended(self.phi).fit_at(self.index[0]).predict(X, offset, kind)
 
 
-def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
+def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
                  sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
                  max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
     """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
@@ -215,7 +217,8 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
     [ 1.78 -0.77]
     [ 1.99 -1.  ]
     """
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits = Limits.checked(tol, max_iter, dfmax, max_r2)
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
@@ -227,10 +230,10 @@ def relaxed_path(X, y, *, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True
     return path
 
 
-def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", random_state=None, alphas=100, eps=1e-3,
-                           l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-                           penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-                           n_threads=None):
+def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=None, rule="min", random_state=None,
+                           alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
+                           sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1],
+                           tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose alpha and phi of the relaxed lasso by cross-validation.
 
     Parameters
@@ -262,12 +265,13 @@ def cross_validate_relaxed(X, y, *, phis=PHIS, cv=5, groups=None, rule="min", ra
     phis = np.array([validation.number(float(phi), "phis", 0.0, 1.0) for phi in np.ravel(phis)])
     if not len(phis):
         raise ValueError("phis is empty: give at least one value in [0, 1]")
-    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
         folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
         (path, *fold_paths), errors = fitted(folds, lambda problem: PathSolver(problem, limits), alphas, eps, relaxed,
-                                             lambda k, fold, own: parabolas(folds, k, fold, phis, own))
+                                             lambda k, fold, own: errors_of_blends(folds, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
                            np.full(len(folds.y), np.nan), rule)
         folds.predict_out_of_fold(Blend(result))
@@ -297,27 +301,32 @@ class Blend:
         self.fold_paths = [fold._blended(result.phi) for fold in result.fold_paths]
 
 
-def parabolas(folds, k, path, phis, pool):
-    """Held-out errors of fold k, shape (n_alphas, n_phis), through those at phi = 0, 1/2 and 1."""
+def errors_of_blends(folds, k, path, phis, pool):
+    """Held-out errors of fold k, shape (n_alphas, n_phis); squared errors through those at phi = 0, 1/2 and 1."""
+    if not folds.risk.is_quadratic:
+        return np.stack([folds.errors(k, path._blended(phi), pool) for phi in phis], axis=1)
     start, middle, end = (folds.errors(k, path._blended(phi), pool)[:, None] for phi in (0.0, 0.5, 1.0))
     return (1 - phis) * (1 - 2 * phis) * start + 4 * phis * (1 - phis) * middle + phis * (2 * phis - 1) * end
 
 
 def relaxed(solver, grid):
     """Return the relaxed path of a started `PathSolver` along a grid."""
-    problem, lasso = solver.problem, path_of(solver, grid)
+    lasso = path_of(solver, grid)
     values, residuals, intercepts = np.empty(len(lasso.values)), np.zeros(len(lasso)), np.empty(len(lasso))
     with refits(solver.solver) as refit:
         for k, (start, stop) in enumerate(zip(lasso.indptr[:-1], lasso.indptr[1:], strict=True)):
             cols = lasso.indices[start:stop].astype(np.int64)
-            values[start:stop], residuals[k] = refit.on(cols, lasso.values[start:stop])
-            intercepts[k] = problem.intercepts(cols, values[None, start:stop])[0]
+            values[start:stop], intercepts[k], residuals[k] = refit.on(cols, lasso.values[start:stop],
+                                                                       lasso.intercepts[k])
     return RelaxedPath(lasso, values, intercepts, residuals)
 
 
 @contextmanager
 def refits(solver):
     """Lend the working set of a solver to `Refits`, and give it back under the solver's own penalty."""
+    if not solver.problem.loss.is_quadratic:
+        yield NewtonRefits(solver)
+        return
     penalty = solver.form.penalty
     try:
         yield Refits(solver.problem, solver.form, REFIT_SHARE * solver.goal.gap, solver.goal.max_iter)
@@ -336,21 +345,51 @@ class Refits:
         self.place = np.empty(problem.design.n_features, np.int64)
         self.place[form.columns] = np.arange(form.size)
 
-    def on(self, cols, coef):
-        """Return (coefficients, `refit_residuals`) of the refit on `cols`, whose lasso coefficients are `coef`."""
+    def on(self, cols, coef, intercept):
+        """Return (coefficients, intercept, `refit_residuals`) of the refit on `cols`, where the lasso has `coef`."""
         if not len(cols):
-            return coef, 0.0
+            return coef, intercept, 0.0
         at, size, given = self.place[cols], self.form.size, self.problem.penalty.at(cols)
         b, lower, upper, B = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((1, size))
         b[at], lower[at], upper[at] = coef, given.lower, given.upper
         self.form.repenalise(Penalty.bounds_alone(lower, upper))
         self.form.solve(b, 0.0, np.zeros(1), 0, B, self.target, self.max_iter)
         z, _ = self.form.gradient(B[0])
-        return B[0, at], self._residual(cols, B[0, at], given, z[at], self.form.rounding(at, B[0]))
+        residual = largest_pull(self.problem, cols, B[0, at], z[at], self.form.rounding(at, B[0]))
+        return B[0, at], self.problem.intercepts(cols, B[:, at])[0], residual
 
-    def _residual(self, cols, coef, given, z, rounding):
-        """Return the largest (|z_j| + rounding_j) / (|x_j| |y|), z_j = 0 where it pulls b_j out of a bound."""
-        size = np.sqrt(self.problem.design.norm2[cols] * self.problem.loss.norm2)
-        pull = np.where(coef >= given.upper, np.minimum(z, 0.0), z)
-        pull = np.where(coef <= given.lower, np.maximum(z, 0.0), pull)
-        return float(np.max((np.abs(pull) + rounding) / size))
+
+class NewtonRefits:
+    """As `Refits`, for a loss that is not quadratic: maximum likelihood on one support after another.
+
+    Where the columns of a support separate the classes there is no maximum. The refit is then cut where a score
+    reaches LARGEST_SCORE, and its residual is infinite.
+    """
+
+    def __init__(self, solver):
+        self.solver, self.problem = solver, solver.problem
+
+    def on(self, cols, coef, intercept):
+        """Return (coefficients, intercept, `refit_residuals`) of the refit on `cols`, where the lasso has `coef`."""
+        if not len(cols):
+            return coef, intercept, 0.0
+        given, n = self.problem.penalty, self.problem.design.n_features
+        lower, upper = np.zeros(n), np.zeros(n)
+        lower[cols], upper[cols] = given.lower[cols], given.upper[cols]
+        refit = NewtonSteps(self.problem.with_penalty(Penalty.bounds_alone(lower, upper)), self.solver.goal)
+        point, z = refit.unpenalised(cols, coef, intercept + self.problem.design.mean[cols] @ coef)
+        residual = largest_pull(self.problem, cols, point.b, z, 0.0)
+        is_cut = np.max(np.abs(point.eta)) > LARGEST_SCORE
+        return point.b, self.problem.intercepts(cols, point.b[None], np.array([point.centre]))[0], (
+            np.inf if is_cut and self.problem.loss.loss.link == "logit" else residual)
+
+
+def largest_pull(problem, cols, coef, z, rounding):
+    """Return the largest (|z_j| + rounding_j) / (|x_j| |rho|), z_j = 0 where it pulls b_j out of a bound.
+
+    rho is the residual of the empty model, y for squared error.
+    """
+    given, size = problem.penalty.at(cols), np.sqrt(problem.design.norm2[cols]) * problem.loss.norm
+    pull = np.where(coef >= given.upper, np.minimum(z, 0.0), z)
+    pull = np.where(coef <= given.lower, np.maximum(z, 0.0), pull)
+    return float(np.max((np.abs(pull) + rounding) / size))

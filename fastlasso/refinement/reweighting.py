@@ -20,6 +20,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.fit import fit
 from ..path.grid import grid_of
@@ -165,10 +166,10 @@ class ReweightedSolver(PathSolver):
                                                                                           np.zeros(0)]))
 
 
-def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, alphas=100, eps=1e-3, fit_intercept=True,
-                    standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
-                    upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, dfmax=None, max_r2=None, n_threads=None,
-                    callback=None):
+def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, alphas=100, eps=1e-3,
+                    fit_intercept=True, standardize=False, sample_weight=None, offset=None, penalty_factor=None,
+                    lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, dfmax=None, max_r2=None,
+                    n_threads=None, callback=None):
     """Fit a concave penalty along a path by reweighted lassos (local linear approximation).
 
     Seeks for each alpha a stationary point of
@@ -231,7 +232,8 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
     >>> mcp.fit_at(1).coef[:2].round(1), fit_path(X, y, alphas=[0.5]).fit_at(0).coef[:2].round(1)
     (array([ 3. , -1.8]), array([ 2.5, -1.4]))
     """
-    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits, concave = Limits.checked(tol, max_iter, dfmax, max_r2), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
@@ -243,10 +245,10 @@ def reweighted_path(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, a
     return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
-def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5, groups=None, rule="min",
-                              random_state=None, alphas=100, eps=1e-3, fit_intercept=True, standardize=False,
-                              sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
-                              upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5,
+                              groups=None, rule="min", random_state=None, alphas=100, eps=1e-3, fit_intercept=True,
+                              standardize=False, sample_weight=None, offset=None, penalty_factor=None,
+                              lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Choose the alpha of a concave penalty by cross-validation.
 
     Parameters
@@ -272,7 +274,8 @@ def cross_validate_reweighted(X, y, *, penalty="mcp", gamma=None, q=None, max_st
     array([0, 1])
     """
     validation.one_of(rule, "rule", RULES)
-    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits, concave = Limits.checked(tol, max_iter), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:

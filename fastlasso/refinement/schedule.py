@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import validation
+from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.path_solver import Limits, PathSolver, threads
-from ..path.results import predictions
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
 from ..selection.folds import at_ratio, named
@@ -169,9 +169,9 @@ class ScheduleFit:
         """Intercept of the last stage."""
         return self.fits[-1].intercept
 
-    def predict(self, X, offset=None):
-        """Predict with the last stage."""
-        return predictions(X, self.coef, self.intercept, offset)
+    def predict(self, X, offset=None, kind="score"):
+        """Predict with the last stage; `kind` as in `LassoPath.predict`."""
+        return self.fits[-1].predict(X, offset, kind)
 
 
 class ScheduleRun:
@@ -233,9 +233,9 @@ class ScheduleRun:
         return fits
 
 
-def fit_schedule(X, y, stages, *, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
-                 sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                 max_iter=10_000, n_threads=None):
+def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_state=None, fit_intercept=True,
+                 standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
+                 upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
     """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
 
     Parameters
@@ -270,7 +270,8 @@ def fit_schedule(X, y, stages, *, cv=5, groups=None, random_state=None, fit_inte
     (array([0, 1]), True)
     """
     stages = checked_stages(stages)
-    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper)
+    options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
+                      loss)
     limits = Limits.checked(tol, max_iter)
     with Pool(threads(n_threads)) as pool:
         cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS

@@ -10,7 +10,8 @@ risk (`quadratic_model.py`), whose Gram matrix is kept from step to step and fro
        theta = rho - d Delta       (the Newton dual)
 
    is orthogonal to 1 and to the unpenalised columns, and feasible on the working set, as exactly as the model is
-   solved. It is feasible for the loss, too, where no |Delta| is large. Its gap at the new point is of second order in Delta;
+   solved. It is feasible for the loss, too, where no |Delta| is large. Its gap at the new point is of second order in
+   Delta;
 3. where the gap is too large, a further step starts from the new point.
 
 Batches, anchors and the filter are those of `solver.py`: X'theta of all columns is known at some alphas, and a bound

@@ -33,6 +33,8 @@ LARGEST_SCORE = 30.0
 FREE = 4.0
 # An extrapolation may change no score by more than this.
 LONGEST_EXTRAPOLATION = 1.0
+# Where nothing is penalised, the gap goes to this share of the one promised.
+UNPENALISED_SHARE = 1e-7
 NO_COLUMNS, NO_VALUES = np.empty(0, np.int64), np.empty(0)
 
 
@@ -151,6 +153,16 @@ class NewtonSteps:
         self.trail = self.trail[-1:]
         if self.model is not None:
             self.model.repenalise(self.penalty)
+
+    def unpenalised(self, cols, coef, centre):
+        """Return (the minimiser on some columns at alpha = 0, from a point given, and X'rho there)."""
+        fitted = self.near.fitted(cols, coef[None])[0]
+        point = Point(coef, centre, self.problem.loss.scores(centre, fitted))
+        value = self.problem.loss.mean_deviance(point.eta, self.design.pool)
+        self.trail = [Certified(np.inf, point, point.eta, NO_VALUES, value)]
+        self.working_set = cols
+        solved = self._solve(0.0, point, UNPENALISED_SHARE * self.goal.gap).point
+        return solved, self._standing(0.0, solved).z
 
     # ------------------------------------------------------------ one alpha
 
