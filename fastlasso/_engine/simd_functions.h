@@ -114,8 +114,12 @@ INLINE void LEVEL(block_log_loss)(const double *eta, const double *y, const doub
         const VEC r = t * n - (one - t) * m;
         LEVEL(store)(rho + i, r);
         LEVEL(store)(change + i, r - LEVEL(load_f64)(theta + i));
-        if (binary)     /* -ln of the probability of y, which is normal: at least e^-708 */
-            LEVEL(store)(deviance + i, -LEVEL(log1)(LEVEL(pick)(t > LEVEL(every)(0.5), m, n)));
+        if (binary) {   /* -ln of the probability of y: ln(1 + e^s) = max(s, 0) + ln(1 + e^-|s|), s = -eta or eta */
+            const VEC v = LEVEL(load_f64)(eta + i), s = LEVEL(pick)(t > LEVEL(every)(0.5), -v, v);
+            const INTS wrong = s > LEVEL(every)(0.0);
+            const VEC above = LEVEL(pick)(wrong, s, LEVEL(every)(0.0)), e = LEVEL(exp1)(LEVEL(pick)(wrong, -s, s));
+            LEVEL(store)(deviance + i, above + LEVEL(log1)(one + e));
+        }
     }
     if (!binary) {
         LEVEL(block_divergence)(mu, rho, deviance);

@@ -37,6 +37,8 @@ class Loss:
         Whether y is one of two classes.
     link : str
         "identity", "log" or "logit": how a score and a mean belong together.
+    largest_score : float
+        Larger scores mean that there is no minimum: columns without a penalty separate the classes, or the like.
     keeps_curvature : bool
         Whether f'' changes little along a path, so that an older one serves as well. Not where f'' jumps.
     """
@@ -45,6 +47,7 @@ class Loss:
     smoothness: ClassVar[float] = np.inf
     is_classifier: ClassVar[bool] = False
     link: ClassVar[str] = "identity"
+    largest_score: ClassVar[float] = np.inf
     keeps_curvature: ClassVar[bool] = True
     kinds: ClassVar[dict] = {}
 

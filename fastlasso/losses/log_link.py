@@ -18,6 +18,7 @@ class LogLink(Loss):
     """A loss whose mean is exp(eta)."""
 
     link: ClassVar[str] = "log"
+    largest_score: ClassVar[float] = 600.0
 
     def target(self, y, weights):
         y = numbers(y)

@@ -27,6 +27,7 @@ class LogLoss(Loss):
     smoothness: ClassVar[float] = 0.25
     is_classifier: ClassVar[bool] = True
     link: ClassVar[str] = "logit"
+    largest_score: ClassVar[float] = 2000.0
 
     def target(self, y, weights):
         y, classes = zeros_and_ones(y, self.name, proportions=True)
@@ -43,7 +44,7 @@ class LogLoss(Loss):
         return engine.logistic(np.ravel(eta))[0].reshape(np.shape(eta))
 
     def deviance(self, eta, y):
-        return self._divergence(*engine.logistic(eta), y, 0.0)
+        return engine.log_loss(eta, y, np.zeros(len(eta)))[0]
 
     def local(self, eta, y):
         mu, nu = engine.logistic(eta)

@@ -29,7 +29,7 @@ from ..problem.options import Options
 from ..problem.problem import pose
 from ..selection.folds import named
 from ..selection.path_cv import RULES, standard_error
-from ..solver.newton_steps import LARGEST_SCORE, NewtonSteps
+from ..solver.newton_steps import NewtonSteps
 from ..validation import UNBOUNDED
 from .on_problems import fitted, in_folds, path_of
 
@@ -362,8 +362,8 @@ class Refits:
 class NewtonRefits:
     """As `Refits`, for a loss that is not quadratic: maximum likelihood on one support after another.
 
-    Where the columns of a support separate the classes there is no maximum. The refit is then cut where a score
-    reaches LARGEST_SCORE, and its residual is infinite.
+    Where the columns of a support separate the classes there is no maximum: see `NewtonSteps.unpenalised`. The residual
+    of such a refit is infinite.
     """
 
     def __init__(self, solver):
@@ -379,9 +379,7 @@ class NewtonRefits:
         refit = NewtonSteps(self.problem.with_penalty(Penalty.bounds_alone(lower, upper)), self.solver.goal)
         point, z = refit.unpenalised(cols, coef, intercept + self.problem.design.mean[cols] @ coef)
         residual = largest_pull(self.problem, cols, point.b, z, 0.0)
-        is_cut = np.max(np.abs(point.eta)) > LARGEST_SCORE
-        return point.b, self.problem.intercepts(cols, point.b[None], np.array([point.centre]))[0], (
-            np.inf if is_cut and self.problem.loss.loss.link == "logit" else residual)
+        return point.b, self.problem.intercepts(cols, point.b[None], np.array([point.centre]))[0], residual
 
 
 def largest_pull(problem, cols, coef, z, rounding):

@@ -155,13 +155,21 @@ class NewtonSteps:
             self.model.repenalise(self.penalty)
 
     def unpenalised(self, cols, coef, centre):
-        """Return (the minimiser on some columns at alpha = 0, from a point given, and X'rho there)."""
+        """Return (the minimiser on some columns at alpha = 0, X'rho there), from a point given.
+
+        Where there is no minimum, scores grow. The point returned is then the one on the way to them where the first
+        score has changed by LARGEST_SCORE, and X'rho is infinite.
+        """
         fitted = self.near.fitted(cols, coef[None])[0]
         point = Point(coef, centre, self.problem.loss.scores(centre, fitted))
         value = self.problem.loss.mean_deviance(point.eta, self.design.pool)
         self.trail = [Certified(np.inf, point, point.eta, NO_VALUES, value)]
         self.working_set = cols
         solved = self._solve(0.0, point, UNPENALISED_SHARE * self.goal.gap).point
+        largest = np.max(np.abs(solved.eta - point.eta))
+        if not largest <= LARGEST_SCORE:
+            share = LARGEST_SCORE / largest if np.isfinite(largest) else 0.0
+            return point.towards(solved, share) if share else point, np.full(len(cols), np.inf)
         return solved, self._standing(0.0, solved).z
 
     # ------------------------------------------------------------ one alpha
@@ -187,6 +195,8 @@ class NewtonSteps:
             row = self._step(alpha, here, rho, gradient)
             if row.gap <= target:
                 return row
+            if self._has_diverged(row.point.eta):
+                break
             objective = row.value + penalty.value(row.b, alpha)
             if not objective <= lowest + worst_allowed:
                 here, lowest = (safe, lowest) if here is not safe else self._backtracked(alpha, here, row.point, lowest)
@@ -202,6 +212,10 @@ class NewtonSteps:
             if waited > PATIENCE:
                 break
         return self._standing(alpha, safe) if best is None else best
+
+    def _has_diverged(self, eta):
+        """Whether scores are so large that there can be no minimum."""
+        return not np.max(np.abs(eta)) <= self.problem.loss.loss.largest_score
 
     def _standing(self, alpha, point):
         """A point that no step improves, with its residual as dual point."""
