@@ -29,7 +29,7 @@ from ..problem.options import Options
 from ..problem.problem import pose
 from ..selection.folds import named
 from ..selection.path_cv import RULES, standard_error
-from ..solver.newton_steps import NewtonSteps
+from ..solver.newton_alphas import NewtonAlphas
 from ..validation import UNBOUNDED
 from .on_problems import fitted, in_folds, path_of
 
@@ -362,7 +362,7 @@ class Refits:
 class NewtonRefits:
     """As `Refits`, for a loss that is not quadratic: maximum likelihood on one support after another.
 
-    Where the columns of a support separate the classes there is no maximum: see `NewtonSteps.unpenalised`. The residual
+    Where the columns of a support separate the classes there is no maximum: see `NewtonAlphas.unpenalised`. The residual
     of such a refit is infinite.
     """
 
@@ -376,7 +376,7 @@ class NewtonRefits:
         given, n = self.problem.penalty, self.problem.design.n_features
         lower, upper = np.zeros(n), np.zeros(n)
         lower[cols], upper[cols] = given.lower[cols], given.upper[cols]
-        refit = NewtonSteps(self.problem.with_penalty(Penalty.bounds_alone(lower, upper)), self.solver.goal)
+        refit = NewtonAlphas(self.problem.with_penalty(Penalty.bounds_alone(lower, upper)), self.solver.goal)
         point, z = refit.unpenalised(cols, coef, intercept + self.problem.design.mean[cols] @ coef)
         residual = largest_pull(self.problem, cols, point.b, z, 0.0)
         return point.b, self.problem.intercepts(cols, point.b[None], np.array([point.centre]))[0], residual

@@ -2,7 +2,8 @@
 
 The solver proposes columns and proves with the loss's own residual. Only the working set sees a quadratic model of the
 risk (`quadratic_model.py`), whose Gram matrix is kept from step to step and from alpha to alpha. For each alpha
-(`newton_steps.py`)
+(`newton_alphas.py`, and
+`newton_steps.py` for the single step)
 
 1. the solution is extrapolated from the last two: no pass over X;
 2. the model around that point is solved exactly on the working set. With the step of the scores Delta, the dual point
@@ -27,19 +28,24 @@ import numpy as np
 
 from . import screening
 from .base import VIOLATION, Batch
-from .newton_steps import Certified, NewtonSteps, Point
+from .newton_alphas import NewtonAlphas
+from .newton_steps import Certified, Point
 from .screening import Anchor
 
 # Range of `longest_batch`.
-BATCH_RANGE = 4, 12
+BATCH_RANGE = 4, 8
 # Dual points of a batch may take this share of X's bytes.
 BATCH_SHARE = 1 / 4
 # Dual points whose products with some columns are formed together.
 PASS_ROWS = 4
+# Stored values of a working set from which X is read for two alphas at a time.
+LARGE = 1 << 21
+# Leaps that must succeed in a row before two alphas are tried at a time.
+STREAK = 6
 # Columns that may always join at once.
-LEAST_ENTERING = 80
+LEAST_ENTERING = 40
 # Columns that may join at once, as a share of the columns in use.
-LEAD = 0.5
+LEAD = 0.25
 # Alphas on the way to a cold start follow each other by about this many of the steps given.
 APPROACH_STRIDE = 8
 # Gaps there may be this many times as large as the one promised.
@@ -48,7 +54,7 @@ LOOSE = 1000.0
 FIRST_SHARE = 1e-3
 
 
-class NewtonSolver(NewtonSteps):
+class NewtonSolver(NewtonAlphas):
     """Walks down the alphas of one `Problem` whose loss is a `Risk`.
 
     Attributes
@@ -61,6 +67,8 @@ class NewtonSolver(NewtonSteps):
         The columns in the working set.
     anchors : list of Anchor
         The last one or two solutions with X'theta of all columns.
+    streak : int
+        Alphas that leaps in a row reached.
     alpha_max : float
         Smallest alpha at which every column with an L1 part is zero; set by `start`.
     """
@@ -70,7 +78,7 @@ class NewtonSolver(NewtonSteps):
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal)
         self.on_residual, self.inside = on_residual, np.zeros(problem.design.n_features, bool)
-        self.anchors, self.alpha_max = [], np.inf
+        self.anchors, self.alpha_max, self.streak = [], np.inf, STREAK
 
     def start(self):
         """Take in the columns without an L1 part, and settle the state at alpha_max."""
@@ -111,7 +119,8 @@ class NewtonSolver(NewtonSteps):
                                        self._most_entering()))
 
     def _most_entering(self):
-        return max(LEAST_ENTERING, int(LEAD * self.n_used))
+        lead = 1 if self.design.matrix.by_columns else 2        # a pass over rows serves any number of columns
+        return lead * max(LEAST_ENTERING, int(LEAD * self.n_used))
 
     # ------------------------------------------------------------ one batch
 
@@ -121,16 +130,40 @@ class NewtonSolver(NewtonSteps):
         before, start, rows, first, n_rounds = list(self.trail), self.anchors[-1:], [], 0, 0
         while first is not None:
             n_rounds += 1
-            for k in range(first, len(alphas)):
-                point = self._with_scores(rows[k].point) if k < len(rows) else self._extrapolated(alphas[k])
-                rows[k:k + 1] = [self._observed(self._solve(alphas[k], point.padded(len(self.working_set)),
-                                                            self.goal.gap))]
-                self._drop_scores(rows[:k - 1])
-                self.trail = [*before, *rows[:k + 1]][-2:]
+            while first < len(alphas):
+                self._solve_next(alphas, rows, first, before)
+                first = len(rows) if n_rounds == 1 else first + 1
             if n_rounds == 1:
                 self.anchors = [*start, self._anchor_of(rows[-1], self._correlations(rows[-1]))]
             first = self._add_missing(rows)
         return self._batch(rows, n_rounds)
+
+    def _solve_next(self, alphas, rows, k, before):
+        """Solve alphas[k], anew where there is a row already, and where a leap succeeds some further ones."""
+        missed = None
+        if k == len(rows):
+            leap = self._leap(alphas[k:k + self._stride()], self.goal.gap)
+            done = next((i for i, row in enumerate(leap) if row.gap > self.goal.gap), len(leap))
+            missed = leap[done] if done < len(leap) else None
+            for row in leap[:done]:
+                rows.append(self._observed(row))
+            self.streak = self.streak + done if done == len(leap) else 0
+            if done:
+                return self._follow(rows, before)
+        size = len(self.working_set)
+        point = self._with_scores(rows[k].point).padded(size) if k < len(rows) else self._extrapolated(alphas[k])
+        row = self._solve(alphas[k], point, self.goal.gap, missed)
+        rows[k:k + 1] = [self._observed(row)]
+        return self._follow(rows[:k + 1], before, rows)
+
+    def _follow(self, solved, before, rows=None):
+        """Extrapolate from the last two of the rows solved from now on; drop the scores of those before."""
+        self._drop_scores(solved if rows is None else rows, len(solved) - 2)
+        self.trail = [*before, *solved][-2:]
+
+    def _stride(self):
+        """How many alphas to leap to at once: two where reading the working set takes long and leaps succeed."""
+        return 2 if self.streak >= STREAK and self.design.stored(self.working_set) > LARGE else 1
 
     def approach(self, alphas):
         """Walk down some of `alphas` to a warm start for the alpha that follows; nothing is certified on the way."""
@@ -146,11 +179,11 @@ class NewtonSolver(NewtonSteps):
         """The row with what `on_residual` returns for its scores."""
         return row if self.on_residual is None else replace(row, observed=self.on_residual(row.point.eta))
 
-    def _drop_scores(self, rows):
-        """Drop the scores of rows from which nothing is extrapolated any more: they take memory."""
-        for k, row in enumerate(rows):
-            if row.point.eta is not None:
-                rows[k] = replace(row, point=replace(row.point, eta=None))
+    def _drop_scores(self, rows, count):
+        """Drop the scores of the first rows, from which nothing is extrapolated any more: they take memory."""
+        for k in range(count):
+            if rows[k].point.eta is not None:
+                rows[k] = replace(rows[k], point=replace(rows[k].point, eta=None))
 
     def _correlations(self, row):
         """X'theta of all columns; those of the working set are known where columns may be read apart."""

@@ -1,4 +1,4 @@
-"""One alpha of a loss that is not quadratic, solved on the working set by Newton steps: see `newton.py`."""
+"""Newton steps on the working set, for a loss that is not quadratic: see `newton.py`."""
 
 from dataclasses import dataclass, replace
 
@@ -9,32 +9,14 @@ from . import cost
 from .base import widened
 from .quadratic_model import GramModel, SweepModel
 
-# Steps for one alpha, at most.
-MAX_STEPS = 100
-# Steps in a row that leave nine tenths of the gap, after which an alpha is given up.
-PATIENCE = 6
-# An objective may rise by this share of P(0): rounding.
-NO_WORSE = 1e-13
-# Halvings of a step that leads uphill.
-HALVINGS = 30
-# A step that leaves more than this share of the gap calls for a new model.
-SLOW = 0.3
-# The smallest floor of curvatures that is not 0.
-LEAST_FLOOR = 0.01
 # A model serves while the mean curvature changes by no more than this factor.
 MOST_CHANGED = 8.0
 # A new Gram matrix is formed as fast as this many times as many multiply-adds of products with vectors.
-GRAM_SPEED = 6.0
+GRAM_SPEED = 20.0
+# What the first step from a residual counts as, where a fresher model would have served without one.
+FIRST_WASTE = 0.2
 # A dual point that must shrink by no more than this share costs at most the share of P(0).
 NEGLIGIBLE = 1e-12
-# Scores beyond this are not extrapolated: e^30 = 1e13.
-LARGEST_SCORE = 30.0
-# A step from an extrapolated dual point is tried where this many times the last gap is still small enough.
-FREE = 4.0
-# An extrapolation may change no score by more than this.
-LONGEST_EXTRAPOLATION = 1.0
-# Where nothing is penalised, the gap goes to this share of the one promised.
-UNPENALISED_SHARE = 1e-7
 NO_COLUMNS, NO_VALUES = np.empty(0, np.int64), np.empty(0)
 
 
@@ -90,6 +72,25 @@ class Certified:
     def b(self):
         """The coefficients of the working set."""
         return self.point.b
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a step starts from.
+
+    Attributes
+    ----------
+    alpha, here : float, Point
+    rho : ndarray of shape (n_samples,)
+        The residual there, or another dual point.
+    gradient : ndarray
+        X'rho of the working set, rho balanced.
+    """
+
+    alpha: float
+    here: Point
+    rho: np.ndarray
+    gradient: np.ndarray
 
 
 class NewtonSteps:
@@ -154,94 +155,6 @@ class NewtonSteps:
         if self.model is not None:
             self.model.repenalise(self.penalty)
 
-    def unpenalised(self, cols, coef, centre):
-        """Return (the minimiser on some columns at alpha = 0, X'rho there), from a point given.
-
-        Where there is no minimum, scores grow. The point returned is then the one on the way to them where the first
-        score has changed by LARGEST_SCORE, and X'rho is infinite.
-        """
-        fitted = self.near.fitted(cols, coef[None])[0]
-        point = Point(coef, centre, self.problem.loss.scores(centre, fitted))
-        value = self.problem.loss.mean_deviance(point.eta, self.design.pool)
-        self.trail = [Certified(np.inf, point, point.eta, NO_VALUES, value)]
-        self.working_set = cols
-        solved = self._solve(0.0, point, UNPENALISED_SHARE * self.goal.gap).point
-        largest = np.max(np.abs(solved.eta - point.eta))
-        if not largest <= LARGEST_SCORE:
-            share = LARGEST_SCORE / largest if np.isfinite(largest) else 0.0
-            return point.towards(solved, share) if share else point, np.full(len(cols), np.inf)
-        return solved, self._standing(0.0, solved).z
-
-    # ------------------------------------------------------------ one alpha
-
-    def _solve(self, alpha, start, target):
-        """Return the solution at alpha on the working set, from the point `start`."""
-        row = self._predicted(alpha, target)
-        if row is not None and row.gap <= target:
-            return row
-        loss, penalty, safe = self.problem.loss, self.penalty, self.last.point
-        lowest, worst_allowed = self.last.value + penalty.value(safe.b, alpha), NO_WORSE * loss.null_value
-        here, best, gap, waited = start if row is None else row.point, None, np.inf, 0
-        renew = False
-        for step in range(min(MAX_STEPS, max(self.goal.max_iter, 1))):
-            self.design.pool.check()
-            rho, d = loss.local(here.eta, self.design.pool)
-            self._keep_model(np.maximum(d, self.floor), step, renew)
-            balanced, gradient = self._gradient(rho)
-            if row is not None and row.point is here and np.isinf(row.gap):
-                row = self._with_residual(row, balanced, gradient)
-                if row.gap <= target:
-                    return row
-            row = self._step(alpha, here, rho, gradient)
-            if row.gap <= target:
-                return row
-            if self._has_diverged(row.point.eta):
-                break
-            objective = row.value + penalty.value(row.b, alpha)
-            if not objective <= lowest + worst_allowed:
-                here, lowest = (safe, lowest) if here is not safe else self._backtracked(alpha, here, row.point, lowest)
-                if here is None:
-                    break
-                safe, renew = here, True
-                continue
-            self.floor = 0.1 * self.floor if self.floor > LEAST_FLOOR else 0.0
-            lowest, renew = min(objective, lowest), row.gap > SLOW * gap
-            here = safe = row.point
-            best = row if best is None or row.gap < best.gap else best
-            waited, gap = waited + 1 if row.gap > 0.9 * gap else 0, min(row.gap, gap)
-            if waited > PATIENCE:
-                break
-        return self._standing(alpha, safe) if best is None else best
-
-    def _has_diverged(self, eta):
-        """Whether scores are so large that there can be no minimum."""
-        return not np.max(np.abs(eta)) <= self.problem.loss.loss.largest_score
-
-    def _standing(self, alpha, point):
-        """A point that no step improves, with its residual as dual point."""
-        loss, pool = self.problem.loss, self.design.pool
-        residual, gradient = self._gradient(loss.local(point.eta, pool)[0])
-        row = Certified(alpha, point, residual, gradient, loss.mean_deviance(point.eta, pool), bound="residual")
-        return replace(row, gap=self._gap(row))
-
-    def _with_residual(self, row, residual, z):
-        """The same solution with its own residual as dual point, for the Newton dual is infeasible."""
-        row = replace(row, theta=residual, z=z, bound="residual")
-        return replace(row, gap=self._gap(row))
-
-    def _backtracked(self, alpha, here, there, lowest):
-        """Return (the first point on the way back from `there` that is better than `here`, its objective), or None."""
-        loss, penalty, share = self.problem.loss, self.penalty, 1.0
-        if not loss.loss.keeps_curvature:
-            self.floor = min(1.0, max(LEAST_FLOOR, 10 * self.floor))
-        for _ in range(HALVINGS):
-            share /= 2
-            point = here.towards(there, share)
-            objective = loss.mean_deviance(point.eta, self.design.pool) + penalty.value(point.b, alpha)
-            if objective < lowest:
-                return point, objective
-        return None, lowest
-
     # ------------------------------------------------------------ the model
 
     def _keep_model(self, d, step, renew):
@@ -251,10 +164,9 @@ class NewtonSteps:
         Gram matrix would have to be made anew.
         """
         n, m, mean = self.design.n_samples, len(self.working_set), self.problem.loss.mean(d)
-        if step:
-            self.wasted += 4.0 * n * max(m, 1)
+        self.wasted += (4.0 if step else FIRST_WASTE) * n * max(m, 1)
         costs = n * m * m / GRAM_SPEED + m**3 / 3
-        if self._is_outdated(d, mean) or (step and (renew or self.wasted > costs)):
+        if self._is_outdated(d, mean) or (step and renew) or self.wasted > costs:
             self._renew_model(d)
         self.ratio = 1.0 if self.problem.has_ridge or not mean > 0 else mean / self.model.total
 
@@ -280,55 +192,36 @@ class NewtonSteps:
         return not size or cost.gram_pays(self.design, self.design.stored(self.working_set), size, face, entering,
                                           self.problem.has_ridge)
 
-    # ------------------------------------------------------------ one step
+    # ------------------------------------------------------------ steps
 
-    def _gradient(self, rho):
-        """Return (rho, balanced by the model; its products with the working set)."""
-        loss, model, balanced = self.problem.loss, self.model, rho.copy()
-        loss.balance(balanced, model.curvature, model.total, self.design.pool)
-        return balanced, self.near.correlations_at(balanced[None], self.working_set)[0]
+    def _gradients(self, residuals):
+        """Return (the residuals, balanced by the model; their products with the working set)."""
+        loss, model, balanced = self.problem.loss, self.model, np.array(residuals)
+        for rho in balanced:
+            loss.balance(rho, model.curvature, model.total, self.design.pool)
+        return balanced, self.near.correlations_at(balanced, self.working_set)
 
-    def _step(self, alpha, here, rho, gradient):
-        """Return the minimiser of the model around a point, as a `Certified` on the working set.
+    def _step(self, *start):
+        """Return the minimiser of the model around one start, see `_steps`."""
+        return self._steps([Start(*start)])[0]
 
-        rho, which becomes theta, is the residual there or another dual point; `gradient` is X'rho, rho balanced.
-        """
+    def _steps(self, starts):
+        """Return the minimisers of the model around some starts, as `Certified` on the working set."""
+        solved = [self.model.minimise(start.alpha, start.here, start.rho, start.gradient, self.ratio, self.goal)
+                  for start in starts]
+        B = np.array([b for b, _ in solved])
+        used = np.flatnonzero(B.any(axis=0))
+        fitted = self.near.fitted(self.working_set[used], np.ascontiguousarray(B[:, used]))
+        return [self._landed(start, b, z, row) for start, (b, z), row in zip(starts, solved, fitted, strict=True)]
+
+    def _landed(self, start, b, z, fitted):
+        """Return the solution that a step leads to; its dual point takes the place of `start.rho`."""
         loss, model, ratio = self.problem.loss, self.model, self.ratio
-        b, z = model.minimise(alpha, here, rho, gradient, ratio, self.goal)
-        used = np.flatnonzero(b)
-        eta = loss.scores(here.centre, self.near.fitted(self.working_set[used], b[used][None])[0])
+        eta = loss.scores(start.here.centre, fitted)
         e = model.curvature if ratio == 1 else ratio * model.curvature
-        shift, value, slack = loss.land(rho, e, ratio * model.total, here.eta, eta, self.design.pool)
-        row = Certified(alpha, Point(b, here.centre + shift, eta), rho, z, value)
+        shift, value, slack = loss.land(start.rho, e, ratio * model.total, start.here.eta, eta, self.design.pool)
+        row = Certified(start.alpha, Point(b, start.here.centre + shift, eta), start.rho, z, value)
         return replace(row, gap=self._gap(row, slack=slack))
-
-    def _extrapolated(self, alpha):
-        """The point on the line through the last two solutions, as far as no score changes too much."""
-        if len(self.trail) < 2 or self.trail[0].alpha == self.last.alpha:
-            return self.last.point
-        before, last = self.trail
-        share = (last.alpha - alpha) / (before.alpha - last.alpha)
-        change = np.max(np.abs(last.point.eta - before.point.eta), initial=0.0)
-        if not share * change > 0 or np.max(np.abs(last.point.eta)) > LARGEST_SCORE:
-            return last.point
-        return before.point.towards(last.point, 1 + min(share, LONGEST_EXTRAPOLATION / change))
-
-    def _predicted(self, alpha, target):
-        """Return the solution at alpha by a step from extrapolated scores and dual point, or None: no pass over X.
-
-        The products of the dual point with the columns are extrapolated, too, and so exact. Its distance from the
-        residual grows from alpha to alpha, until a step starts from the residual again.
-        """
-        if len(self.trail) < 2 or FREE * self.last.gap > target or not self.problem.loss.loss.keeps_curvature:
-            return None
-        before, last = self.trail
-        if min(len(before.z), len(last.z)) < self.model.form.size or before.alpha == last.alpha:
-            return None
-        point, share = self._extrapolated(alpha), (last.alpha - alpha) / (before.alpha - last.alpha)
-        if point is last.point:
-            return None
-        theta = last.theta + share * (last.theta - before.theta)
-        return self._step(alpha, point, theta, last.z + share * (last.z - before.z))
 
     # ------------------------------------------------------------ gaps
 
