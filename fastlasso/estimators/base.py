@@ -104,6 +104,13 @@ def as_sparse(coefs):
     return (sparse.csr_array if as_array else sparse.csr_matrix)(np.atleast_2d(coefs))
 
 
+def bounds_asked(lower, upper):
+    """Return bounds as arguments; those that bound nothing as the objects that `Options.are_plain` knows."""
+    asked = {"lower": lower, "upper": upper}
+    return {name: nothing if isinstance(asked[name], float) and asked[name] == nothing else asked[name]
+            for name, nothing in zip(asked, UNBOUNDED, strict=True)}
+
+
 # ---------------------------------------------------------------- estimators
 
 

@@ -15,7 +15,7 @@ from ..losses.piecewise import Huber
 from ..losses.risk import Risk
 from ..parallel import Pool
 from ..path.fit import fit
-from .base import LinearModel, all_or_nothing
+from .base import LinearModel, all_or_nothing, bounds_asked
 from .parameters import POSITIVE, REAL, InvalidParameterError, described, keep_arguments, word_in
 
 # The solvers of scikit-learn's generalised linear models, over the versions.
@@ -44,7 +44,7 @@ def explained_deviance(loss, y, scores, sample_weight=None, offset=None):
     weights = validation.sample_weights(sample_weight, len(scores))
     with Pool(1) as pool:
         risk = Risk.of(loss, validation.same_length(y, len(scores)), offset, weights, True, pool)
-        return float(risk.explained(np.array([risk.value(scores.astype(np.float64), pool)]))[0])
+        return float(risk.explained(np.array([risk.mean_deviance(scores.astype(np.float64), pool)]))[0])
 
 
 @described
@@ -89,7 +89,7 @@ class LossModel(LinearModel):
         raise NotImplementedError
 
     def _bounds(self):
-        return {"lower": self.lower, "upper": self.upper}
+        return bounds_asked(self.lower, self.upper)
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None, offset=None):
