@@ -357,29 +357,32 @@ class RowProblem:
         penalty = self.l1 @ np.abs(coef) + self.l2 @ coef**2 / 2
         return value + penalty if np.isfinite(value) else math.inf
 
-    def solve(self, steps=200, sweeps=200):
+    def solve(self, steps=400, sweeps=1000):
         """Coefficients and intercept by proximal Newton steps, each by coordinate descent on its Gram matrix."""
         n, p = self.X.shape
         A = np.column_stack([np.full(n, float(self.fit_intercept)), self.X])
         l1, l2 = np.r_[0.0, self.l1], np.r_[0.0, self.l2]
         low, high = np.r_[-math.inf, self.lower], np.r_[math.inf, self.upper]
         b, damping = np.zeros(p + 1), 1e-8
-        value = self.objective(b[1:], b[0])
+        value, majorant = self.objective(b[1:], b[0]), self.q @ A**2 + 1e-9
         for _ in range(steps):
             slope, curvature = unit_slopes(self.name, self.parameter, self.y, self.offset + A @ b)
             gradient, gram = A.T @ (self.q * slope), A.T @ ((self.q * curvature)[:, None] * A)
-            gram[np.diag_indices(p + 1)] += damping * (np.diagonal(gram) + 1e-6)
+            gram[np.diag_indices(p + 1)] += damping * majorant
             new = quadratic_minimum(gram, gradient - gram @ b, l1, l2, low, high, b.copy(), sweeps)
             for halving in range(30):
                 trial = b + (new - b) * 0.5**halving
                 reached = self.objective(trial[1:], trial[0])
                 if reached <= value:
                     break
-            else:
-                break
+            if reached > value:
+                damping *= 100
+                if damping > 1e3:
+                    break
+                continue
             moved = np.max(np.abs(trial - b))
             b, value, damping = trial, reached, max(damping * (0.1 if halving == 0 else 100), 1e-14)
-            if moved <= 1e-15 * np.max(np.abs(b), initial=1e-3):
+            if moved <= 1e-15 * np.max(np.abs(b), initial=1e-3) and damping <= 1e-8:
                 break
         return np.clip(b[1:], self.lower, self.upper), b[0]
 

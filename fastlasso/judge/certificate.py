@@ -259,6 +259,7 @@ def proven_zero(problem):
 # ---------------------------------------------------------------- losses of rows
 
 
+@np.errstate(all="ignore")
 def row_certificate(problem):
     """Gather the figures of a `Certificate` for a loss of rows."""
     judged, point, gap, dual = judged_rows(problem)
@@ -291,6 +292,7 @@ def row_kkt_distances(problem, point):
     return problem.penalty.kkt_distances(problem.coef, problem.columns.correlate(rows.q * point.residual))
 
 
+@np.errstate(all="ignore")
 def rows_proven_zero(problem):
     """Tell which columns are zero in every optimal solution, by what a gap says of how far the dual optimum can be.
 
