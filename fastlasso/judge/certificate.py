@@ -270,6 +270,8 @@ def row_certificate(problem):
     violation = float(np.max(row_kkt_distances(problem, point), initial=0.0)) if finite else math.inf
     relative = gap / null if null > 0 else (0.0 if gap == 0 else math.inf)
     value = dual_value(judged, Point(rows, rows.null_scores, 2 * UNIT * np.abs(rows.null_scores)), dual)
+    if math.isfinite(gap):
+        value = max(value, primal - gap - 4 * UNIT * primal)
     return Certificate(primal=primal, dual=value, gap=gap, relative_gap=relative, null_objective=null,
                        kkt_violation=violation, dual_scale=dual.scale, bound=dual.bound)
 

@@ -28,10 +28,10 @@ MODEL_COLUMNS, MODEL_BYTES = 1500, 800e6
 
 # Rounds of exchanging columns per model, models per dual point, halvings of a step. After PATIENCE rounds the signs are
 # found by SWEEPS of coordinate descent.
-ROUNDS, MODELS, HALVINGS, PATIENCE, SWEEPS = 12, 8, 20, 4, 100
+ROUNDS, MODELS, HALVINGS, PATIENCE, SWEEPS = 10, 8, 20, 4, 100
 
 # Small models may have more sweeps: so many visits of a column.
-VISITS = 20000
+VISITS = 3000
 
 # Steps of iterative refinement of a linear system, whose diagonal is 1 + RIDGE.
 REFINEMENTS, RIDGE = 5, 1e-13
