@@ -357,48 +357,60 @@ class RowProblem:
         penalty = self.l1 @ np.abs(coef) + self.l2 @ coef**2 / 2
         return value + penalty if np.isfinite(value) else math.inf
 
-    def solve(self, steps=200, sweeps=200):
+    def solve(self, steps=300, sweeps=60):
         """Coefficients and intercept by proximal Newton steps, each by coordinate descent on its Gram matrix."""
         n, p = self.X.shape
         A = np.column_stack([np.full(n, float(self.fit_intercept)), self.X])
         l1, l2 = np.r_[0.0, self.l1], np.r_[0.0, self.l2]
         low, high = np.r_[-math.inf, self.lower], np.r_[math.inf, self.upper]
         b, damping = np.zeros(p + 1), 1e-8
-        value = self.objective(b[1:], b[0])
+        value, majorant = self.objective(b[1:], b[0]), self.q @ A**2 + 1e-9
         for _ in range(steps):
             slope, curvature = unit_slopes(self.name, self.parameter, self.y, self.offset + A @ b)
             gradient, gram = A.T @ (self.q * slope), A.T @ ((self.q * curvature)[:, None] * A)
-            gram[np.diag_indices(p + 1)] += damping * (np.diagonal(gram) + 1e-6)
+            gram[np.diag_indices(p + 1)] += damping * majorant
             new = quadratic_minimum(gram, gradient - gram @ b, l1, l2, low, high, b.copy(), sweeps)
             for halving in range(30):
                 trial = b + (new - b) * 0.5**halving
                 reached = self.objective(trial[1:], trial[0])
                 if reached <= value:
                     break
-            else:
-                break
+            if reached > value:
+                damping *= 100
+                if damping > 1e3:
+                    break
+                continue
             moved = np.max(np.abs(trial - b))
             b, value, damping = trial, reached, max(damping * (0.1 if halving == 0 else 100), 1e-14)
-            if moved <= 1e-15 * np.max(np.abs(b), initial=1e-3):
+            if moved <= 1e-15 * np.max(np.abs(b), initial=1e-3) and damping <= 1e-8:
                 break
         return np.clip(b[1:], self.lower, self.upper), b[0]
 
 
 def quadratic_minimum(gram, linear, l1, l2, low, high, b, sweeps):
-    """The minimum of b.gram b / 2 + linear.b + the penalty within bounds, by coordinate descent from b."""
-    pull = -(linear + gram @ b)
-    for _ in range(sweeps):
-        most = 0.0
-        for j in range(len(b)):
-            if gram[j, j] + l2[j] <= 0 or low[j] == high[j]:
-                continue
+    """The minimum of b.gram b / 2 + linear.b + the penalty within bounds: coordinate descent, then its face exactly."""
+    for sweep in range(sweeps):
+        before = b.copy()
+        pull = -(linear + gram @ b)
+        for j in np.flatnonzero((np.diagonal(gram) + l2 > 0) & (low < high)):
             u = pull[j] + gram[j, j] * b[j]
             new = math.copysign(max(abs(u) - l1[j], 0.0), u) / (gram[j, j] + l2[j])
             new = min(max(new, low[j]), high[j])
             if new != b[j]:
                 pull -= gram[:, j] * (new - b[j])
-                most = max(most, abs(new - b[j]) / (abs(new) + abs(b[j])))
                 b[j] = new
-        if most < 1e-15:
+        if np.max(np.abs(b - before)) <= 1e-15 * np.max(np.abs(b)):
             break
+        if sweep % 10 == 9:
+            b = on_its_face(gram, linear, l1, l2, low, high, b)
     return b
+
+
+def on_its_face(gram, linear, l1, l2, low, high, b):
+    """The minimum over the coefficients that are free where b is, if it stays in the face of b; else b."""
+    free = (low < b) & (b < high) & ((b != 0) | (l1 == 0))
+    new = b.copy()
+    right = -(linear + gram[:, ~free] @ b[~free])[free] - (l1 * np.sign(b))[free]
+    new[free] = np.linalg.lstsq(gram[np.ix_(free, free)] + np.diag(l2[free]), right)[0]
+    stays = (new > low) & (new < high) & ((new * b > 0) | (l1 == 0))
+    return new if stays[free].all() else b

@@ -259,6 +259,7 @@ def proven_zero(problem):
 # ---------------------------------------------------------------- losses of rows
 
 
+@np.errstate(all="ignore")
 def row_certificate(problem):
     """Gather the figures of a `Certificate` for a loss of rows."""
     judged, point, gap, dual = judged_rows(problem)
@@ -269,6 +270,8 @@ def row_certificate(problem):
     violation = float(np.max(row_kkt_distances(problem, point), initial=0.0)) if finite else math.inf
     relative = gap / null if null > 0 else (0.0 if gap == 0 else math.inf)
     value = dual_value(judged, Point(rows, rows.null_scores, 2 * UNIT * np.abs(rows.null_scores)), dual)
+    if math.isfinite(gap):
+        value = max(value, primal - gap - 4 * UNIT * primal)
     return Certificate(primal=primal, dual=value, gap=gap, relative_gap=relative, null_objective=null,
                        kkt_violation=violation, dual_scale=dual.scale, bound=dual.bound)
 
@@ -291,6 +294,7 @@ def row_kkt_distances(problem, point):
     return problem.penalty.kkt_distances(problem.coef, problem.columns.correlate(rows.q * point.residual))
 
 
+@np.errstate(all="ignore")
 def rows_proven_zero(problem):
     """Tell which columns are zero in every optimal solution, by what a gap says of how far the dual optimum can be.
 

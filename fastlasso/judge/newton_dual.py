@@ -26,15 +26,19 @@ from .rows import Point
 # A model has at most so many columns, and so many bytes of them.
 MODEL_COLUMNS, MODEL_BYTES = 1500, 800e6
 
-# Rounds of exchanging columns per model, models per dual point, halvings of a step.
-ROUNDS, MODELS, HALVINGS = 8, 8, 20
+# Rounds of exchanging columns per model, models per dual point, halvings of a step. After PATIENCE rounds the signs are
+# found by SWEEPS of coordinate descent.
+ROUNDS, MODELS, HALVINGS, PATIENCE, SWEEPS = 10, 8, 20, 4, 100
+
+# Small models may have more sweeps: so many visits of a column.
+VISITS = 3000
 
 # Steps of iterative refinement of a linear system, whose diagonal is 1 + RIDGE.
 REFINEMENTS, RIDGE = 5, 1e-13
 
 # A gap at most KNOWN times what a step gains is as good as known, as is one of the share NOTHING of P(0). A step that
 # gains less than the share LITTLE of the gap is the last one.
-KNOWN, NOTHING, LITTLE = 1.3, 1e-14, 0.02
+KNOWN, NOTHING, LITTLE = 1.3, 1e-14, 0.002
 
 
 class Search:
@@ -91,7 +95,7 @@ class Search:
     def exchange(self, model, bound, joining):
         """Solve a model on its columns and those that join, and try what comes out; return (columns, last solution)."""
         state, solved = model.start(), None
-        for _ in range(ROUNDS):
+        for round_ in range(ROUNDS):
             following = model.solve(state)
             if following is None:
                 break
@@ -105,6 +109,8 @@ class Search:
                 solved = replace(solved, b=np.append(solved.b, model.place.coef[new]))
             if not changed:
                 break
+            if round_ % PATIENCE == PATIENCE - 1:
+                state = model.swept()
         return model.columns, solved
 
 
@@ -239,7 +245,8 @@ class Model:
         with np.errstate(**QUIET):
             u = np.sign(w) * np.maximum(np.abs(w) - penalty.l1, 0) / (curvature + penalty.l2)
         u = np.where(np.isfinite(u), u, solved.b)
-        at_zero = (np.abs(w) <= penalty.l1) & (penalty.l1 > 0)
+        crossed = state.free & (solved.b * state.sign < 0)
+        at_zero = ((np.abs(w) <= penalty.l1) | crossed) & (penalty.l1 > 0)
         free = ~at_zero & (penalty.lower < u) & (u < penalty.upper)
         held = np.where(at_zero, 0.0, np.clip(u, penalty.lower, penalty.upper))
         following = State(np.where(free, solved.b, held), free, np.where(free, np.sign(w), 0.0))
@@ -247,6 +254,19 @@ class Model:
             np.where(free, following.sign * (penalty.l1 > 0), following.b),
             np.where(free, state.sign * (penalty.l1 > 0), state.b))
         return following, not same
+
+    def swept(self):
+        """Return the state of the model's minimum as coordinate descent from the place's coefficients finds it."""
+        gram, penalty, free = self.gram, self.penalty, self.penalty.lower < self.penalty.upper
+        edge, corner = self.columns.values.T @ self.weight, np.sum(self.weight)
+        q, residual = self.problem.loss.q, self.place.point.residual
+        pull = self.columns.values.T @ (q * residual)
+        if self.problem.fit_intercept and corner > 0:
+            gram = gram - np.outer(edge, edge / corner)
+            pull = pull - edge * (np.sum(q * residual) / corner)
+        b = descend(gram, pull, penalty, self.place.coef[self.columns.chosen].copy(), free)
+        inside = free & (penalty.lower < b) & (b < penalty.upper) & ((b != 0) | (penalty.l1 == 0))
+        return State(b, inside, np.sign(b))
 
     def orthogonal(self, state):
         """Tell which of all columns theta is to be orthogonal to: the free ones without penalty."""
@@ -263,6 +283,25 @@ class Model:
             return math.sqrt(max(float(v @ system.solve(v)), 0.0))
 
         return size
+
+
+def descend(gram, pull, penalty, b, free):
+    """Minimise a quadratic of Hessian `gram` and negative gradient `pull` at b, plus the penalty, by sweeps over its columns."""
+    curvature = np.diagonal(gram)
+    order = np.flatnonzero(free & (curvature + penalty.l2 > 1e-12 * np.max(curvature, initial=0.0)))
+    for _ in range(max(SWEEPS, VISITS // max(len(order), 1))):
+        most = 0.0
+        for j in order:
+            u = pull[j] + curvature[j] * b[j]
+            new = math.copysign(max(abs(u) - penalty.l1[j], 0.0), u) / (curvature[j] + penalty.l2[j])
+            move = min(max(new, penalty.lower[j]), penalty.upper[j]) - b[j]
+            if move != 0:
+                most = max(most, curvature[j] * move * move)
+                b[j] += move
+                pull = pull - gram[j] * move
+        if most == 0 or most <= 1e-30 * np.max(curvature) * (b @ b):
+            break
+    return b
 
 
 class System:

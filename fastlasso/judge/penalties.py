@@ -61,7 +61,9 @@ class Penalty:
         best, left_over = self.maximiser(c)
         moved = self.l1 * (np.abs(b) - np.sign(best) * b) + (best - b) * left_over
         at_zero = np.abs(b) * (self.l1 - np.sign(b) * c)
-        return 0.5 * self.l2 * (b - best) ** 2 + np.where(best == 0, at_zero, moved)
+        with np.errstate(**QUIET):
+            square = np.where(self.l2 > 0, (b - best) ** 2, 0.0)
+        return 0.5 * self.l2 * square + np.where(best == 0, at_zero, moved)
 
     def kkt_distances(self, b, gradient):
         """Return the distances of gradient_j = x_j'rho from the subdifferential of h_j at b_j.

@@ -16,8 +16,8 @@ from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm, total
 # Steps of the golden section for the scale, each of which cuts its interval by 0.618.
 SCALE_STEPS = 45
 
-# Largest relative change of the scores for which the unpenalised columns' rounding is a matter of second order.
-LARGEST_SPAN = 1e-3
+# Largest change of the scores, in units of the loss's width, that passes for rounding of the unpenalised columns.
+LARGEST_SPAN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def make_dual(problem, point, r, bound, orthogonal=None):
         correlation, error = np.where(at, 0.0, correlation), np.where(at, 0.0, error)
         error = error + np.where(error > 0, columns.norm * span * math.sqrt(largest(point.curvature)), 0.0)
     dual = RowDual(r, correlation, error, imbalance, span, 0.0, bound)
-    return scaled(dual, best_scale(problem, point, dual)) if span <= LARGEST_SPAN else dual
+    largest_span = LARGEST_SPAN * rows.loss.width * math.sqrt(rows.mean(point.curvature))
+    return scaled(dual, best_scale(problem, point, dual)) if span <= largest_span else dual
 
 
 def largest(curvature):

@@ -14,6 +14,8 @@ says of every row
     spread(q, y, eta, change, gap)    q s at least, where (theta - theta*)^2 <= s times the row's share of a gap, for
                               every dual optimum theta* that a gap allows, q being the row's weight
 
+    width                     the change of a score that changes the loss by much: what is tiny beside it is rounding
+
 and reads its target with ``target(y, weight)``, or raises a ValueError. All but Tweedie's slack are exact.
 
 For the exponential families the slack is the divergence of a dual mean m from the mean mu of the score, in terms of
@@ -54,6 +56,8 @@ from .targets import proportions, signs, within
 
 class ExponentialFamily:
     """What the losses with a closed slack share."""
+
+    width: ClassVar[float] = 1.0
 
     def value(self, y, eta):
         """f(eta) = slack of theta = 0, because f*(0) = 0."""
@@ -235,6 +239,11 @@ class Huber:
     delta: float = 1.35
     name: ClassVar[str] = "huber"
 
+    @property
+    def width(self):
+        """delta."""
+        return self.delta
+
     def __post_init__(self):
         positive(self.name, "delta", self.delta)
 
@@ -280,6 +289,7 @@ class SquaredHinge:
     """max(0, 1 - s eta)^2 / 2 with s = 1 for the second of two classes, s = -1 for the first."""
 
     name: ClassVar[str] = "squared_hinge"
+    width: ClassVar[float] = 1.0
 
     def target(self, y, weight):
         """Return s."""

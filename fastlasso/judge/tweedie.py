@@ -28,6 +28,7 @@ class Tweedie:
 
     power: float
     name: ClassVar[str] = "tweedie"
+    width: ClassVar[float] = 1.0
 
     def __post_init__(self):
         if not 1 < self.power < 2:
