@@ -53,8 +53,9 @@ def main(out=OUT):
     np.savez_compressed(out, values=np.array(values, np.uint8), columns=np.array(columns, np.uint16),
                         row_lengths=np.array(lengths, np.uint16), window=np.array([row[-1] for row in rows], np.uint8),
                         feature_names=np.frombuffer("\n".join(names).encode(), np.uint8))
-    print(f"{len(rows):,} programs x {len(names):,} words, {len(values):,} counts, {sum(row[-1] for row in rows):,} with "
-          f"a window, {Path(out).stat().st_size:,} bytes")
+    windows = sum(row[-1] for row in rows)
+    print(f"{len(rows):,} programs x {len(names):,} words, {len(values):,} counts, {windows:,} with a window, "
+          f"{Path(out).stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

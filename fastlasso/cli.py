@@ -19,8 +19,16 @@ import numpy as np
 from scipy import sparse
 
 from ._version import __version__
-from .datasets import (DataError, TargetError, load_debian_programs, load_debian_words, load_diabetes, read_classified,
-                       read_dataset, read_matrix)
+from .datasets import (
+    DataError,
+    TargetError,
+    load_debian_programs,
+    load_debian_words,
+    load_diabetes,
+    read_classified,
+    read_dataset,
+    read_matrix,
+)
 from .judge import verify
 from .losses.choose import SQUARED_ERROR, as_loss, loss_of
 from .path.fit import fit_path
@@ -325,7 +333,7 @@ def run_predict(arguments):
     path = LassoPath.load(arguments.model)
     fit = path.fit_at(nearest(path, arguments.alpha))
     if arguments.kind == "class" and fit.classes is None:
-        raise UsageError(f"--kind class needs a path of two classes; {arguments.model} is one of {loss_name(path.loss)}")
+        raise UsageError(f"--kind class needs a path of two classes, {arguments.model} has loss {loss_name(path.loss)}")
     X = columns_of(arguments, path)
     for value in fit.predict(X, kind=arguments.kind).tolist():
         print(value)
@@ -347,7 +355,8 @@ def columns_of(arguments, path):
     if p < path.n_features and Path(arguments.data).suffix.lower() in (".svm", ".libsvm"):
         return sparse.csr_array((X.data, X.indices, X.indptr), shape=(n, path.n_features))
     if p != path.n_features:
-        raise DataError(f"{arguments.data} has {p} columns, the path {path.n_features} (--target NAME|NUMBER leaves one out)")
+        raise DataError(f"{arguments.data} has {p} columns, the path {path.n_features} "
+                        "(--target NAME|NUMBER leaves one out)")
     return X
 
 
@@ -416,9 +425,9 @@ def judged_code(path, judged):
 
 def fit_options(arguments):
     """Return the arguments of `fit_path` that the command was given."""
-    return {"loss": loss_asked(arguments), "alphas": arguments.alphas, "eps": arguments.eps, "l1_ratio": arguments.l1_ratio,
-            "standardize": arguments.standardize, "fit_intercept": not arguments.no_intercept, "tol": arguments.tol,
-            "n_threads": arguments.threads}
+    return {"loss": loss_asked(arguments), "alphas": arguments.alphas, "eps": arguments.eps,
+            "l1_ratio": arguments.l1_ratio, "standardize": arguments.standardize,
+            "fit_intercept": not arguments.no_intercept, "tol": arguments.tol, "n_threads": arguments.threads}
 
 
 def named(data):
@@ -670,14 +679,15 @@ def sparse_column_sd(X, mean):
 
 def print_json(arguments, data, path, pathcv=None, judged=None):
     """Print everything about a path, and a cross-validation of it, as one JSON object."""
-    result = {"data": data_facts(arguments, data), "loss": loss_facts(path), "options": path.params, "tol": path.tol, "status": path.status,
+    result = {"data": data_facts(arguments, data), "loss": loss_facts(path), "options": path.params,
+              "tol": path.tol, "status": path.status,
               "certified": exit_code(path, *(pathcv.fold_paths if pathcv else ())) == CERTIFIED,
               "null_objective": path.null_objective, "seconds": path.seconds,
               "path": [point(path, pathcv, k) for k in range(len(path))]}
     if pathcv is not None:
-        result["cv"] = {"measure": pathcv.measure, "folds": arguments.folds, "seed": arguments.seed, "rule": arguments.rule,
-                        "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se, "alpha": pathcv.alpha,
-                        "index": pathcv.index}
+        result["cv"] = {"measure": pathcv.measure, "folds": arguments.folds, "seed": arguments.seed,
+                        "rule": arguments.rule, "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se,
+                        "alpha": pathcv.alpha, "index": pathcv.index}
     if judged is not None:
         result["judged_gaps"] = judged
     print(json.dumps(plain(result), allow_nan=False))

@@ -16,8 +16,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastlasso import (Huber, LassoPath, NegativeBinomial, Tweedie, __version__, cli, cross_validate_path, fit_path,
-                       verify)
+from fastlasso import (
+    Huber,
+    LassoPath,
+    NegativeBinomial,
+    Tweedie,
+    __version__,
+    cli,
+    cross_validate_path,
+    fit_path,
+    verify,
+)
 from fastlasso.cli import main
 from fastlasso.datasets import load_diabetes
 
@@ -102,7 +111,8 @@ def test_demo(run, tmp_path, monkeypatch):
     code, out, err = run("demo", "--plot", str(tmp_path / "demo.png"))
     assert (code, err) == (0, "")
     for words in ("diabetes", "Debian words", "442 samples x 64 features", "12,000 samples", "CV error", "gap / P(0)",
-                  "passes", "seconds", "lowest error", "one standard error", "bmi", "librust", "Debian programs", "loss: log_loss", "dev ratio",
+                  "passes", "seconds", "lowest error", "one standard error", "bmi", "librust",
+                  "Debian programs", "loss: log_loss", "dev ratio",
                   "CV AUC", "highest AUC", "gnome", "Drawn to"):
         assert words in out
     assert (tmp_path / "demo.png").stat().st_size > 50_000
@@ -221,7 +231,7 @@ def test_uncertified_is_1_and_says_so_once(run):
     (("cv", "d.csv", "--target", "y", "--folds", "1"), "1 is less than 2"),
     (("cv", "d.csv", "--target", "y", "--rule", "best"), "invalid choice"),
     (("path", "d.csv", "--target", "y", "--loss", "logistic"), "invalid choice"),
-    (("path", "d.csv", "--target", "y", "--loss", "poisson", "--power", "1.5"), "--power is for --loss tweedie, not for"),
+    (("path", "d.csv", "--target", "y", "--loss", "poisson", "--power", "1.5"), "--power is for --loss tweedie, not"),
     (("path", "d.csv", "--target", "y", "--delta", "1"), "--delta is for --loss huber, not for squared_error"),
     (("path", "d.csv", "--target", "y", "--loss", "tweedie", "--power", "2"), "2 is loss='gamma'"),
     (("path", "d.csv", "--target", "y", "--loss", "huber", "--delta", "0"), "delta"),
@@ -353,8 +363,8 @@ def test_measures_of_a_classifier(run, classes, measure, head, best):
     assert best in out
     result = json.loads(run(*asked, "--json")[1])
     X, targets = classes
-    expected = cross_validate_path(X, targets["words"], loss="log_loss", measure=measure, standardize=True, alphas=9, cv=4,
-                                   random_state=0)
+    expected = cross_validate_path(X, targets["words"], loss="log_loss", measure=measure, standardize=True, alphas=9,
+                                   cv=4, random_state=0)
     assert result["cv"]["measure"] == (measure or "deviance")
     assert result["loss"]["classes"] == ["no", "yes"]
     np.testing.assert_allclose([point["cv_error"] for point in result["path"]], expected.mean_error, rtol=1e-9)
@@ -362,8 +372,8 @@ def test_measures_of_a_classifier(run, classes, measure, head, best):
 
 def test_labels_of_every_kind_give_one_path(run, classes):
     common = ("--loss", "log_loss", "--alphas", "4", "--json")
-    paths = [json.loads(run("path", *arguments, *common)[1])["path"] for arguments in
-             [("words.csv", "--target", "y"), ("codes.csv", "--target", "-1"), ("X.npy", "--target-file", "labels.txt")]]
+    files = [("words.csv", "--target", "y"), ("codes.csv", "--target", "-1"), ("X.npy", "--target-file", "labels.txt")]
+    paths = [json.loads(run("path", *arguments, *common)[1])["path"] for arguments in files]
     for path in paths[1:]:
         np.testing.assert_allclose([point["intercept"] for point in path], [point["intercept"] for point in paths[0]])
 
@@ -408,7 +418,8 @@ def test_predict_from_columns_alone(run, folder, classes):
     path = saved(run, folder, "counts.csv", "--target", "y", "--loss", "poisson")
     code, out, _ = run("predict", "m.npz", "X.npy", "--alpha", str(path.alphas[-1]))
     assert code == 0
-    np.testing.assert_allclose(np.array(out.split(), float), path.fit_at(4).predict(np.load(folder / "X.npy"), kind="mean"))
+    expected = path.fit_at(4).predict(np.load(folder / "X.npy"), kind="mean")
+    np.testing.assert_allclose(np.array(out.split(), float), expected)
 
 
 def test_what_cannot_be_predicted(run, folder, classes):

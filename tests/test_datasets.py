@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from scipy import io, sparse
 
-from fastlasso.datasets import (DataError, Dataset, TargetError, load_debian_programs, load_debian_words, load_diabetes,
-                                read_classified, read_dataset, shipped)
+from fastlasso.datasets import (
+    DataError,
+    Dataset,
+    TargetError,
+    load_debian_programs,
+    load_debian_words,
+    load_diabetes,
+    read_classified,
+    read_dataset,
+    shipped,
+)
 
 TABLE = np.array([[1.0, 2.5, -3.0], [4.0, 0.0, 6.0], [0.0, 8.0, 9.5], [1.5, 0.0, 0.0]])
 
@@ -238,7 +247,7 @@ def test_nonsense_beside_words(tmp_path, text, message):
 def test_labels_too_few(tmp_path):
     np.save(tmp_path / "X.npy", TABLE)
     (tmp_path / "y.txt").write_text("ann\nbob\n")
-    with pytest.raises(DataError, match="has 2 values, but .* has 4 rows"):
+    with pytest.raises(DataError, match=r"has 2 values, but .* has 4 rows"):
         read_classified(tmp_path / "X.npy", target_file=tmp_path / "y.txt")
 
 

@@ -89,8 +89,8 @@ def load_debian_programs():
     """Return the words of Debian's programs' names and one-line descriptions, against whether they open a window.
 
     Columns are as in `load_debian_words`. The target is 1.0 where Debian's taggers have given the program the tag
-    `interface::graphical` or `interface::x11`, and 0.0 where it has other interfaces only (a command line, a daemon, the
-    web). `bench/make_debian_programs.py` is the recipe.
+    `interface::graphical` or `interface::x11`, and 0.0 where it has other interfaces only (a command line, a daemon,
+    the web). `bench/make_debian_programs.py` is the recipe.
 
     Returns
     -------
