@@ -1,4 +1,4 @@
-"""The `fastlasso` command: `demo` on shipped data, `path` and `cv` on a file.
+"""The `fastlasso` command: `demo` on shipped data, `path` and `cv` on a file, `predict` from a saved path.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 every solution certified, 1 some not
 certified to the tolerance asked for, 2 wrong usage, 3 unusable data, 130 interrupted.
@@ -19,10 +19,23 @@ import numpy as np
 from scipy import sparse
 
 from ._version import __version__
-from .datasets import TargetError, load_debian_words, load_diabetes, read_dataset
+from .datasets import (
+    DataError,
+    TargetError,
+    load_debian_programs,
+    load_debian_words,
+    load_diabetes,
+    read_classified,
+    read_dataset,
+    read_matrix,
+)
+from .judge import verify
+from .losses.choose import SQUARED_ERROR, as_loss, loss_of
 from .path.fit import fit_path
+from .path.results import LassoPath
 from .plotting import feature_label, matplotlib, save_figure
 from .selection.cross_validation import cross_validate_path
+from .selection.measures import checked_measure
 
 # The exit codes; 141 is that of a command whose reader has closed the pipe.
 CERTIFIED, NOT_CERTIFIED, USAGE, BAD_DATA, INTERRUPTED, CLOSED_PIPE = 0, 1, 2, 3, 130, 141
@@ -39,8 +52,20 @@ STRONGEST = 10
 # Values of a dense X that a standard deviation takes at a time: 8 MB.
 SD_BLOCK = 2**20
 
-# What the demo fits: (name, loader, eps).
-DEMOS = (("diabetes", load_diabetes, 1e-3), ("Debian words", load_debian_words, 2e-3))
+# What the demo fits: (name, loader, eps, further options).
+DEMOS = (("diabetes", load_diabetes, 1e-3, {}), ("Debian words", load_debian_words, 2e-3, {}),
+         ("Debian programs", load_debian_programs, 4e-3, {"loss": "log_loss", "measure": "auc"}))
+
+# The losses by name, and the parameters of each.
+LOSSES = {SQUARED_ERROR: (), "log_loss": (), "poisson": (), "gamma": (), "tweedie": ("power",),
+          "negative_binomial": ("k",), "huber": ("delta",), "squared_hinge": ()}
+
+# What a cross-validation is judged by: (its name in words, whether larger is better and 1 - error is shown).
+MEASURES = {"mse": ("error", False), "mae": ("mae", False), "r2": ("R2", True), "deviance": ("deviance", False),
+            "auc": ("AUC", True), "class": ("class error", False)}
+
+# A grid point this near, relatively, is the alpha asked for: tables print four digits.
+SAME_ALPHA = 1e-3
 
 # The formats of a picture.
 PICTURES = (".png", ".pdf", ".svg")
@@ -95,14 +120,14 @@ def parser():
     top = argparse.ArgumentParser(prog="fastlasso", description="Certified L1-regularised regression.",
                                   epilog="Exit codes: 0 certified, 1 not certified to --tol, 2 usage, 3 bad data.")
     top.add_argument("--version", action="version", version=f"fastlasso {__version__}")
-    commands = top.add_subparsers(required=True, metavar="demo | path | cv")
-    demo = commands.add_parser("demo", help="fit two real data sets that come with fastlasso",
-                               description="Fit two real data sets that come with fastlasso: path, cross-validation, "
+    commands = top.add_subparsers(required=True, metavar="demo | path | cv | predict")
+    demo = commands.add_parser("demo", help="fit three real data sets that come with fastlasso",
+                               description="Fit three real data sets that come with fastlasso: path, cross-validation, "
                                            "strongest features.")
     demo.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw paths and cross-validation")
     demo.set_defaults(run=run_demo)
     path = commands.add_parser("path", help="fit a whole path to a file",
-                               description="Fit the lasso or elastic net at every alpha of a grid.")
+                               description="Fit an L1 path, or an elastic net's, at every alpha of a grid.")
     path.set_defaults(run=run_path)
     cv = commands.add_parser("cv", help="fit a path to a file and choose alpha by cross-validation",
                              description="Fit a path and choose alpha by cross-validation.")
@@ -110,9 +135,13 @@ def parser():
     cv.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of the random folds (0)")
     cv.add_argument("--rule", choices=("min", "1se"), default="min",
                     help="lowest error, or sparsest within one standard error of it (min)")
+    cv.add_argument("--measure", choices=tuple(MEASURES),
+                    help="what the folds are judged by (mse under squared_error, else deviance)")
     cv.set_defaults(run=run_cv)
+    add_predict(commands)
     for command in (path, cv):
         add_data(command)
+        add_loss(command)
         add_problem(command)
         add_output(command)
     return top
@@ -126,6 +155,29 @@ def add_data(command):
     target.add_argument("--target-file", metavar="FILE", help="target, one number per row: .csv, .txt, .npy, .npz")
 
 
+def add_loss(command):
+    """Add the arguments that say which loss is fitted."""
+    command.add_argument("--loss", choices=tuple(LOSSES), default=SQUARED_ERROR, help="(squared_error)")
+    command.add_argument("--power", type=float, help="of --loss tweedie, between 1 and 2 (1.5)")
+    command.add_argument("--k", type=float, help="of --loss negative_binomial: variance = mean + mean^2 / k (1)")
+    command.add_argument("--delta", type=float, help="of --loss huber: larger residuals count linearly (1.35)")
+
+
+def add_predict(commands):
+    """Add the command that predicts."""
+    predict = commands.add_parser("predict", help="predict from a path that --out has saved",
+                                  description="Predict the rows of a file from a path that --out has saved, one "
+                                              "prediction per line.")
+    predict.add_argument("model", metavar="PATH.npz", help="what `path` or `cv` has saved by --out")
+    predict.add_argument("data", metavar="DATA", help="the columns of the fit: .csv, .npy, .npz, .mtx, .svm or .libsvm")
+    predict.add_argument("--alpha", type=real(0, math.inf), required=True,
+                         help="which solution: an alpha of the path, to the four digits that tables print")
+    predict.add_argument("--kind", choices=("score", "mean", "class"), default="mean",
+                         help="the score, the mean of y (a probability, an expected count), or the class (mean)")
+    predict.add_argument("--target", metavar="NAME|NUMBER", help="a column of DATA to leave out")
+    predict.set_defaults(run=run_predict)
+
+
 def add_problem(command):
     """Add the arguments that say what is fitted."""
     command.add_argument("--alphas", type=alphas, default=100, metavar="N|A,B,...",
@@ -137,6 +189,7 @@ def add_problem(command):
     command.add_argument("--no-intercept", action="store_true")
     command.add_argument("--tol", type=real(0, math.inf), default=1e-6,
                          help="largest duality gap / objective of the empty model (1e-6)")
+    command.add_argument("--verify", action="store_true", help="compute every gap once more, by code of its own")
     command.add_argument("--threads", type=whole(1), metavar="N", help="default: all cores")
 
 
@@ -201,9 +254,9 @@ def run_demo(arguments):
     """Fit the shipped data sets, print and perhaps draw the results, and return the exit code."""
     need_matplotlib(arguments.plot)
     pictures, codes = [], []
-    for name, loader, eps in DEMOS:
+    for name, loader, eps, more in DEMOS:
         data = loader()
-        pathcv = demonstrate(name, data, eps)
+        pathcv = demonstrate(name, data, eps=eps, **more)
         pictures.append((f"{data.source}: {data.target_name}", pathcv.path, pathcv, column_sd(data.X)))
         codes.append(exit_code(pathcv.path, *pathcv.fold_paths))
     if arguments.plot:
@@ -214,10 +267,10 @@ def run_demo(arguments):
     return max(codes)
 
 
-def demonstrate(name, data, eps):
+def demonstrate(name, data, loss=SQUARED_ERROR, **options):
     """Fit, cross-validate and print one shipped data set; return the `PathCV`."""
-    print(heading(name, data), end="\n\n", flush=True)
-    pathcv, monitor = cross_validated(data, name, cv=10, eps=eps, random_state=0)
+    print(heading(name, data, loss), end="\n\n", flush=True)
+    pathcv, monitor = cross_validated(data, name, cv=10, random_state=0, loss=loss, **options)
     print(report_cv(pathcv, monitor, data), end="\n\n\n", flush=True)
     return pathcv
 
@@ -234,21 +287,23 @@ def cross_validated(data, name, cv, **options):
 def run_path(arguments):
     """Fit a path to a file, print and save it, and return the exit code."""
     need_matplotlib(arguments.plot)
-    data = read_dataset(arguments.data, arguments.target, arguments.target_file)
+    options = fit_options(arguments)
+    data = problem_of(arguments, options["loss"])
     with progress(f"{arguments.data}: path") as monitor:
-        path = fit_path(data.X, data.y, **fit_options(arguments), callback=monitor)
+        path = fit_path(data.X, data.y, **options, callback=monitor)
     path.feature_names = named(data)
-    report_path(arguments, data, path, monitor.seconds)
+    judged = verified(arguments, path, data)
+    report_path(arguments, data, path, monitor.seconds, judged)
     save(arguments, path, None, data)
-    return exit_code(path)
+    return max(exit_code(path), judged_code(path, judged))
 
 
-def report_path(arguments, data, path, seconds):
+def report_path(arguments, data, path, seconds, judged):
     """Print a path: its table, its summary, and the strongest features at the choice of BIC."""
     if arguments.json:
-        print_json(arguments, data, path)
+        print_json(arguments, data, path, judged=judged)
         return
-    print(heading(arguments.data, data), table(path, seconds), summary(path), sep="\n\n")
+    print(heading(arguments.data, data, path.loss), table(path, seconds), summary(path, judged), sep="\n\n")
     if path.n_features > path.n_samples:
         print("\nBIC is for fewer features than samples: choose alpha by  fastlasso cv")
         return
@@ -259,22 +314,120 @@ def report_path(arguments, data, path, seconds):
 def run_cv(arguments):
     """Cross-validate a path on a file, print and save it, and return the exit code."""
     need_matplotlib(arguments.plot)
-    data = read_dataset(arguments.data, arguments.target, arguments.target_file)
+    options = fit_options(arguments)
+    need_measure(arguments.measure, options["loss"])
+    data = problem_of(arguments, options["loss"])
     pathcv, monitor = cross_validated(data, arguments.data, arguments.folds, rule=arguments.rule,
-                                      random_state=arguments.seed, **fit_options(arguments))
+                                      measure=arguments.measure, random_state=arguments.seed, **options)
+    judged = verified(arguments, pathcv.path, data)
     if arguments.json:
-        print_json(arguments, data, pathcv.path, pathcv)
+        print_json(arguments, data, pathcv.path, pathcv, judged)
     else:
-        print(heading(arguments.data, data), report_cv(pathcv, monitor, data), sep="\n\n")
+        print(heading(arguments.data, data, pathcv.path.loss), report_cv(pathcv, monitor, data, judged), sep="\n\n")
     save(arguments, pathcv.path, pathcv, data)
-    return exit_code(pathcv.path, *pathcv.fold_paths)
+    return max(exit_code(pathcv.path, *pathcv.fold_paths), judged_code(pathcv.path, judged))
+
+
+def run_predict(arguments):
+    """Print predictions, one a line, and return the exit code."""
+    path = LassoPath.load(arguments.model)
+    fit = path.fit_at(nearest(path, arguments.alpha))
+    if arguments.kind == "class" and fit.classes is None:
+        raise UsageError(f"--kind class needs a path of two classes, {arguments.model} has loss {loss_name(path.loss)}")
+    X = columns_of(arguments, path)
+    for value in fit.predict(X, kind=arguments.kind).tolist():
+        print(value)
+    return CERTIFIED if fit.certified else NOT_CERTIFIED
+
+
+def nearest(path, alpha):
+    """Return the index of the alpha asked for, to the digits that tables print; raise UsageError where it is none."""
+    index = int(np.argmin(np.abs(path.alphas - alpha)))
+    if abs(path.alphas[index] - alpha) > SAME_ALPHA * alpha:
+        raise UsageError(f"alpha {alpha:g} is not on the path; the nearest is {path.alphas[index]:.6g}")
+    return index
+
+
+def columns_of(arguments, path):
+    """Return the X to predict, its target column (or that of .svm) left out, its rows as wide as the path's."""
+    X = read_matrix_of(arguments)
+    n, p = X.shape
+    if p < path.n_features and Path(arguments.data).suffix.lower() in (".svm", ".libsvm"):
+        return sparse.csr_array((X.data, X.indices, X.indptr), shape=(n, path.n_features))
+    if p != path.n_features:
+        raise DataError(f"{arguments.data} has {p} columns, the path {path.n_features} "
+                        "(--target NAME|NUMBER leaves one out)")
+    return X
+
+
+def read_matrix_of(arguments):
+    """Return X of a file: all its columns, or all but the target."""
+    if arguments.target is not None:
+        return read_classified(arguments.data, arguments.target).X
+    return read_matrix(Path(arguments.data))[0]
+
+
+def problem_of(arguments, loss):
+    """Return the `Dataset` of the file; the target of a classifier may be words."""
+    loss = as_loss(loss)
+    read = read_dataset if loss is None or not loss.is_classifier else read_classified
+    return read(arguments.data, arguments.target, arguments.target_file)
+
+
+def loss_asked(arguments):
+    """Return the loss by name, or as an object where parameters are given; raise UsageError for those it has not."""
+    parameters = {name: getattr(arguments, name) for name in ("power", "k", "delta")
+                  if getattr(arguments, name) is not None}
+    for name in parameters:
+        if name not in LOSSES[arguments.loss]:
+            owner = next(loss for loss, names in LOSSES.items() if name in names)
+            raise UsageError(f"--{name} is for --loss {owner}, not for {arguments.loss}")
+    if not LOSSES[arguments.loss]:
+        return arguments.loss
+    try:
+        return loss_of(arguments.loss, **parameters)
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
+def loss_name(loss):
+    """Return a loss in words: its name, and its parameters."""
+    if loss == SQUARED_ERROR:
+        return loss
+    loss = as_loss(loss)
+    given = ", ".join(f"{name} {value:g}" for name, value in loss.parameters.items())
+    return f"{loss.name} ({given})" if given else loss.name
+
+
+def need_measure(measure, loss):
+    """Raise UsageError where a measure does not fit the loss: before any work."""
+    try:
+        checked_measure(measure, as_loss(loss), "--measure")
+    except ValueError as error:
+        raise UsageError(error) from None
+
+
+def verified(arguments, path, data):
+    """Return each gap as the judge computes it, in units of P(0), or None where nobody asked."""
+    if not arguments.verify:
+        return None
+    options = {name: path.params[name] for name in ("l1_ratio", "fit_intercept", "standardize")}
+    loss = {} if path.loss == SQUARED_ERROR else {"loss": path.loss}
+    fits = [path.fit_at(k) for k in range(len(path))]
+    return [verify(data.X, data.y, fit.coef, fit.intercept, alpha=fit.alpha, **options, **loss).relative_gap
+            for fit in fits]
+
+
+def judged_code(path, judged):
+    """Return the exit code of the judge's gaps."""
+    return CERTIFIED if judged is None or max(judged, default=0.0) <= path.tol else NOT_CERTIFIED
 
 
 def fit_options(arguments):
     """Return the arguments of `fit_path` that the command was given."""
-    return {"alphas": arguments.alphas, "eps": arguments.eps, "l1_ratio": arguments.l1_ratio,
-            "standardize": arguments.standardize, "fit_intercept": not arguments.no_intercept, "tol": arguments.tol,
-            "n_threads": arguments.threads}
+    return {"loss": loss_asked(arguments), "alphas": arguments.alphas, "eps": arguments.eps,
+            "l1_ratio": arguments.l1_ratio, "standardize": arguments.standardize,
+            "fit_intercept": not arguments.no_intercept, "tol": arguments.tol, "n_threads": arguments.threads}
 
 
 def named(data):
@@ -378,20 +531,21 @@ def progress(path, afterwards=None):
         say(f"warning: {message}")
 
 
-def heading(name, data):
-    """Return a few words about the data."""
+def heading(name, data, loss=SQUARED_ERROR):
+    """Return a few words about the data, and the loss where it is not squared error."""
     n, p = data.X.shape
     stored = f"sparse, {data.X.nnz:,} stored values" if hasattr(data.X, "nnz") else "dense"
+    fitted = "" if loss == SQUARED_ERROR else f", loss: {loss_name(loss)}"
     source = f" ({data.source})" if data.source != Path(name).name else ""
-    return f"{name}{source}: {n:,} samples x {p:,} features, {stored}\ntarget: {data.target_name}"
+    return f"{name}{source}: {n:,} samples x {p:,} features, {stored}\ntarget: {data.target_name}{fitted}"
 
 
 def table(path, seconds, pathcv=None):
     """Return about a dozen rows of the path, the cross-validation's choices always among them."""
     noted = {} if pathcv is None else notes(pathcv)
     shown = representative(len(path), noted)
-    errors = () if pathcv is None else ("CV error", "std err")
-    lines = [("alpha", "features", "R2", *errors, "gap / P(0)", "passes", "seconds")]
+    errors = () if pathcv is None else (f"CV {MEASURES[pathcv.measure][0]}", "std err")
+    lines = [("alpha", "features", share_name(path), *errors, "gap / P(0)", "passes", "seconds")]
     lines += [row(path, seconds, pathcv, k) for k in shown]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
@@ -400,10 +554,21 @@ def table(path, seconds, pathcv=None):
 
 def row(path, seconds, pathcv, k):
     """Return the cells of one alpha's row."""
-    error = () if pathcv is None else (digits(pathcv.mean_error[k], 5), digits(pathcv.standard_error[k], 3))
+    error = () if pathcv is None else (digits(shown(pathcv, k), 5), digits(pathcv.standard_error[k], 3))
     return (digits(path.alphas[k], 4), f"{path.df[k]:,}", f"{path.r2[k]:.4f}", *error,
             f"{path.gaps[k] / (path.null_objective or 1.0):.1e}", f"{path.n_passes[k]:.1f}",
             f"{seconds.get(k, path.seconds):.4f}")
+
+
+def share_name(path):
+    """Return what the share of the deviance explained is called."""
+    return "R2" if path.loss == SQUARED_ERROR else "dev ratio"
+
+
+def shown(pathcv, k):
+    """Return the mean held-out measure: the error, or the AUC or R2 that it is 1 minus."""
+    error = pathcv.mean_error[k]
+    return 1 - error if MEASURES[pathcv.measure][1] else error
 
 
 def digits(value, n):
@@ -414,8 +579,14 @@ def digits(value, n):
 def notes(pathcv):
     """Return what is noted beside the rows of a cross-validation's choices: {index of the alpha: words}."""
     noted = {pathcv.index_1se: "<- one standard error"}
-    noted[pathcv.best_index] = "<- lowest CV error" + (", 1se" if pathcv.best_index in noted else "")
+    noted[pathcv.best_index] = f"<- {best_words(pathcv, 'CV ')}" + (", 1se" if pathcv.best_index in noted else "")
     return noted
+
+
+def best_words(pathcv, prefix=""):
+    """Return "lowest error", "highest AUC" and the like."""
+    name, larger_is_better = MEASURES[pathcv.measure]
+    return f"{'highest' if larger_is_better else 'lowest'} {prefix}{name}"
 
 
 def representative(n, always=()):
@@ -424,13 +595,21 @@ def representative(n, always=()):
     return sorted({round(k * (n - 1) / max(rows - 1, 1)) for k in range(rows)} | {int(k) for k in always})
 
 
-def summary(path):
-    """Return a line about a path: its cost and its certificate."""
+def summary(path, judged=None):
+    """Return a line about a path: its cost and its certificate; another where a judge has looked."""
     gap = max(path.gaps, default=0.0) / (path.null_objective or 1.0)
     certified = int(path.certified.sum())
     verdict = "all certified" if certified == len(path) else f"only {certified} certified"
     return (f"Path: {len(path)} alphas in {path.seconds:.3g} s, {path.n_passes[-1]:.1f} passes over X; "
-            f"largest gap {gap:.1e} of P(0), asked for {path.tol:g}: {verdict}.")
+            f"largest gap {gap:.1e} of P(0), asked for {path.tol:g}: {verdict}.") + judged_words(path, judged)
+
+
+def judged_words(path, judged):
+    """Return a line about the judge's gaps."""
+    if judged is None:
+        return ""
+    within = sum(gap <= path.tol for gap in judged)
+    return f"\nJudge: largest gap {max(judged, default=0.0):.1e} of P(0), {within} of {len(path)} within {path.tol:g}."
 
 
 def described(path, index):
@@ -439,9 +618,9 @@ def described(path, index):
     return f"alpha = {path.alphas[index]:.4g} ({n:,} feature{'s' if n != 1 else ''})"
 
 
-def report_cv(pathcv, monitor, data):
+def report_cv(pathcv, monitor, data, judged=None):
     """Return the table, the choice of the cross-validation, and the strongest features at it."""
-    return "\n\n".join([table(pathcv.path, monitor.seconds, pathcv), summary(pathcv.path),
+    return "\n\n".join([table(pathcv.path, monitor.seconds, pathcv), summary(pathcv.path, judged),
                         choice(pathcv, monitor.elapsed - pathcv.path.seconds),
                         strongest_at(pathcv.path, pathcv.index, data)])
 
@@ -450,7 +629,7 @@ def choice(pathcv, seconds):
     """Return both choices of a cross-validation in words."""
     folds = pathcv.errors.shape[1]
     return (f"{folds}-fold cross-validation in {seconds:.3g} s:\n"
-            f"  lowest error            {described(pathcv.path, pathcv.best_index)}\n"
+            f"  {best_words(pathcv):<22}  {described(pathcv.path, pathcv.best_index)}\n"
             f"  one standard error      {described(pathcv.path, pathcv.index_1se)}")
 
 
@@ -498,17 +677,29 @@ def sparse_column_sd(X, mean):
     return np.sqrt((squares + (X.shape[0] - stored) * mean**2) / X.shape[0])
 
 
-def print_json(arguments, data, path, pathcv=None):
+def print_json(arguments, data, path, pathcv=None, judged=None):
     """Print everything about a path, and a cross-validation of it, as one JSON object."""
-    result = {"data": data_facts(arguments, data), "options": path.params, "tol": path.tol, "status": path.status,
+    result = {"data": data_facts(arguments, data), "loss": loss_facts(path), "options": path.params,
+              "tol": path.tol, "status": path.status,
               "certified": exit_code(path, *(pathcv.fold_paths if pathcv else ())) == CERTIFIED,
               "null_objective": path.null_objective, "seconds": path.seconds,
               "path": [point(path, pathcv, k) for k in range(len(path))]}
     if pathcv is not None:
-        result["cv"] = {"folds": arguments.folds, "seed": arguments.seed, "rule": arguments.rule,
-                        "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se, "alpha": pathcv.alpha,
-                        "index": pathcv.index}
+        result["cv"] = {"measure": pathcv.measure, "folds": arguments.folds, "seed": arguments.seed,
+                        "rule": arguments.rule, "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se,
+                        "alpha": pathcv.alpha, "index": pathcv.index}
+    if judged is not None:
+        result["judged_gaps"] = judged
     print(json.dumps(plain(result), allow_nan=False))
+
+
+def loss_facts(path):
+    """Return the loss by name, its parameters, and the classes of a classifier."""
+    if path.loss == SQUARED_ERROR:
+        return {"name": SQUARED_ERROR}
+    loss = as_loss(path.loss)
+    classes = {} if path.classes is None else {"classes": path.classes.tolist()}
+    return {"name": loss.name, **loss.parameters, **classes}
 
 
 def data_facts(arguments, data):
@@ -521,7 +712,8 @@ def point(path, pathcv, k):
     """Return everything about one alpha; the coefficients are those that are not zero, by name."""
     part = slice(path.coefs.indptr[k], path.coefs.indptr[k + 1])
     coef = {label(path, j): value for j, value in zip(path.coefs.indices[part], path.coefs.data[part], strict=True)}
-    facts = {"alpha": path.alphas[k], "n_features": path.df[k], "r2": path.r2[k], "gap": path.gaps[k],
+    facts = {"alpha": path.alphas[k], "n_features": path.df[k],
+             "r2" if path.loss == SQUARED_ERROR else "deviance_ratio": path.r2[k], "gap": path.gaps[k],
              "certified": path.certified[k], "n_passes": path.n_passes[k], "intercept": path.intercepts[k]}
     if pathcv is not None:
         facts |= {"cv_error": pathcv.mean_error[k], "cv_standard_error": pathcv.standard_error[k]}

@@ -1,6 +1,7 @@
 """The command: what it prints, where, and with which exit code."""
 
 import importlib
+import inspect
 import json
 import os
 import runpy
@@ -15,7 +16,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastlasso import LassoPath, __version__, cli, fit_path
+from fastlasso import (
+    Huber,
+    LassoPath,
+    NegativeBinomial,
+    Tweedie,
+    __version__,
+    cli,
+    cross_validate_path,
+    fit_path,
+    verify,
+)
 from fastlasso.cli import main
 from fastlasso.datasets import load_diabetes
 
@@ -95,12 +106,14 @@ def test_every_format_gives_the_same_path(run, arguments):
 
 
 def test_demo(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "DEMOS", [(name, loader, max(eps, 0.05)) for name, loader, eps in cli.DEMOS])
+    monkeypatch.setattr(cli, "DEMOS", [(name, loader, max(eps, 0.05), more) for name, loader, eps, more in cli.DEMOS])
     pytest.importorskip("matplotlib")
     code, out, err = run("demo", "--plot", str(tmp_path / "demo.png"))
     assert (code, err) == (0, "")
     for words in ("diabetes", "Debian words", "442 samples x 64 features", "12,000 samples", "CV error", "gap / P(0)",
-                  "passes", "seconds", "lowest error", "one standard error", "bmi", "librust", "Drawn to"):
+                  "passes", "seconds", "lowest error", "one standard error", "bmi", "librust",
+                  "Debian programs", "loss: log_loss", "dev ratio",
+                  "CV AUC", "highest AUC", "gnome", "Drawn to"):
         assert words in out
     assert (tmp_path / "demo.png").stat().st_size > 50_000
 
@@ -195,7 +208,7 @@ def test_uncertified_is_1_and_says_so_once(run):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ((), "required: demo | path | cv"),
+    ((), "required: demo | path | cv | predict"),
     (("fly",), "invalid choice"),
     (("path",), "required: DATA"),
     (("path", "d.csv"), "say which column is the target"),
@@ -217,6 +230,15 @@ def test_uncertified_is_1_and_says_so_once(run):
     (("demo", "--plot", "p.docx"), "does not end in .png"),
     (("cv", "d.csv", "--target", "y", "--folds", "1"), "1 is less than 2"),
     (("cv", "d.csv", "--target", "y", "--rule", "best"), "invalid choice"),
+    (("path", "d.csv", "--target", "y", "--loss", "logistic"), "invalid choice"),
+    (("path", "d.csv", "--target", "y", "--loss", "poisson", "--power", "1.5"), "--power is for --loss tweedie, not"),
+    (("path", "d.csv", "--target", "y", "--delta", "1"), "--delta is for --loss huber, not for squared_error"),
+    (("path", "d.csv", "--target", "y", "--loss", "tweedie", "--power", "2"), "2 is loss='gamma'"),
+    (("path", "d.csv", "--target", "y", "--loss", "huber", "--delta", "0"), "delta"),
+    (("path", "d.csv", "--target", "y", "--loss", "negative_binomial", "--k", "nan"), "k"),
+    (("cv", "d.csv", "--target", "y", "--measure", "auc"), "--measure='auc' needs a classifier"),
+    (("cv", "d.csv", "--target", "y", "--loss", "log_loss", "--measure", "r2"), "--measure must be"),
+    (("cv", "d.csv", "--target", "y", "--measure", "roc"), "invalid choice"),
 ])
 def test_usage_is_2(run, arguments, message):
     code, out, err = run(*arguments)
@@ -286,6 +308,161 @@ def test_interrupt_is_130_and_quiet(run, folder, monkeypatch):
         assert run("path", "long.npy", "--target", "1", "--alphas", "1000", "--eps", "1e-5") == (130, "", "")
     finally:
         timer.cancel()      # a fit that ended before its interrupt must not take the other tests along
+
+
+# ---- other losses
+
+@pytest.fixture(scope="module")
+def classes(folder):
+    """The diabetes data with words, numbers and counts for a target, each in a .csv of its own."""
+    data = load_diabetes(quadratic=False)
+    high = data.y > np.median(data.y)
+    names = ",".join(data.feature_names)
+    targets = {"words": np.where(high, "yes", "no"), "codes": np.where(high, 7, 3), "counts": np.floor(data.y / 30)}
+    for name, y in targets.items():
+        rows = [",".join([*(f"{value:g}" for value in row), str(label)]) for row, label in zip(data.X, y, strict=True)]
+        (folder / f"{name}.csv").write_text("\n".join([f"{names},y", *rows]))
+    (folder / "labels.txt").write_text("\n".join(["outcome", *targets["words"]]))
+    return data.X, targets
+
+
+LOSSES = [("log_loss", [], "words", "log_loss"), ("squared_hinge", [], "words", "squared_hinge"),
+          ("poisson", [], "counts", "poisson"), ("gamma", [], "d", "gamma"),
+          ("tweedie", ["--power", "1.3"], "counts", Tweedie(1.3)), ("tweedie", [], "counts", Tweedie()),
+          ("negative_binomial", ["--k", "2"], "counts", NegativeBinomial(2.0)),
+          ("huber", ["--delta", "20"], "d", Huber(20.0))]
+
+
+@pytest.mark.parametrize(("name", "more", "file", "loss"), LOSSES)
+def test_every_loss(run, folder, classes, name, more, file, loss):
+    X, targets = classes
+    y = targets.get(file, np.loadtxt(folder / "y.txt"))
+    asked = ("path", f"{file}.csv", "--target", "y", "--loss", name, *more, "--alphas", "6", "--eps", "0.1",
+             "--standardize")
+    code, out, err = run(*asked)
+    assert (code, err) == (0, "")
+    assert "dev ratio" in out
+    assert f"loss: {name}" in out
+    result = json.loads(run(*asked, "--json")[1])
+    expected = fit_path(X, y, loss=loss, alphas=6, eps=0.1, standardize=True)
+    assert result["loss"]["name"] == name
+    assert [point["n_features"] for point in result["path"]] == expected.df.tolist()
+    np.testing.assert_allclose([point["deviance_ratio"] for point in result["path"]], expected.r2, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("measure", "head", "best"), [
+    ("auc", "CV AUC", "highest AUC"), ("class", "CV class error", "lowest class error"),
+    ("deviance", "CV deviance", "lowest deviance"), (None, "CV deviance", "lowest deviance"),
+    ("mse", "CV error", "lowest error"), ("mae", "CV mae", "lowest mae")])
+def test_measures_of_a_classifier(run, classes, measure, head, best):
+    asked = ("cv", "words.csv", "--target", "y", "--loss", "log_loss", "--standardize", "--alphas", "9", "--folds", "4",
+             *(["--measure", measure] if measure else []))
+    code, out, err = run(*asked)
+    assert (code, err) == (0, "")
+    assert head in out
+    assert best in out
+    result = json.loads(run(*asked, "--json")[1])
+    X, targets = classes
+    expected = cross_validate_path(X, targets["words"], loss="log_loss", measure=measure, standardize=True, alphas=9,
+                                   cv=4, random_state=0)
+    assert result["cv"]["measure"] == (measure or "deviance")
+    assert result["loss"]["classes"] == ["no", "yes"]
+    np.testing.assert_allclose([point["cv_error"] for point in result["path"]], expected.mean_error, rtol=1e-9)
+
+
+def test_labels_of_every_kind_give_one_path(run, classes):
+    common = ("--loss", "log_loss", "--alphas", "4", "--json")
+    files = [("words.csv", "--target", "y"), ("codes.csv", "--target", "-1"), ("X.npy", "--target-file", "labels.txt")]
+    paths = [json.loads(run("path", *arguments, *common)[1])["path"] for arguments in files]
+    for path in paths[1:]:
+        np.testing.assert_allclose([point["intercept"] for point in path], [point["intercept"] for point in paths[0]])
+
+
+def test_words_are_no_target_of_a_regression(run, classes):
+    code, out, err = run("path", "words.csv", "--target", "y")
+    assert (code, out) == (3, "")
+    assert "is not a finite number" in err
+
+
+def test_bad_targets_of_a_loss_are_3(run, folder, classes):
+    (folder / "three.csv").write_text("a,y\n1,red\n2,green\n3,blue\n")
+    (folder / "one.csv").write_text("a,y\n1,red\n2,red\n3,red\n")
+    (folder / "negative.csv").write_text("a,y\n1,2\n2,-1\n3,4\n")
+    for name, loss, message in (("three", "log_loss", "y has 3 different values"), ("one", "log_loss", "two classes"),
+                                ("negative", "poisson", "y[1] is -1.0")):
+        code, out, err = run("path", f"{name}.csv", "--target", "y", "--loss", loss)
+        assert (code, out) == (3, "")
+        assert message in err
+        assert err.count("\n") == 1
+
+
+def saved(run, folder, *arguments):
+    assert run("path", *arguments, "--alphas", "5", "--out", "m.npz", "--json")[0] == 0
+    return LassoPath.load(folder / "m.npz")
+
+
+def test_predict_scores_means_and_classes(run, folder, classes):
+    X, _ = classes
+    path = saved(run, folder, "words.csv", "--target", "y", "--loss", "log_loss")
+    alpha = f"{path.alphas[3]:.4g}"
+    outputs = {kind: run("predict", "m.npz", "words.csv", "--target", "y", "--alpha", alpha, "--kind", kind)
+               for kind in ("score", "mean", "class")}
+    assert [code for code, *_ in outputs.values()] == [0, 0, 0]
+    expected = path.fit_at(3).predict(X, kind="mean")
+    np.testing.assert_allclose(np.array(outputs["mean"][1].split(), float), expected)
+    assert outputs["class"][1].split() == np.where(expected > 0.5, "yes", "no").tolist()
+    np.testing.assert_allclose(np.array(outputs["score"][1].split(), float), path.fit_at(3).predict(X))
+
+
+def test_predict_from_columns_alone(run, folder, classes):
+    path = saved(run, folder, "counts.csv", "--target", "y", "--loss", "poisson")
+    code, out, _ = run("predict", "m.npz", "X.npy", "--alpha", str(path.alphas[-1]))
+    assert code == 0
+    expected = path.fit_at(4).predict(np.load(folder / "X.npy"), kind="mean")
+    np.testing.assert_allclose(np.array(out.split(), float), expected)
+
+
+def test_what_cannot_be_predicted(run, folder, classes):
+    path = saved(run, folder, "counts.csv", "--target", "y", "--loss", "poisson")
+    alpha = str(path.alphas[0])
+    for arguments, expected, message in [
+            (("X.npy", "--alpha", "1e-9"), 2, "the nearest is"), (("X.npy",), 2, "required: --alpha"),
+            (("X.npy", "--alpha", alpha, "--kind", "class"), 2, "needs a path of two classes"),
+            (("counts.csv", "--alpha", alpha), 3, "has 11 columns, the path 10"),
+            (("gone.csv", "--alpha", alpha), 3, "No such file")]:
+        code, out, err = run("predict", "m.npz", *arguments)
+        assert (code, out) == (expected, "")
+        assert message in err
+    assert run("predict", "counts.csv", "X.npy", "--alpha", "1")[0] == 3
+
+
+def test_predict_of_svm_lines_that_lack_the_last_columns(run, folder):
+    (folder / "train.svm").write_text("".join(f"{i % 2} {1 + i % 3}:{i + 1} 4:{i % 5}\n" for i in range(30)))
+    (folder / "new.svm").write_text("0 1:2\n1 2:1 3:1\n")
+    path = saved(run, folder, "train.svm", "--loss", "log_loss")
+    code, out, _ = run("predict", "m.npz", "new.svm", "--alpha", str(path.alphas[2]))
+    assert code == 0
+    rows = np.array([[2.0, 0, 0, 0], [0, 1, 1, 0]])
+    np.testing.assert_allclose(np.array(out.split(), float), path.fit_at(2).predict(rows, kind="mean"))
+
+
+def test_verify_says_what_the_judge_found(run):
+    code, out, err = run("path", "d.csv", "--target", "y", "--alphas", "5", "--verify")
+    assert (code, err) == (0, "")
+    assert "Judge: largest gap" in out
+    assert "5 of 5 within" in out
+    gaps = json.loads(run("cv", "d.csv", "--target", "y", "--alphas", "5", "--verify", "--json")[1])["judged_gaps"]
+    assert len(gaps) == 5
+    assert max(gaps) < 1e-6
+
+
+@pytest.mark.skipif("loss" not in inspect.signature(verify).parameters, reason="the judge knows squared error alone")
+@pytest.mark.parametrize(("name", "more", "file", "_"), LOSSES)
+def test_verify_of_every_loss(run, classes, name, more, file, _):
+    code, out, err = run("path", f"{file}.csv", "--target", "y", "--loss", name, *more, "--alphas", "5", "--verify",
+                         "--standardize", "--tol", "1e-5")
+    assert (code, err) == (0, "")
+    assert "5 of 5 within" in out
 
 
 # ---- progress

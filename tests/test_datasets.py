@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import io, sparse
 
-from fastlasso.datasets import DataError, Dataset, TargetError, load_debian_words, load_diabetes, read_dataset, shipped
+from fastlasso.datasets import (
+    DataError,
+    Dataset,
+    TargetError,
+    load_debian_programs,
+    load_debian_words,
+    load_diabetes,
+    read_classified,
+    read_dataset,
+    shipped,
+)
 
 TABLE = np.array([[1.0, 2.5, -3.0], [4.0, 0.0, 6.0], [0.0, 8.0, 9.5], [1.5, 0.0, 0.0]])
 
@@ -58,6 +68,20 @@ def test_debian_words():
     assert np.isfinite(data.y).all()
     doc = X[:, [data.feature_names.index("doc")]].toarray().ravel() > 0
     assert data.y[doc].mean() > data.y[~doc].mean()
+
+
+def test_debian_programs():
+    data = load_debian_programs()
+    X = data.X
+    assert X.format == "csr"
+    assert X.dtype == np.float64
+    assert X.shape == (len(data.y), len(data.feature_names)) == (5062, 2968)
+    assert len(set(data.feature_names)) == X.shape[1]
+    assert X.has_canonical_format
+    assert np.bincount(X.indices, minlength=X.shape[1]).min() >= 3
+    assert sorted(set(data.y)) == [0, 1]
+    game, daemon = (X[:, [data.feature_names.index(word)]].toarray().ravel() > 0 for word in ("game", "daemon"))
+    assert data.y[game].mean() > 0.6 > 0.2 > data.y[daemon].mean()
 
 
 def test_the_data_folder_is_small():
@@ -167,6 +191,64 @@ def test_svm_agrees_with_scikit_learn(tmp_path):
     data = read_dataset(tmp_path / "t.svm")
     np.testing.assert_allclose(data.X.toarray(), X.toarray()[:, :data.X.shape[1]])
     np.testing.assert_allclose(data.y, y)
+
+
+# ---- targets that are words
+
+WORDS = "a,b,who\n1,2.5,ann\n4,0,bob\n0,8,ann\n1.5,0,bob\n"
+
+
+@pytest.mark.parametrize(("text", "target", "names"), [
+    (WORDS, "who", ("a", "b")), (WORDS, "3", ("a", "b")), (WORDS, "-1", ("a", "b")),
+    ("\n" + WORDS.replace(",", ";"), "who", ("a", "b")), (WORDS.replace(",", "\t"), "3", ("a", "b")),
+    (WORDS.replace("ann", '"ann"'), "who", ("a", "b")), (WORDS.split("\n", 1)[1], "3", ("x1", "x2")),
+    ("who,a,b\nann,1,2.5\n\nbob,4,0\nann,0,8\nbob,1.5,0", "1", ("a", "b"))])
+def test_labels_that_are_words(tmp_path, text, target, names):
+    (tmp_path / "t.csv").write_text(text)
+    data = read_classified(tmp_path / "t.csv", target)
+    assert data.y.tolist() == ["ann", "bob", "ann", "bob"]
+    np.testing.assert_array_equal(data.X, TABLE[:, :2])
+    assert data.feature_names == names
+
+
+def test_labels_that_are_numbers_are_read_as_before(table_file):
+    read, expected = read_classified(table_file, "3"), read_dataset(table_file, "3")
+    np.testing.assert_array_equal(read.y, expected.y)
+    assert (read.feature_names, read.target_name) == (expected.feature_names, expected.target_name)
+
+
+@pytest.mark.parametrize("text", ["ann\nbob\nann\nbob\n", "who\nann\nbob\nann\nbob"])
+def test_a_file_of_labels(tmp_path, text):
+    np.save(tmp_path / "X.npy", TABLE)
+    (tmp_path / "y.csv").write_text(text)
+    data = read_classified(tmp_path / "X.npy", target_file=tmp_path / "y.csv")
+    assert data.y.tolist() == ["ann", "bob", "ann", "bob"]
+    assert data.target_name == "y"
+    assert data.X.shape == (4, 3)
+
+
+def test_a_file_of_numbers_for_labels(tmp_path):
+    np.save(tmp_path / "X.npy", TABLE)
+    (tmp_path / "y.csv").write_text("who\n1\n0\n1\n1\n")
+    assert read_classified(tmp_path / "X.npy", target_file=tmp_path / "y.csv").y.tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    (WORDS.replace("8,ann", "x,ann"), "line 4, column 'b': 'x' is not a finite number"),
+    (WORDS.replace("8,ann", "nan,ann"), "line 4, column 'b': missing value"),
+    (WORDS.replace("8,ann", "8,"), "label of row 3 is missing"), (WORDS.replace("8,ann", "8"), "line 4: 2 fields"),
+    ("who\nann\nbob\n", "no column besides the target"), ("a,a,who\n1,2,ann\n2,3,bob\n", "names 'a' twice")])
+def test_nonsense_beside_words(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_classified(tmp_path / "t.csv", "who")
+
+
+def test_labels_too_few(tmp_path):
+    np.save(tmp_path / "X.npy", TABLE)
+    (tmp_path / "y.txt").write_text("ann\nbob\n")
+    with pytest.raises(DataError, match=r"has 2 values, but .* has 4 rows"):
+        read_classified(tmp_path / "X.npy", target_file=tmp_path / "y.txt")
 
 
 # ---- nonsense, one line about each: (name, content, target, what the message says)

@@ -166,23 +166,29 @@ def read_target(file, n, data_file):
 # ---------------------------------------------------------------- .csv
 
 
-def read_csv(file):
-    """Read numbers separated by commas, semicolons, tabs or blanks; the first line may name the columns."""
+def read_csv(file, text=None, header=None):
+    """Read numbers separated by commas, semicolons, tabs or blanks; the first line may name the columns.
+
+    Column `text` is not numbers and is left out. `header` says whether the first line names columns; None looks.
+    """
     skip, first, delimiter = first_line(file)
-    names = tuple(field.strip() for field in first) if is_header(first) else None
+    kept = [j for j in range(len(first)) if j != text]
+    header = is_header([first[j] for j in kept]) if header is None else header
+    names = tuple(first[j].strip() for j in kept) if header else None
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*input contained no data")
-            X = np.loadtxt(file, delimiter=delimiter, skiprows=skip + (names is not None), quotechar='"',
-                           comments=None, ndmin=2, encoding="utf-8-sig")
+            X = np.loadtxt(file, delimiter=delimiter, skiprows=skip + header, quotechar='"', comments=None, ndmin=2,
+                           encoding="utf-8-sig", usecols=None if text is None else kept)
     except UnicodeDecodeError:
         raise DataError(f"{file} is not text in UTF-8") from None
     except ValueError as error:
-        raise DataError(f"{file} {first_bad_field(file, delimiter, names) or one_line(error)}") from None
+        raise DataError(f"{file} {first_bad_field(file, delimiter, first, header, text) or one_line(error)}") from None
     if len(X) == 0:
         raise DataError(f"{file} has no rows")
     if not np.isfinite(X).all():
-        raise DataError(f"{file} {first_bad_field(file, delimiter, names) or 'holds NaN or infinity'}")
+        bad = first_bad_field(file, delimiter, first, header, text)
+        raise DataError(f"{file} {bad or 'holds NaN or infinity'}")
     return X, checked_names(names, X.shape[1], file), None
 
 
@@ -225,9 +231,9 @@ def is_number(field):
         return False
 
 
-def first_bad_field(file, delimiter, names):
+def first_bad_field(file, delimiter, first, header, text=None):
     """Read a .csv again, line by line, and say where it first goes wrong; None where no line alone is wrong."""
-    width, header = None, names is not None
+    width, is_first = None, header
     with open(file, encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             fields = split(line, delimiter)
@@ -236,11 +242,11 @@ def first_bad_field(file, delimiter, names):
             width = width or len(fields)
             if len(fields) != width:
                 return f"line {number}: {len(fields)} fields, but {width} in the lines before"
-            bad = next((j for j, field in enumerate(fields) if not header and not is_number(field)), None)
+            bad = next((j for j, field in enumerate(fields) if not (is_first or j == text or is_number(field))), None)
             if bad is not None:
-                column = repr(names[bad]) if names is not None else bad + 1
+                column = repr(first[bad].strip()) if header else bad + 1
                 return f"line {number}, column {column}: {complaint(fields[bad].strip())}"
-            header = False
+            is_first = False
     return None
 
 

@@ -1,4 +1,4 @@
-"""The two real data sets that come with the package; `docs/data.md` says where they are from."""
+"""The three real data sets that come with the package; `docs/data.md` says where they are from."""
 
 from itertools import combinations
 from pathlib import Path
@@ -80,10 +80,41 @@ def load_debian_words():
     >>> data.X.shape, "data files" in data.feature_names
     ((12000, 7112), True)
     """
-    with np.load(SHIPPED / "debian_words.npz", allow_pickle=False) as stored:
-        values, columns, lengths = stored["values"], stored["columns"], stored["row_lengths"]
-        y = np.log1p(stored["installed_kb"].astype(float))
-        names = tuple(stored["feature_names"].tobytes().decode().split("\n"))
-    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int32)], dtype=np.int32)
-    X = sparse.csr_array((values.astype(float), columns.astype(np.int32), indptr), shape=(len(y), len(names)))
+    X, names, stored = counted_words("debian_words.npz")
+    y = np.log1p(stored["installed_kb"].astype(float))
     return Dataset(X, y, names, "log(1 + installed size in kB)", "Debian 12 package index")
+
+
+def load_debian_programs():
+    """Return the words of Debian's programs' names and one-line descriptions, against whether they open a window.
+
+    Columns are as in `load_debian_words`. The target is 1.0 where Debian's taggers have given the program the tag
+    `interface::graphical` or `interface::x11`, and 0.0 where it has other interfaces only (a command line, a daemon,
+    the web). `bench/make_debian_programs.py` is the recipe.
+
+    Returns
+    -------
+    Dataset
+        X is a float64 csr_array of shape (5062, 2968).
+
+    Examples
+    --------
+    >>> from fastlasso.datasets import load_debian_programs
+    >>> data = load_debian_programs()
+    >>> data.X.shape, "puzzle game" in data.feature_names, int(data.y.sum())
+    ((5062, 2968), True, 2194)
+    """
+    X, names, stored = counted_words("debian_programs.npz")
+    return Dataset(X, stored["window"].astype(float), names, "opens a window", "Debian 12 package index")
+
+
+def counted_words(file):
+    """Return (counts as a csr_array, the words, the arrays of the file) of a shipped table of words."""
+    with np.load(SHIPPED / file, allow_pickle=False) as archive:
+        stored = dict(archive)
+    names = tuple(stored["feature_names"].tobytes().decode().split("\n"))
+    lengths = stored["row_lengths"]
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int32)], dtype=np.int32)
+    columns = stored["columns"].astype(np.int32)
+    X = sparse.csr_array((stored["values"].astype(float), columns, indptr), shape=(len(lengths), len(names)))
+    return X, names, stored
