@@ -84,9 +84,14 @@ class Risk:
         return cls(loss, y, classes, offset, weights, fit_intercept, b0, null_value, risk.local(eta, pool)[0])
 
     @property
+    def norm2(self):
+        """Squared weighted norm of the residual of the empty model."""
+        return float(self.mean(self.null_residual**2))
+
+    @property
     def norm(self):
         """Weighted norm of the residual of the empty model."""
-        return float(np.sqrt(self.mean(self.null_residual**2)))
+        return float(np.sqrt(self.norm2))
 
     def scores(self, intercept, fitted=0.0):
         """o + b0 + fitted."""

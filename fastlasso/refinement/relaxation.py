@@ -387,7 +387,7 @@ def largest_pull(problem, cols, coef, z, rounding):
 
     rho is the residual of the empty model, y for squared error.
     """
-    given, size = problem.penalty.at(cols), np.sqrt(problem.design.norm2[cols]) * problem.loss.norm
+    given, size = problem.penalty.at(cols), np.sqrt(problem.design.norm2[cols] * problem.loss.norm2)
     pull = np.where(coef >= given.upper, np.minimum(z, 0.0), z)
     pull = np.where(coef <= given.lower, np.maximum(z, 0.0), pull)
     return float(np.max((np.abs(pull) + rounding) / size))
