@@ -88,7 +88,7 @@ cdef class SmallRisk:
         for j in range(self.p):
             self.alpha_max = max(self.alpha_max, fabs(KERNELS.dot(self.n, &self.x[j, 0], self.rho)) / self.n / self.l1)
             norm = KERNELS.dot(self.n, &self.x[j, 0], &self.x[j, 0])
-            if not norm > NEARLY_CONSTANT * self.n * self.mean[j] * self.mean[j]:
+            if not norm >= NEARLY_CONSTANT * self.n * self.mean[j] * self.mean[j]:
                 self.sound = False      # constant but for rounding, or NaN
             self.longest = max(self.longest, norm)
         self.sound = self.sound and isfinite(self.longest) and isfinite(self.null_objective)

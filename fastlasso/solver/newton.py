@@ -69,6 +69,8 @@ class NewtonSolver(NewtonAlphas):
         The last one or two solutions with X'theta of all columns.
     streak : int
         Alphas that leaps in a row reached.
+    separated : bool
+        Whether the columns without a penalty leave no minimum. No solution is certified then.
     alpha_max : float
         Smallest alpha at which every column with an L1 part is zero; set by `start`.
     """
@@ -78,7 +80,7 @@ class NewtonSolver(NewtonAlphas):
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal)
         self.on_residual, self.inside = on_residual, np.zeros(problem.design.n_features, bool)
-        self.anchors, self.alpha_max, self.streak = [], np.inf, STREAK
+        self.anchors, self.alpha_max, self.streak, self.separated = [], np.inf, STREAK, False
 
     def start(self):
         """Take in the columns without an L1 part, and settle the state at alpha_max."""
@@ -90,6 +92,7 @@ class NewtonSolver(NewtonAlphas):
         if len(self.working_set) and not penalty.unscreened.all():
             fitted = self._solve(1.0, self.last.point, self.goal.gap * FIRST_SHARE)
             self.trail, z = [replace(fitted, alpha=np.inf)], self.design.correlations(fitted.theta[None])[0]
+            self.separated = self._is_separated(self.last)
         self.alpha_max = penalty.first_entry(penalty.reach(z))
         self.anchors = [self._anchor_of(self.last, z)]
 
@@ -176,7 +179,9 @@ class NewtonSolver(NewtonAlphas):
             self._add(screening.strongest(self.problem.penalty, z, found, self._most_entering()))
 
     def _observed(self, row):
-        """The row with what `on_residual` returns for its scores."""
+        """The row with what `on_residual` returns for its scores; not certified where there is no minimum."""
+        if self.separated or (row.alpha == 0 and self._is_separated(row)):
+            row = replace(row, gap=self.problem.null_objective)
         return row if self.on_residual is None else replace(row, observed=self.on_residual(row.point.eta))
 
     def _drop_scores(self, rows, count):

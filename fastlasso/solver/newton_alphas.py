@@ -12,6 +12,8 @@ MAX_STEPS = 100
 PATIENCE = 6
 # An objective may rise by this share of P(0): rounding.
 NO_WORSE = 1e-13
+# Where the scores of a solution with a small gap still change by this much, there is no minimum.
+ENDLESS = 0.25
 # Halvings of a step that leads uphill.
 HALVINGS = 30
 # A step that leaves more than this share of the gap calls for a new model.
@@ -97,6 +99,18 @@ class NewtonAlphas(NewtonSteps):
     def _has_diverged(self, eta):
         """Whether scores are so large that there can be no minimum."""
         return not np.max(np.abs(eta)) <= self.problem.loss.loss.largest_score
+
+    def _is_separated(self, row):
+        """Whether scores would go on for ever: a further Newton step changes them by about 1, however small the gap."""
+        rho, d = self.problem.loss.local(row.point.eta, self.design.pool)
+        self._renew_model(np.maximum(d, self.floor))
+        _, gradients = self._gradients([rho])
+        here = row.point.padded(len(self.working_set))
+        step = self._step(min(row.alpha, 1.0), here, rho, gradients[0])
+        changed = np.abs(step.point.eta - here.eta)
+        if self.problem.loss.weights is not None:
+            changed = changed[self.problem.loss.weights > 0]
+        return self.problem.loss.loss.link != "identity" and not np.max(changed) <= ENDLESS
 
     def _standing(self, alpha, point):
         """A point that no step improves, with its residual as dual point."""

@@ -1,0 +1,260 @@
+"""The shipped losses keep the contract of a loss, and what is particular to each."""
+
+import loss_contract as contract
+import numpy as np
+import pytest
+from layouts import PLAIN
+from loss_contract import Case
+
+from fastlasso import (
+    ConvergenceWarning,
+    Gamma,
+    Huber,
+    LogLoss,
+    NegativeBinomial,
+    Poisson,
+    SquaredHinge,
+    Tweedie,
+    alpha_max,
+    fit,
+    fit_path,
+    verify,
+)
+from fastlasso.ways import going
+
+
+def coin(rng, eta):
+    y = (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float)
+    y[:2] = 0, 1
+    return y
+
+
+def compound(rng, eta):
+    counts = rng.poisson(np.exp(eta))
+    return np.where(counts > 0, rng.gamma(np.maximum(2.0 * counts, 1e-9), 0.5), 0.0)
+
+
+CASES = [
+    Case("log_loss", LogLoss(), (0.0, 0.3, 1.0), coin),
+    Case("poisson", Poisson(), (0.0, 1.0, 7.5), lambda rng, eta: rng.poisson(np.exp(eta)) + 0.0),
+    Case("gamma", Gamma(), (0.2, 3.0), lambda rng, eta: rng.gamma(2.0, np.exp(eta) / 2) + 1e-3),
+    Case(Tweedie(1.4), Tweedie(1.4), (0.0, 0.5, 4.0), compound, exact=False),
+    Case(NegativeBinomial(2.0), NegativeBinomial(2.0), (0.0, 3.0),
+         lambda rng, eta: rng.negative_binomial(2, 2 / (2 + np.exp(eta))) + 0.0),
+    Case(Huber(0.8), Huber(0.8), (-2.0, 0.4), lambda rng, eta: eta + 0.5 * rng.standard_t(2, len(eta))),
+    Case("squared_hinge", SquaredHinge(), (-1.0, 1.0), coin),
+]
+NAMES = [case.object.name for case in CASES]
+every_loss = pytest.mark.parametrize("case", CASES, ids=NAMES)
+
+
+@every_loss
+@pytest.mark.parametrize("law", [
+    contract.derivative_is_minus_the_residual, contract.curvature_is_the_second_derivative,
+    contract.deviance_is_zero_at_its_least, contract.slack_bounds_the_conjugate, contract.slack_of_zero_is_the_deviance,
+    contract.first_alpha_leaves_the_empty_model, contract.repeated_rows_are_weights,
+    contract.results_do_not_depend_on_threads, contract.folds_are_fits_of_their_rows], ids=lambda law: law.__name__)
+def test_laws(case, law):
+    law(case)
+
+
+@every_loss
+@pytest.mark.parametrize(("layout", "dtype"), [(PLAIN[0], "f8"), (PLAIN[1], "f4"), (PLAIN[2], "f4"), (PLAIN[3], "f8")])
+@pytest.mark.parametrize("options", contract.OPTIONS)
+def test_paths_are_certified(case, options, layout, dtype):
+    contract.path_is_certified_by_the_judge(case, options, layout, dtype)
+
+
+@every_loss
+@pytest.mark.parametrize("options", ["plain", "everything"])
+def test_layouts_agree(case, options):
+    contract.layouts_agree(case, options)
+
+
+@every_loss
+def test_files(case, tmp_path):
+    contract.path_survives_a_file(case, tmp_path)
+
+
+@every_loss
+@pytest.mark.parametrize("options", ["plain", "weights", "elastic net", "everything"])
+def test_sweeps_solve_what_a_gram_matrix_solves(case, options):
+    X, y, chosen = contract.problem(case, options)
+    exact = fit_path(X, y, alphas=6, eps=0.05, tol=1e-9, **chosen)
+    with going(gram_form=False, small=0):
+        swept = fit_path(X, y, alphas=exact.alphas, tol=1e-9, **chosen)
+    np.testing.assert_allclose(swept.coefs.toarray(), exact.coefs.toarray(), atol=2e-4)
+
+
+@every_loss
+def test_screening_changes_nothing(case):
+    X, y, chosen = contract.problem(case, "plain", p=120)
+    on, off = (fit_path(X, y, alphas=12, eps=0.05, tol=1e-9, screening=flag, **chosen) for flag in (True, False))
+    np.testing.assert_allclose(on.coefs.toarray(), off.coefs.toarray(), atol=2e-4)
+
+
+@every_loss
+def test_a_ridge_path(case):
+    """l1_ratio = 0 with more columns than rows: no bound on which columns enter."""
+    X, y, chosen = contract.problem(case, "plain", n=40, p=90)
+    path = fit_path(X, y, alphas=[1.0, 0.1, 0.01], l1_ratio=0, **chosen)
+    assert path.certified.all()
+    one = path.fit_at(2)
+    assert verify(X, y, one.coef, one.intercept, alpha=0.01, l1_ratio=0, **chosen).relative_gap < 2e-6
+
+
+@pytest.mark.parametrize("case", CASES[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("options", ["plain", "no intercept", "elastic net"])
+def test_small_problems_are_solved_as_large_ones(case, dtype, options):
+    X, y, chosen = contract.problem(case, options)
+    X = np.asarray(X, dtype)
+    small = fit_path(X, y, alphas=12, eps=0.02, tol=1e-10, **chosen)
+    with going(small=0):
+        general = fit_path(X, y, alphas=12, eps=0.02, tol=1e-10, **chosen)
+        single = fit(X, y, small.alphas[6], tol=1e-10, **chosen)
+    np.testing.assert_allclose(small.alphas, general.alphas, rtol=1e-12)
+    np.testing.assert_allclose(small.coefs.toarray(), general.coefs.toarray(), atol=1e-4)
+    np.testing.assert_allclose(fit(X, y, small.alphas[6], tol=1e-10, **chosen).coef, single.coef, atol=1e-4)
+    assert (small.n_passes == 1).all() and (general.n_passes > 1).any()     # two ways indeed
+
+
+# ---------------------------------------------------------------- identities
+
+
+def test_proportions_with_trials_are_the_single_trials():
+    rng = np.random.default_rng(0)
+    X, trials = rng.standard_normal((40, 12)), rng.integers(1, 6, 40)
+    hits = rng.binomial(trials, 1 / (1 + np.exp(-X[:, 0])))
+    rows = np.repeat(np.arange(40), trials)
+    single = np.concatenate([np.repeat([1.0, 0.0], [h, t - h]) for h, t in zip(hits, trials, strict=True)])
+    grid = alpha_max(X[rows], single, loss="log_loss") * np.geomspace(0.9, 0.05, 6)
+    a = fit_path(X, hits / trials, loss="log_loss", sample_weight=trials, alphas=grid, tol=1e-11)
+    b = fit_path(X[rows], single, loss="log_loss", alphas=grid, tol=1e-11)
+    np.testing.assert_allclose(a.coefs.toarray(), b.coefs.toarray(), atol=1e-5)
+
+
+def test_exposure_as_offset_is_rates_with_exposure_as_weights():
+    rng = np.random.default_rng(0)
+    X, exposure = rng.standard_normal((60, 12)), rng.uniform(0.2, 5, 60)
+    y = rng.poisson(exposure * np.exp(0.5 * X[:, 0]))
+    grid = alpha_max(X, y / exposure, loss="poisson", sample_weight=exposure) * np.geomspace(0.9, 0.05, 6)
+    rates = fit_path(X, y / exposure, loss="poisson", sample_weight=exposure, alphas=grid, tol=1e-11)
+    counts = fit_path(X, y, loss="poisson", offset=np.log(exposure), alphas=grid * exposure.mean(), tol=1e-11)
+    np.testing.assert_allclose(rates.coefs.toarray(), counts.coefs.toarray(), atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), (1, 2), (-1, 1), (False, True), (3.5, 9.0)])
+def test_labels_of_any_kind(labels):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 8))
+    y = coin(rng, 2 * X[:, 0])
+    plain, named = (fit_path(X, t, loss="log_loss", alphas=6) for t in (y, np.array(labels)[y.astype(int)]))
+    np.testing.assert_array_equal(plain.values, named.values)
+    np.testing.assert_array_equal(named.classes, labels)
+    assert set(named.predict(X, alpha=named.alphas[4], kind="class").tolist()) <= set(labels)
+
+
+def test_squared_error_is_tweedies_neighbour_no_more():
+    """Poisson and gamma are the ends of the Tweedie family."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 10))
+    y = rng.gamma(2.0, np.exp(0.5 * X[:, 0])) + 0.1
+    for name, power in (("poisson", 1 + 1e-7), ("gamma", 2 - 1e-7)):
+        grid = alpha_max(X, y, loss=name) * np.geomspace(0.9, 0.1, 4)
+        a, b = (fit_path(X, y, loss=loss, alphas=grid, tol=1e-10) for loss in (name, Tweedie(power)))
+        np.testing.assert_allclose(a.coefs.toarray(), b.coefs.toarray(), atol=1e-4)
+
+
+def test_huber_with_a_wide_delta_is_squared_error():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((50, 80))
+    y = X[:, 0] + rng.standard_normal(50)
+    a, b = (fit_path(X, y, loss=loss, alphas=8, eps=0.05, tol=1e-11) for loss in ("squared_error", Huber(1e3)))
+    np.testing.assert_allclose(a.coefs.toarray(), b.coefs.toarray(), atol=1e-5)
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+@pytest.mark.parametrize(("loss", "y", "words"), [
+    ("poisson", [1.0, 2.0, -1.0, 0.0], r"'poisson' needs y >= 0; y\[2\] is -1.0"),
+    ("gamma", [1.0, 0.0, 2.0, 3.0], r"'gamma' needs y > 0; y\[1\] is 0.0"),
+    (Tweedie(1.5), [-2.0, 1.0, 1.0, 1.0], r"'tweedie' needs y >= 0; y\[0\] is -2.0"),
+    ("log_loss", ["a", "b", "c", "a"], "'log_loss' needs two classes"),
+    ("log_loss", [0.0, 0.0, 0.0, 0.0], "samples of both classes"),
+    ("log_loss", ["a", "a", "a", "a"], "two classes"),
+    ("squared_hinge", [0.0, 1.0, 2.0, 0.0], "'squared_hinge' needs two classes"),
+    ("poisson", [0.0, 0.0, 0.0, 0.0], "no minimum where all y"),
+    ("poisson", [1.0, np.nan, 0.0, 0.0], "NaN"),
+    ("gamma", [1.0, np.inf, 2.0, 3.0], "infinity"),
+], ids=str)
+def test_a_bad_target_is_named(loss, y, words):
+    for function in (lambda: fit_path(np.eye(4), y, loss=loss), lambda: fit(np.eye(4), y, 0.1, loss=loss),
+                     lambda: alpha_max(np.eye(4), y, loss=loss)):
+        with pytest.raises(ValueError, match=words):
+            function()
+
+
+def test_one_class_among_rows_of_positive_weight():
+    with pytest.raises(ValueError, match="both classes"):
+        fit_path(np.eye(4), [0, 1, 1, 1], loss="log_loss", sample_weight=[0, 1, 1, 1])
+
+
+@pytest.mark.parametrize("loss", ["hinge", 3, None])
+def test_an_unknown_loss(loss):
+    with pytest.raises((ValueError, TypeError), match="loss must be"):
+        fit_path(np.eye(4), [0, 1, 0, 1], loss=loss)
+
+
+@pytest.mark.parametrize("make", [lambda: Tweedie(1.0), lambda: Tweedie(2.5), lambda: Huber(0.0),
+                                  lambda: NegativeBinomial(-1.0)])
+def test_parameters_outside_their_range(make):
+    with pytest.raises(ValueError, match="must be"):
+        make()
+
+
+def test_unpenalised_columns_that_separate_the_classes():
+    """There is no minimum: a warning, a finite answer, and no certificate."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 6))
+    y = (X[:, 0] > 0).astype(int)
+    with pytest.warns(ConvergenceWarning):
+        one = fit(X, y, 0.05, loss="log_loss", penalty_factor=[0, 1, 1, 1, 1, 1])
+    assert np.isfinite(one.coef).all() and np.isfinite(one.intercept) and not one.certified
+
+
+def test_scores_that_overflow_are_refused():
+    with pytest.raises(ValueError, match="overflows"):
+        fit_path(np.eye(4), [1.0, 2.0, 3.0, 4.0], loss="poisson", offset=[800.0, 0.0, 0.0, -800.0], fit_intercept=False)
+
+
+def test_a_limit_of_the_share_explained():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 30))
+    y = coin(rng, 2 * X[:, 0])
+    path = fit_path(X, y, loss="log_loss", max_deviance_ratio=0.2)
+    assert path.status == "r2"
+    assert path.deviance_ratio[-1] > 0.2 >= path.deviance_ratio[-2]
+    with pytest.raises(ValueError, match="two names"):
+        fit_path(X, y, loss="log_loss", max_deviance_ratio=0.2, max_r2=0.2)
+
+
+def test_a_point_between_grid_points_is_solved():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 20))
+    y = coin(rng, X[:, 0])
+    path = fit_path(X, y, loss="log_loss", alphas=10)
+    alpha = 0.7 * path.alphas[3] + 0.3 * path.alphas[4]
+    assert path.at(alpha).certified
+    assert path.at(alpha).alpha == alpha
+
+
+def test_information_criteria_count_the_deviance():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 10))
+    y = rng.poisson(np.exp(0.6 * X[:, 0]))
+    path = fit_path(X, y, loss="poisson")
+    deviance = 2 * 150 * path.null_objective * (1 - path.deviance_ratio)
+    np.testing.assert_allclose(path.criterion("bic"), deviance + np.log(150) * path.df)
+    assert np.flatnonzero(path.fit_at(path.select("bic")).coef).tolist() == [0]
