@@ -381,10 +381,20 @@ class RowProblem:
                     break
                 continue
             moved = np.max(np.abs(trial - b))
-            b, value, damping = trial, reached, max(damping * (0.1 if halving == 0 else 100), 1e-14)
+            b, value, damping = trial, reached, max(damping * (0.1 if halving == 0 else 10), 1e-14)
             if moved <= 1e-15 * np.max(np.abs(b), initial=1e-3) and damping <= 1e-8:
                 break
         return np.clip(b[1:], self.lower, self.upper), b[0]
+
+    def violation(self, coef, intercept):
+        """The largest distance of a gradient from where it must be, in units of the mean l1, or of 1e-3."""
+        eta = self.offset + intercept + self.X @ coef
+        pull = -(self.q * unit_slopes(self.name, self.parameter, self.y, eta)[0])
+        c = self.X.T @ pull - self.l2 * coef
+        least = np.where(coef <= self.lower, -np.inf, np.where(coef > 0, self.l1, -self.l1))
+        most = np.where(coef >= self.upper, np.inf, np.where(coef < 0, -self.l1, self.l1))
+        distance = np.maximum(least - c, c - most)
+        return max(np.max(distance, initial=0.0), abs(pull.sum()) * self.fit_intercept) / (self.l1.mean() or 1e-3)
 
 
 def quadratic_minimum(gram, linear, l1, l2, low, high, b, sweeps):

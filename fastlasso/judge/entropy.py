@@ -61,7 +61,7 @@ def entropy_spread(weight, m, gap):
     From kl(m, m*) >= (m - m*)^2 / s with s = 4/3 m* + 2/3 m (Bernstein), m* is at most m + Y / weight, where
     Y^2 = gap (4/3 Y + 2 weight m).
     """
-    above = 2 / 3 * gap + np.sqrt(4 / 9 * gap**2 + 2 * weight * m * gap)
+    above = 2 / 3 * gap + np.sqrt(4 / 9 * gap * gap + 2 * weight * m * gap)
     return 2 * weight * m + 4 / 3 * above
 
 

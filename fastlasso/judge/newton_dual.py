@@ -100,7 +100,7 @@ class Search:
             if following is None:
                 break
             solved = following
-            dual = self.attempt(solved.theta, bound, (model.orthogonal(state), model.measure(state)))
+            dual = self.attempt(solved.theta, bound, model.orthogonal(state))
             state, changed = model.next_state(state, solved)
             if joining:
                 new = joiners(self.problem, model, dual)
@@ -269,20 +269,21 @@ class Model:
         return State(b, inside, np.sign(b))
 
     def orthogonal(self, state):
-        """Tell which of all columns theta is to be orthogonal to: the free ones without penalty."""
+        """Return what `make_dual` takes: the free columns without penalty, and what makes up for correlations there."""
+        plain = state.free & (self.penalty.l1 == 0) & (self.penalty.l2 == 0)
         at = np.zeros(len(self.problem.coef), dtype=bool)
-        at[self.columns.chosen] = state.free & (self.penalty.l1 == 0) & (self.penalty.l2 == 0)
-        return at
+        at[self.columns.chosen[plain]] = True
 
-    def measure(self, state):
-        """Return the function that tells how large a change of scores makes up for correlations left over."""
-        system = System(self, state.free)
+        def changes(of_one, left_over):
+            """d A M^-1 v for an unknown v within +-(of_one, left_over), row by row, by the Cauchy-Schwarz inequality."""
+            system, curvature = System(self, plain), self.place.point.curvature
+            size = system.norm(np.append(of_one, left_over[self.columns.chosen[plain]]))
+            ones = np.full(len(curvature), float(self.problem.fit_intercept))
+            design = np.column_stack([ones, self.columns.values[:, plain]])
+            rows = np.where(self.problem.loss.q > 0, curvature * size * system.leverages(design), 0.0)
+            return rows, size * math.sqrt(np.max(curvature[self.problem.loss.q > 0], initial=0.0))
 
-        def size(left_over):
-            v = np.append(0.0, left_over[self.columns.chosen][state.free])
-            return math.sqrt(max(float(v @ system.solve(v)), 0.0))
-
-        return size
+        return at, changes
 
 
 def descend(gram, pull, penalty, b, free):
@@ -339,6 +340,21 @@ class System:
 
         right = right if self.with_intercept else np.append(0.0, right[1:])
         return self.scale * cho_solve(self.factor, self.scale * right, check_finite=False)
+
+
+    def norm(self, v):
+        """Bound sqrt(u M^-1 u) over |u| <= v: the norms of its parts added up."""
+        from scipy.linalg import solve_triangular
+
+        size = solve_triangular(self.factor[0], np.diag(self.scale * v), lower=True, check_finite=False)
+        return float(np.sum(np.sqrt(np.sum(size * size, axis=0))))
+
+    def leverages(self, design):
+        """Return sqrt(a M^-1 a) for each row a of the design."""
+        from scipy.linalg import solve_triangular
+
+        parts = solve_triangular(self.factor[0], (design * self.scale).T, lower=True, check_finite=False)
+        return np.sqrt(np.sum(parts * parts, axis=0))
 
 
 def better_place(problem, place, columns, solved):

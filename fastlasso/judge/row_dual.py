@@ -6,18 +6,18 @@ the best scale that keeps |c_j| <= l1_j where h_j* demands it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .dual_point import largest_scale
 from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm, total
 
+# A largest scale at most so far above 1 is where the search for the best one starts: often it is the best.
+NEARLY = 1e-4
+
 # Steps of the golden section for the scale, each of which cuts its interval by 0.618.
 SCALE_STEPS = 45
-
-# Largest change of the scores, in units of the loss's width, that passes for rounding of the unpenalised columns.
-LARGEST_SPAN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class RowDual:
         <x_j, r> and what it may be off by; both 0 at the columns that r is taken to be orthogonal to.
     imbalance : float
         The share of the heavier rows that r must still lose to be orthogonal to 1.
-    span : float
-        Norm, in the metric of the curvature, of the change of scores that would make r orthogonal to those columns.
+    correction : ndarray of shape (n_samples,)
+        What each row of r must change by, at most, to be orthogonal to those columns (and to 1, if there are any).
     scale : float
     bound : str
         "residual" or "newton": how it was made.
@@ -43,7 +43,7 @@ class RowDual:
     correlation: np.ndarray
     error: np.ndarray
     imbalance: float
-    span: float
+    correction: np.ndarray
     scale: float
     bound: str
 
@@ -85,35 +85,24 @@ def make_dual(problem, point, r, bound, orthogonal=None):
     r : ndarray of shape (n_samples,)
     bound : str
     orthogonal : (ndarray of bool, callable), optional
-        The columns that r is orthogonal to but for rounding, and the norm of the change of scores that makes up for
-        correlations c_j there, a vector over all columns.
+        The columns that r is orthogonal to but for rounding, and what gives (rows, norm): how much the rows of r must
+        change at most, and a bound of the norm of this, to make up for <1, r> and correlations c_j there.
     """
     rows, columns = problem.loss, problem.columns
     r = balanced(rows, within_domain(rows, r))
-    with np.errstate(under="ignore"):
-        correlation = columns.correlate(rows.q * r)
-        norm = euclidean_norm(np.sqrt(rows.q) * r)
-    imbalance = remaining_imbalance(rows, r)
+    correlation = columns.correlate(rows.q * r)
+    norm, imbalance = euclidean_norm(np.sqrt(rows.q) * r), remaining_imbalance(rows, r)
     error = columns.norm * norm * (dot_rounding(len(r)) + imbalance)
-    span = 0.0
-    if orthogonal is not None:
-        at, change_of_scores = orthogonal
-        span = change_of_scores(np.where(at, np.abs(correlation) + error, 0.0))
-        correlation, error = np.where(at, 0.0, correlation), np.where(at, 0.0, error)
-        error = error + np.where(error > 0, columns.norm * span * math.sqrt(largest(point.curvature)), 0.0)
-    dual = RowDual(r, correlation, error, imbalance, span, 0.0, bound)
-    largest_span = LARGEST_SPAN * rows.loss.width * math.sqrt(rows.mean(point.curvature))
-    return scaled(dual, best_scale(problem, point, dual)) if span <= largest_span else dual
-
-
-def largest(curvature):
-    """Return the largest finite value."""
-    return float(np.max(curvature[np.isfinite(curvature)], initial=0.0))
-
-
-def scaled(dual, scale):
-    """Return the dual point with another scale."""
-    return RowDual(dual.direction, dual.correlation, dual.error, dual.imbalance, dual.span, scale, dual.bound)
+    correction = np.zeros_like(r)
+    if orthogonal is not None and orthogonal[0].any():
+        at, changes = orthogonal
+        left_over = imbalance * rows.mean(np.abs(r)), np.where(at, np.abs(correlation) + error, 0.0)
+        correction, size = changes(*left_over)
+        correlation = np.where(at, 0.0, correlation)
+        error = np.where(at, 0.0, error + columns.norm * min(size, euclidean_norm(np.sqrt(rows.q) * correction)))
+        imbalance = 0.0
+    dual = RowDual(r, correlation, error, imbalance, correction, 0.0, bound)
+    return replace(dual, scale=best_scale(problem, point, dual))
 
 
 def remaining_imbalance(rows, r):
@@ -130,19 +119,18 @@ def remaining_imbalance(rows, r):
 def gap_of(problem, point, dual):
     """Return the duality gap of a dual point, rounding included: the slack of the loss and the Fenchel-Young terms.
 
-    What the rows must lose to be balanced exactly costs that share of F(eta) at most, by convexity; what makes up for
-    unpenalised columns moves the slack as an error of the residual would.
+    What the rows must lose to be balanced exactly costs that share of F(eta) at most, by convexity.
     """
-    slack = widened(point, dual) + dual.imbalance * point.value
+    slack = safe_slack(point, dual)
     ends = dual.ends(problem.penalty, dual.scale)
     terms = np.maximum(*(problem.penalty.fenchel_young(problem.coef, c) for c in ends))
     gap = (slack + total(terms)) * (1 + 8 * UNIT)
     return math.inf if math.isnan(gap) else gap
 
 
-def widened(point, dual):
-    """The slack of the loss when the scores that belong to theta are off by `span`: (sqrt(slack) + span / sqrt 2)^2."""
-    return (math.sqrt(point.safe_slack(dual.theta)) + dual.scale * dual.span / math.sqrt(2)) ** 2
+def safe_slack(point, dual):
+    """Return an upper bound of the slack of the loss for the theta that is exactly orthogonal."""
+    return point.safe_slack(dual.theta, dual.scale * dual.correction) + dual.imbalance * point.value
 
 
 def dual_value(problem, null, dual):
@@ -151,7 +139,7 @@ def dual_value(problem, null, dual):
     It holds for any scores o + b0, as <theta, 1> b0 = 0. D(0) = 0 is certain as well.
     """
     conjugate = np.maximum(*map(problem.penalty.conjugate, dual.ends(problem.penalty, dual.scale)))
-    lost = widened(null, dual) + dual.imbalance * null.value + total(conjugate)
+    lost = safe_slack(null, dual) + total(conjugate)
     value = null.value * (1 - 8 * UNIT) - lost * (1 + 8 * UNIT)
     return max(value, 0.0) if dual.scale > 0 and not math.isnan(value) else 0.0
 
@@ -161,7 +149,8 @@ def dual_value(problem, null, dual):
 
 def best_scale(problem, point, dual):
     """Return the t for which t r has the least gap: a convex function of t, finite up to the largest scale."""
-    top = min(largest_scale(problem.penalty, dual.correlation, dual.error), domain_scale(problem.loss, dual.direction))
+    top = min(largest_scale(problem.penalty, dual.correlation, dual.error),
+              *(domain_scale(problem.loss, dual.direction + side * dual.correction) for side in (-1, 1)))
     if not dual.direction.any() or top == 0:
         return 0.0
 
@@ -171,7 +160,7 @@ def best_scale(problem, point, dual):
         return value + float(np.sum(problem.penalty.fenchel_young(problem.coef, c)))
 
     with np.errstate(**QUIET):
-        return least_of_convex(gap, min(1.0, top), top)
+        return least_of_convex(gap, top if top < 1 + NEARLY else 1.0, top)
 
 
 def domain_scale(rows, r):

@@ -134,11 +134,14 @@ class Point:
         with np.errstate(**QUIET):
             return self.rows.mean(self.rows.loss.slack(self.rows.y, self.eta, self.residual - theta))
 
-    def safe_slack(self, theta):
-        """Return an upper bound of the slack of theta at the exact scores: it is convex in theta, and in the scores."""
+    def safe_slack(self, theta, correction=0.0):
+        """Return an upper bound of the slack at the exact scores, with each row of theta off by its `correction`.
+
+        It is convex in theta, and in the scores.
+        """
         loss, y, change = self.rows.loss, self.rows.y, self.residual - theta
         with np.errstate(**QUIET):
-            error = self.residual_error + 2 * UNIT * (np.abs(theta) + np.abs(change))
+            error = self.residual_error + 2 * UNIT * (np.abs(theta) + np.abs(change)) + correction
             worse = np.maximum(loss.slack(y, self.eta, change - error), loss.slack(y, self.eta, change + error))
             return self.rows.mean(worse + np.abs(change) * self.error) * (1 + EVALUATION)
 
