@@ -22,6 +22,7 @@ import scipy.sparse
 import scipy.special
 
 BLOCK_BYTES = 64 << 20
+BEST_TOL = 1e-10
 
 
 def _blocks(n_alphas, n_rows):
@@ -172,7 +173,7 @@ def relative_gaps(X, y, coefs, intercepts, alphas):
     return np.concatenate(gaps)
 
 
-def verified_gap(X, y, coefs, intercepts, alphas, gaps, n_looks=3):
+def verified_gap(X, y, coefs, intercepts, alphas, gaps, loss="squared_error", n_looks=3):
     """Return the worst relative gap that ``fastlasso.verify`` finds where `gaps` is largest, None without fastlasso.
 
     Only the `n_looks` alphas with the largest `gaps` are verified: its compensated sums cost more than solving.
@@ -183,7 +184,8 @@ def verified_gap(X, y, coefs, intercepts, alphas, gaps, n_looks=3):
         return None
     coefs = coefs.tocsc() if scipy.sparse.issparse(coefs) else coefs
     worst = np.argsort(gaps)[-n_looks:]
-    found = [verify(X, y, _dense(coefs[:, [k]])[:, 0], intercepts[k], alpha=alphas[k]) for k in worst]
+    named = {} if loss == "squared_error" else {"loss": loss}
+    found = [verify(X, y, _dense(coefs[:, [k]])[:, 0], intercepts[k], alpha=alphas[k], **named) for k in worst]
     return max(certificate.relative_gap for certificate in found)
 
 
@@ -198,3 +200,45 @@ def judge(X, y, coefs, intercepts, alphas):
         "support": int(np.count_nonzero(_dense(coefs[:, [-1]]))),
         "n_answered": answered,
     }
+
+
+def judge_of_loss(loss, best, X, y, coefs, intercepts, alphas, claimed=None):
+    """Return what the referee says of a path of another loss than squared error, as a dict.
+
+    Parameters
+    ----------
+    loss : {"log_loss", "poisson"}
+    best : array, (K,)
+        The least objective known at every alpha.
+    claimed : list of float, optional
+        The relative gaps that the solver claims; `gap_verify` is then what `fastlasso.verify` says of them.
+
+    Returns
+    -------
+    dict
+        As `judge`; also `suboptimality`, the largest relative distance from `best`, and `overclaimed`, the largest
+        excess of that distance over what was claimed (None without claims): above rounding, a claim was false.
+    """
+    answered = len(intercepts)
+    alphas = alphas[:answered]
+    gaps, objectives, null = of_loss(loss, X, y, coefs, intercepts, alphas)
+    distances = (objectives - best[:answered]) / null
+    return {
+        "gap": float(gaps.max()),
+        "gap_verify": verified_gap(X, y, coefs, intercepts, alphas, gaps, loss) if claimed else None,
+        "suboptimality": float(distances.max()),
+        "overclaimed": float((distances - claimed).max()) if claimed else None,
+        "support": int(np.count_nonzero(_dense(coefs[:, [-1]]))),
+        "n_answered": answered,
+    }
+
+
+def stored_best(folder, loss, X, y, alphas):
+    """Return the objectives of a path that fastlasso fits to a gap of BEST_TOL, kept in the case's folder."""
+    from fastlasso import fit_path
+
+    file = folder / f"best-{len(alphas)}.npy"
+    if not file.exists():
+        path = fit_path(X, y, loss=loss, alphas=alphas, tol=BEST_TOL)
+        np.save(file, of_loss(loss, X, y, path.coefs, path.intercepts, path.alphas)[1])
+    return np.load(file)

@@ -11,7 +11,10 @@ VERSION = "adelie"
 DEFAULT_TOL = 1e-7
 LOSSES = ("squared_error", "log_loss", "poisson")
 SLOPE = 1.8
-NOTES = "grpnet, n_threads=2, early_exit=False, other losses irls_tol = tol; CSC conversion not timed; an environment with numpy < 2"
+NOTES = (
+    "grpnet, n_threads=2, early_exit=False, irls_tol = tol for other losses; CSC conversion not timed; an environment"
+    " with numpy < 2"
+)
 
 
 def prepare(X, y):
@@ -46,7 +49,7 @@ def path(X, y, alphas, tol, n_threads, loss="squared_error"):
 def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
     """Run ``cv_grpnet``, whose folds are those of the suite; its loss is |y - eta|^2 / 2 without the |y|^2 part.
 
-    The log loss of classes is what it says; cases that cross-validate counts would need their constant as well.
+    That of classes is half the deviance; cases that cross-validate counts would need their constant as well.
     """
     import adelie
 
@@ -56,6 +59,6 @@ def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
         max_iters=10_000_000,
     )
     if loss != "squared_error":
-        return found.losses.mean(axis=0)
+        return 2 * found.losses.mean(axis=0)
     squares = np.array([np.mean(y[test] ** 2) for _, test in splits])
     return (2 * found.losses + squares[:, None]).mean(axis=0)

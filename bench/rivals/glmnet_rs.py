@@ -25,12 +25,11 @@ def path(X, y, alphas, tol, n_threads, loss="squared_error"):
 
 
 def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
-    """Run ``cv_glmnet`` on the given folds; its deviance is not halved."""
+    """Run ``cv_glmnet`` on the given folds."""
     from glmnetrs import cv_glmnet
 
-    found = cv_glmnet(X, y, family=FAMILIES[loss], foldid=fold_numbers(splits), nfolds=len(splits),
-                      lambda_=np.asarray(alphas), standardize=False, thresh=tol, maxit=10_000_000)
-    return found.cvm if loss == "squared_error" else found.cvm / 2
+    return cv_glmnet(X, y, family=FAMILIES[loss], foldid=fold_numbers(splits), nfolds=len(splits),
+                     lambda_=np.asarray(alphas), standardize=False, thresh=tol, maxit=10_000_000).cvm
 
 
 def suits_folds(X):

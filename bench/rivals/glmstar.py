@@ -31,7 +31,7 @@ def path(X, y, alphas, tol, n_threads, loss):
 
 
 def cross_validate(X, y, alphas, splits, tol, n_threads, loss):
-    """Fit, then ``cross_validation_path`` on the given folds; its deviance is not halved."""
+    """Fit, then ``cross_validation_path`` on the given folds."""
     model = _model(alphas, tol, loss).fit(X, y)
     _, scores = model.cross_validation_path(X, y, cv=splits, n_jobs=n_threads)
-    return np.asarray(scores.scores[SCORES[loss]]) / 2
+    return np.asarray(scores.scores[SCORES[loss]])

@@ -45,5 +45,4 @@ def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
 
     model = GeneralizedLinearRegressorCV(family=FAMILIES[loss], l1_ratio=1.0, alphas=np.asarray(alphas), cv=splits,
                                          gradient_tol=tol, copy_X=False, n_jobs=n_threads).fit(X, y)
-    deviance = np.asarray(model.deviance_path_).reshape(-1, len(splits), len(alphas)).mean(axis=(0, 1))
-    return deviance if loss == "squared_error" else deviance / 2
+    return np.asarray(model.deviance_path_).reshape(-1, len(splits), len(alphas)).mean(axis=(0, 1))

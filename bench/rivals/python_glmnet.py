@@ -10,7 +10,10 @@ VERSION = "python-glmnet"
 DEFAULT_TOL = 1e-7
 LOSSES = ("squared_error", "log_loss")
 SLOPE = 1.8
-NOTES = "ElasticNet or LogitNet(n_splits=0, standardize=False), explicit lambda_path; copies X inside the time; converts to float64"
+NOTES = (
+    "ElasticNet or LogitNet(n_splits=0, standardize=False), explicit lambda_path; copies X inside the time; converts to"
+    " float64"
+)
 prepare = as_csc
 
 
@@ -33,9 +36,9 @@ def path(X, y, alphas, tol, n_threads, loss="squared_error"):
 
 
 def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
-    """Cross-validate on the given folds (as groups); its score is minus the mean squared error, or the log loss."""
+    """Cross-validate on the given folds (as groups); its score is minus the mean squared error, or log loss."""
     model = _model(loss)(
         alpha=1.0, lambda_path=np.asarray(alphas), n_splits=len(splits), standardize=False, fit_intercept=True, tol=tol,
         max_iter=10_000_000, scoring="mean_squared_error" if loss == "squared_error" else "log_loss", n_jobs=n_threads,
     ).fit(X, y, groups=fold_numbers(splits))
-    return -model.cv_mean_score_
+    return -model.cv_mean_score_ if loss == "squared_error" else -2 * model.cv_mean_score_

@@ -11,7 +11,10 @@ REQUIRES = ("numpy", "scipy", "scikit-learn", "skglm")
 VERSION = "skglm"
 DEFAULT_TOL = 1e-4
 LOSSES = ("squared_error", "log_loss", "poisson")
-NOTES = "AndersonCD.path, ProxNewton with warm starts for other losses, fit_intercept=True, JIT warmed; tol is absolute in units of the gradient; CSC not timed"
+NOTES = (
+    "AndersonCD.path, ProxNewton with warm starts for other losses, fit_intercept=True, JIT warmed; tol is absolute in"
+    " units of the gradient; CSC not timed"
+)
 prepare = as_csc
 
 
