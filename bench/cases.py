@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 FOLD_SEED = 0
-GROUPS = ("main", "cv", "real", "scaling")
+GROUPS = ("main", "cv", "losses", "real", "scaling")
 
 
 class CaseAbsent(Exception):
@@ -21,14 +21,16 @@ class Case:
     name : str
     kind : str
         Which maker of `data.py` or `real.py` builds the data.
-    group : {"main", "cv", "real", "scaling"}
+    group : {"main", "cv", "losses", "real", "scaling"}
+    loss : {"squared_error", "log_loss", "poisson"}
     n_samples, n_features, n_true : int
     rho : float
         Correlation of neighbouring columns.
     density : float
         Stored values per row and column (sparse kinds).
     snr : float
-        Standard deviation of the signal over that of the noise.
+        Standard deviation of the signal over that of the noise; of the linear predictor itself where y is drawn from
+        the means of another loss than squared error.
     fractions : tuple of (int, float)
         ``(K, e)``: K alphas, geometric from alpha_max to ``e * alpha_max``; ``(1, e)`` is ``e * alpha_max`` alone.
     folds : int
@@ -46,6 +48,7 @@ class Case:
     name: str
     kind: str = "ar1"
     group: str = "main"
+    loss: str = "squared_error"
     n_samples: int = 0
     n_features: int = 0
     n_true: int = 0
@@ -65,6 +68,7 @@ class Case:
         """Return the name of the folder that caches the data: it changes when what it is made from changes."""
         made_from = (self.kind, self.n_samples, self.n_features, self.n_true, self.rho, self.density, self.snr,
                      self.dtype, self.seed)
+        made_from += () if self.loss == "squared_error" else (self.loss,)
         return f"{self.kind}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
 
 
@@ -99,6 +103,27 @@ def _cv():
     yield Case("text-cv", "text", **folds, target="0.5 x best peer")
 
 
+def _losses():
+    logit, poisson = {"group": "losses", "loss": "log_loss"}, {"group": "losses", "loss": "poisson"}
+    wide = {"n_samples": 1_000, "n_features": 10_000, "n_true": 50, "rho": 0.5, "snr": 2.0, **logit}
+    tall = {"n_samples": 100_000, "n_features": 300, "n_true": 60, "rho": 0.5, "snr": 2.0, **logit}
+    yield Case("logit-wide", **wide, target="0.5 x best peer")
+    yield Case("logit-tall", **tall, target="0.2 x best peer")
+    yield Case("logit-tall-wider", n_samples=20_000, n_features=2_000, n_true=200, rho=0.5, snr=2.0, **logit,
+               target="0.2 x best peer")
+    yield Case("logit-text", "text", **logit, target="0.4 x best peer")
+    yield Case("poisson-tall", n_samples=100_000, n_features=200, n_true=50, rho=0.5, snr=0.7, **poisson,
+               target="0.2 x best peer")
+    yield Case("poisson-text", "text", **poisson, target="0.4 x best peer")
+    yield Case("logit-one-fit", n_samples=10_000, n_features=10, n_true=5, rho=0.5, snr=2.0, fractions=(1, 1e-2),
+               **logit, target="7 ms, no slower than scikit-learn")
+    yield Case("logit-small-fit", n_samples=100, n_features=10, n_true=5, rho=0.5, snr=2.0, fractions=(1, 1e-1),
+               **logit, target="150 us")
+    yield Case("logit-wide-cv", **wide, folds=5, target="0.4 x best peer, 4 x own path")
+    yield Case("logit-tall-cv", **tall, folds=5, target="0.2 x best peer, 4 x own path")
+    yield Case("logit-text-cv", "text", **logit, folds=5, target="0.4 x best peer, 4 x own path")
+
+
 def _real():
     for name in ("nci60", "tecator", "fermentation", "movielens", "nycflights", "debian"):
         yield Case(name, name, group="real")
@@ -122,7 +147,7 @@ def _scaling():
                    at=threads, **dense)
 
 
-CASES = {case.name: case for make in (_main, _cv, _real, _scaling) for case in make()}
+CASES = {case.name: case for make in (_main, _cv, _losses, _real, _scaling) for case in make()}
 
 
 def alpha_max(X, y):

@@ -130,10 +130,10 @@ class Comparison:
         if not found.is_relative_to(pathlib.Path(self.folders[side]).resolve()):
             raise WorkerFailed(f"{side} would be measured on {found}")
         worker.ask(LIMIT, do="load", folder=str(folder), fractions=list(case.fractions), folds=case.folds,
-                   n_threads=case.threads or self.options.threads)
+                   n_threads=case.threads or self.options.threads, loss=case.loss)
         answer = self.cache / f"compare-{side}.npz"
         worker.ask(LIMIT, do="run", tol=TOLERANCE, save=str(answer))
-        return 0.0 if case.folds else _worst_gap(folder, answer)
+        return 0.0 if case.folds else _worst_gap(folder, answer, case.loss)
 
     def _pairs(self, workers):
         ratios = {clock: [] for clock in CLOCKS}
@@ -152,11 +152,15 @@ def _words(clock, ratios):
     return f"{clock} x {statistics.median(ratios):.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _worst_gap(folder, answer):
+def _worst_gap(folder, answer, loss):
+    """Return the referee's worst gap; of other losses than squared error that of `verify` where its own is worst."""
     X, y = data.load(folder)
     with np.load(answer) as parts:
         coefs = scipy.sparse.csc_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=tuple(parts["shape"]))
-        return referee.relative_gaps(X, y, coefs, parts["intercepts"], parts["alphas"]).max()
+        found = X, y, coefs, parts["intercepts"], parts["alphas"]
+    if loss == "squared_error":
+        return referee.relative_gaps(*found).max()
+    return referee.verified_gap(*found, referee.of_loss(loss, *found)[0], loss)
 
 
 def compare(base, head, names, cache, options, say=print):

@@ -35,10 +35,28 @@ def sparse_signal(rng, n_features, n_true):
 
 
 def _respond(rng, case, X):
-    """Return ``y = 3 + X b + noise`` with ``sd(X b) / sd(noise) = snr``; the shift makes the intercept matter."""
+    """Return ``y = 3 + X b + noise`` with ``sd(X b) / sd(noise) = snr``; the shift makes the intercept matter.
+
+    Classes and counts are drawn from the means that ``eta = 1/2 + X b`` with ``sd(X b) = snr`` gives.
+    """
     signal = X @ sparse_signal(rng, case.n_features, case.n_true)
+    if case.loss != "squared_error":
+        return _DRAWS[case.loss](rng, 0.5 + signal * (case.snr / signal.std()))
     noise = rng.standard_normal(case.n_samples)
     return 3.0 + signal + noise * (signal.std() / (case.snr * noise.std()))
+
+
+def _draw_classes(rng, eta):
+    """Draw 0 or 1 with probability ``1 / (1 + exp(-eta))`` of a 1."""
+    return (rng.random(len(eta)) < 1.0 / (1.0 + np.exp(-eta))).astype(np.float64)
+
+
+def _draw_counts(rng, eta):
+    """Draw Poisson counts with mean ``exp(eta)``."""
+    return rng.poisson(np.exp(eta)).astype(np.float64)
+
+
+_DRAWS = {"log_loss": _draw_classes, "poisson": _draw_counts}
 
 
 def _make_ar1(case):
@@ -68,7 +86,14 @@ def _make_diabetes(case):
     return np.asfortranarray(X), y
 
 
-def _read_text(text):
+_TARGETS = {  # what a loss makes of the target of the text case
+    "squared_error": lambda y: y,
+    "log_loss": lambda y: (y > np.median(y)).astype(np.float64),
+    "poisson": lambda y: np.floor(np.exp(y / 3.0)),
+}
+
+
+def _read_text(text, loss):
     """Read word counts against a target: ``npz`` with CSR parts ``data, indices, indptr, shape`` and ``y``."""
     if not text:
         raise CaseAbsent(f"no text data: give --text FILE.npz or set {TEXT_VARIABLE}")
@@ -77,7 +102,7 @@ def _read_text(text):
     with np.load(text, allow_pickle=False) as parts:
         values = parts["data"].astype(np.float64)
         X = scipy.sparse.csr_matrix((values, parts["indices"], parts["indptr"]), shape=tuple(parts["shape"]))
-        return X, parts["y"].astype(np.float64)
+        return X, _TARGETS[loss](parts["y"].astype(np.float64))
 
 
 _MAKERS = {"ar1": _make_ar1, "sparse": _make_sparse, "diabetes": _make_diabetes}
@@ -100,7 +125,7 @@ def make(case, cache=None, text=None):
         When the data cannot be had.
     """
     if case.kind == "text":
-        return _read_text(text)
+        return _read_text(text, case.loss)
     if case.kind in real.LOADERS:
         return real.load(case.kind, cache)
     return _MAKERS[case.kind](case)

@@ -70,8 +70,9 @@ class Run:
             worker.stop()
 
     def names(self, case):
-        """Return the rivals of a case: scaling cases have a few, at their defaults."""
-        return [name for name in self.pythons if case.group != "scaling" or name in SCALING_RIVALS]
+        """Return the rivals of a case, those that have its loss: scaling cases have a few, at their defaults."""
+        able = [name for name in self.pythons if case.loss in rivals.losses(rivals.get(name))]
+        return [name for name in able if case.group != "scaling" or name in SCALING_RIVALS]
 
     def greet(self):
         """Start every rival once: versions, import and first-fit times; drop those that cannot be imported."""
@@ -95,7 +96,7 @@ class Run:
         except cases.CaseAbsent as reason:
             self.absent[f"case {case.name}"] = str(reason)
             return
-        kind = CrossValidationRun if case.folds else CaseRun
+        kind = CrossValidationRun if case.folds else CaseRun if case.loss == "squared_error" else LossRun
         with tempfile.TemporaryDirectory() as scratch:
             found = kind(self, case, folder, pathlib.Path(scratch) / "answer.npz")
             found.probe()
@@ -141,7 +142,7 @@ class CaseRun:
                 self._row(name, "default", None, status=str(failure))
 
     def _probe_rival(self, name, rival):
-        reason = rivals.reason_against(rival, self.X, len(self.alphas), self.case.folds)
+        reason = rivals.reason_against(rival, self.X, len(self.alphas), self.case.folds, self.case.loss)
         if reason:
             self.run.absent[f"{name} on {self.case.name}"] = reason
             return
@@ -165,19 +166,19 @@ class CaseRun:
         hit, wanted, spent = None, self.run.options.wanted, 0.0
         if first["status"] != "ok":
             return
-        if first["gap"] <= wanted:
+        if self._distance(first) <= wanted:
             self.rows.append({**first, "kind": "tight", "alias": True})
             return
         for _ in range(TRIES):
-            row = self._try(name, "tight", _next_tol(miss, hit, wanted, slope))
-            dropped = row if hit and (row["status"] != "ok" or row["gap"] > wanted) else hit or miss
+            row = self._try(name, "tight", _next_tol(miss, hit, wanted, slope, self._distance))
+            dropped = row if hit and (row["status"] != "ok" or self._distance(row) > wanted) else hit or miss
             if dropped is not first:
                 self.rows.remove(dropped)
             if row["status"] != "ok":
                 return
-            hit, miss = (row, miss) if row["gap"] <= wanted else (hit, row)
+            hit, miss = (row, miss) if self._distance(row) <= wanted else (hit, row)
             spent += row["seconds"][0]
-            near = hit and (hit["gap"] >= wanted / TOO_FAR or hit["seconds"][0] > BRIEF)
+            near = hit and (self._distance(hit) >= wanted / TOO_FAR or hit["seconds"][0] > BRIEF)
             if near or spent > self.run.options.limit:
                 return
 
@@ -191,24 +192,33 @@ class CaseRun:
         except WorkerFailed as failure:
             return self._row(name, kind, tol, status=str(failure))
         times = {key: [said.pop(key)] for key in TIMES}
-        row = self._row(name, kind, tol, **times, **said, **self._judged())
+        row = self._row(name, kind, tol, **times, **self._judged(said.pop("claimed", None)), **said)
         seconds = row["seconds"][0]
         self.run.say(f"{self.case.name}: {row['name']} {kind} tol {tol:.1e}: {seconds:.4g} s, {_verdict(row)}")
         return row
 
-    def _judged(self):
+    def _judged(self, claimed):
+        return referee.judge(self.X, self.y, *self._answered())
+
+    def _answered(self):
+        """Return coefficients, intercepts and alphas of the last answer."""
         with np.load(self.answer) as parts:
             triple = (parts["data"], parts["indices"], parts["indptr"])
             coefs = scipy.sparse.csc_matrix(triple, shape=tuple(parts["shape"]))
-            return referee.judge(self.X, self.y, coefs, parts["intercepts"], parts["alphas"])
+            return coefs, parts["intercepts"], parts["alphas"]
+
+    def _distance(self, row):
+        """Return what of a row must be at most the wanted gap."""
+        return row["gap"]
 
     def _row(self, name, kind, tol, status="ok", **found):
         case = self.case
         row = {
             "case": case.name, "group": case.group, "axis": case.axis, "at": case.at, "folds": case.folds,
             "rival": name, "name": rivals.get(name).NAME, "kind": kind, "tol": tol, "status": status, "gap": None,
-            "support": None, "n_alphas": len(self.alphas), "promised": _promise(name, tol),
-            "x_bytes": data.nbytes(self.X), "limit": self.limit, **{key: [] for key in TIMES}, **found,
+            "support": None, "n_alphas": len(self.alphas), "promised": _promise(name, tol, case.loss),
+            "x_bytes": data.nbytes(self.X), "limit": self.limit, "loss": case.loss,
+            **{key: [] for key in TIMES}, **found,
         }
         if status != "ok":
             self.run.say(f"{case.name}: {name} {kind}: {status}")
@@ -217,7 +227,7 @@ class CaseRun:
 
     def _load(self, worker):
         return worker.ask(600, do="load", folder=str(self.folder), fractions=list(self.case.fractions),
-                          folds=self.case.folds, n_threads=self.threads)
+                          folds=self.case.folds, n_threads=self.threads, loss=self.case.loss)
 
     def best_loose(self):
         """Return the row of the fastest rival (not ours) at its default tolerance, or None."""
@@ -274,18 +284,35 @@ class CaseRun:
                 return None
 
 
+class LossRun(CaseRun):
+    """The measuring of a path of another loss: the gap of the scaled residual is loose, so distances count as well.
+
+    A tolerance is tight when the objective is within the wanted gap of the best one known at every alpha.
+    """
+
+    def __init__(self, run, case, folder, answer):
+        super().__init__(run, case, folder, answer)
+        self.best = referee.stored_best(folder, case.loss, self.X, self.y, self.alphas)
+
+    def _judged(self, claimed):
+        return referee.judge_of_loss(self.case.loss, self.best, self.X, self.y, *self._answered(), claimed)
+
+    def _distance(self, row):
+        return row["suboptimality"]
+
+
 class CrossValidationRun(CaseRun):
     """The measuring of one cross-validation: every rival at its default, judged by the error curve."""
 
     def __init__(self, run, case, folder, answer):
         super().__init__(run, case, folder, answer)
         splits = cases.splits(cases.fold_ids(len(self.y), case.folds))
-        self.curve, self.curve_gap = cv.stored_reference(folder, self.X, self.y, self.alphas, splits)
+        self.curve, self.curve_gap = cv.stored_reference(folder, self.X, self.y, self.alphas, splits, case.loss)
 
     def _try_harder(self, name, rival):
         """Leave everyone at the default: what is judged is the error curve."""
 
-    def _judged(self):
+    def _judged(self, claimed):
         with np.load(self.answer) as parts:
             return cv.judge(parts["curve"], self.curve, self.alphas) | {"reference_gap": self.curve_gap}
 
@@ -296,26 +323,29 @@ class CrossValidationRun(CaseRun):
                 row["extra_bytes_of_jobs"] = {jobs: self._extra_bytes(row, jobs) for jobs in JOBS}
 
 
-def _next_tol(miss, hit, wanted, slope):
+def _next_tol(miss, hit, wanted, slope, distance):
     """Return a tolerance to try, beyond the last miss with ``log tol ~ slope log gap``, or halfway back to it.
 
     Half of the wanted gap is aimed at; steps tighten by at least a factor of two.
     """
     if hit:
         return float(np.sqrt(miss["tol"] * hit["tol"]))
-    return miss["tol"] * min(0.5, (0.5 * wanted / miss["gap"]) ** slope)
+    return miss["tol"] * min(0.5, (0.5 * wanted / distance(miss)) ** slope)
 
 
 def _verdict(row):
     """Write what the referee found in a line of progress."""
     if row["gap"] is None:
         return f"curve off by {row['curve_error']:.1e}, chosen alpha {row['chosen']:.3g}"
-    return f"gap {row['gap']:.1e}, support {row['support']}"
+    away = f", {row['suboptimality']:.1e} from the best" if "suboptimality" in row else ""
+    return f"gap {row['gap']:.1e}{away}, support {row['support']}"
 
 
-def _promise(name, tol):
+def _promise(name, tol, loss):
     """Return the relative gap that a rival promises at a tolerance, None when it promises none."""
-    factor = getattr(rivals.get(name), "PROMISE", None)
+    rival = rivals.get(name)
+    kept = loss == "squared_error" or hasattr(rival, "CERTIFIES")
+    factor = getattr(rival, "PROMISE", None) if kept else None
     return None if factor is None or tol is None else factor * tol
 
 

@@ -89,7 +89,8 @@ class Worker:
     """Hold one rival and the case that it is working on."""
 
     def __init__(self, name):
-        self.rival = importlib.import_module("bench.rivals").get(name)
+        self.rivals = importlib.import_module("bench.rivals")
+        self.rival = self.rivals.get(name)
         self.package = importlib.import_module(self.rival.PACKAGE)
 
     def hello(self, repeat):
@@ -97,7 +98,7 @@ class Worker:
         import numpy
 
         start = time.perf_counter()
-        self._warm(numpy.dtype(float), sparse=False, folds=0)
+        self._warm(numpy.dtype(float), sparse=False, folds=0, loss=self.rivals.losses(self.rival)[0])
         first = time.perf_counter() - start
         return {
             "version": _version(self.rival), "numpy": numpy.__version__, "python": sys.version.split()[0],
@@ -109,17 +110,18 @@ class Worker:
         """Say which file the package comes from."""
         return {"file": self.package.__file__}
 
-    def load(self, folder, fractions, folds, n_threads):
+    def load(self, folder, fractions, folds, n_threads, loss="squared_error"):
         """Read a stored case, bring it into the rival's storage and warm the rival up on a small twin."""
         import scipy.sparse
 
         from bench import cases, data
 
         self.X = self.y = None
+        self.loss = loss
         X, y = data.load(folder)
         self.alphas, self.n_threads = cases.alpha_grid(X, y, fractions), n_threads
         self.splits = cases.splits(cases.fold_ids(len(y), folds)) if folds else None
-        self._warm(X.dtype, scipy.sparse.issparse(X), folds)
+        self._warm(X.dtype, scipy.sparse.issparse(X), folds, loss)
         self.X, self.y = self._prepared(X, y)
         return {"x_bytes": data.nbytes(X)}
 
@@ -147,7 +149,7 @@ class Worker:
     def _timed(self, tol):
         """Return the answer (a tuple of arrays), what the rival says besides, and (wall, CPU, others)."""
         busy, start, cpu = _machine_busy(), time.perf_counter(), time.process_time()
-        found = self._solve(self.X, self.y, self.alphas, self.splits, tol, self.n_threads)
+        found = self._solve(self.X, self.y, self.alphas, self.splits, tol, self.n_threads, self.loss)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         others = max(0.0, (_machine_busy() - busy - cpu) / seconds) if seconds > MANY_TICKS else 0.0
         found = found if isinstance(found, tuple) else (found,)
@@ -156,15 +158,16 @@ class Worker:
             others = 0.0
         return found, extra, (extra.get("seconds", seconds), extra.get("cpu_seconds", cpu), others)
 
-    def _solve(self, X, y, alphas, splits, tol, n_threads):
+    def _solve(self, X, y, alphas, splits, tol, n_threads, loss):
+        named = self.rivals.named_loss(loss)
         if splits is None:
-            return self.rival.path(X, y, alphas, tol, n_threads)
-        return self.rival.cross_validate(X, y, alphas, splits, tol, n_threads)
+            return self.rival.path(X, y, alphas, tol, n_threads, **named)
+        return self.rival.cross_validate(X, y, alphas, splits, tol, n_threads, **named)
 
     def _prepared(self, X, y):
         return getattr(self.rival, "prepare", lambda X, y: (X, y))(X, y)
 
-    def _warm(self, dtype, sparse, folds):
+    def _warm(self, dtype, sparse, folds, loss):
         """Solve a small problem of the given kind, so that compilers and caches have done their first work."""
         import numpy as np
         import scipy.sparse
@@ -173,10 +176,10 @@ class Worker:
 
         rng = np.random.default_rng(0)
         X = np.asfortranarray(rng.standard_normal((100, 10)), dtype=dtype)
-        y = (X[:, 0] + 1.0).astype(dtype)
+        y = (X[:, 0] + 1.0 if loss == "squared_error" else rng.random(100) < 0.5).astype(dtype)
         splits = cases.splits(cases.fold_ids(100, folds)) if folds else None
         X, y = self._prepared(scipy.sparse.csr_matrix(X) if sparse else X, y)
-        self._solve(X, y, np.geomspace(0.5, 0.05, 5), splits, self.rival.DEFAULT_TOL, 1)
+        self._solve(X, y, np.geomspace(0.5, 0.05, 5), splits, self.rival.DEFAULT_TOL, 1, loss)
 
 
 def _save(file, alphas, found):

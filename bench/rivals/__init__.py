@@ -11,22 +11,30 @@
 and, where it has them,
 
     cross_validate(X, y, alphas, splits, tol, n_threads) -> mean held-out squared error (K)
+    LOSSES                  which losses it has (squared error alone unless said): with any other, `path` and
+                            `cross_validate` are called with ``loss=``, y is 0 or 1 for "log_loss", and the error of
+                            a cross-validation is the mean unit deviance that is held out
     prepare(X, y)           untimed: the storage that it wants, from dense Fortran order or CSR
-    suits(X, n_alphas)      a reason (str) why a problem is not for it, or None
+    suits(X, n_alphas)      a reason (str) why a problem is not for it, or None; for squared error
     suits_folds(X)          the same for cross-validation
+    suits_loss(X, n_alphas, folds, loss)    the same for paths and cross-validations of other losses
     version()               instead of VERSION
     COMMAND                 a program that must be on the path
     PROMISE                 its tolerance, times this, is a relative gap that it promises; a miss is reported as one
+    CERTIFIES = True        with other losses than squared error its tolerance is a promise as well
     SLOPE                   how fast its tolerance falls with the gap, d log tol / d log gap (1 unless said)
     TIGHT_TOL               a fixed tolerance instead of one that is searched until the wanted gap is reached
     MATCH = True            it is also run at the gap that the fastest rival leaves at its default tolerance
 
-`path` and `cross_validate` may return a dict besides: `passes` over X; `seconds`, `cpu_seconds`, `extra_bytes` where
+`path` and `cross_validate` may return a dict besides: `passes` over X; `claimed`, the relative gap that it claims at
+each alpha; `seconds`, `cpu_seconds`, `extra_bytes` where
 another process than the worker does the work. The file's name is the rival's name on the command line; it imports its
 package inside functions, so that the suite can list rivals that are not installed.
 """
 import importlib
 import pathlib
+
+SQUARED_ERROR = "squared_error"
 
 
 def names():
@@ -41,10 +49,24 @@ def get(name):
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def reason_against(rival, X, n_alphas, folds):
+def losses(rival):
+    """Return the losses that a rival has."""
+    return getattr(rival, "LOSSES", (SQUARED_ERROR,))
+
+
+def named_loss(loss):
+    """Return the loss as the argument that `path` and `cross_validate` take, none for squared error."""
+    return {} if loss == SQUARED_ERROR else {"loss": loss}
+
+
+def reason_against(rival, X, n_alphas, folds, loss=SQUARED_ERROR):
     """Return why a rival is not run on a problem, or None."""
+    if loss not in losses(rival):
+        return f"it has no {loss} with an L1 penalty"
     if folds and not hasattr(rival, "cross_validate"):
         return "it has no cross-validation of its own"
+    if loss != SQUARED_ERROR:
+        return rival.suits_loss(X, n_alphas, folds, loss) if hasattr(rival, "suits_loss") else None
     if folds and hasattr(rival, "suits_folds"):
         return rival.suits_folds(X)
     return rival.suits(X, n_alphas) if hasattr(rival, "suits") else None

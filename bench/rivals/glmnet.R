@@ -1,10 +1,11 @@
-# Rscript glmnet.R FOLDER n p sparse thresh: time glmnet on the files of r_glmnet.py and write its answer beside them.
+# Rscript glmnet.R FOLDER n p sparse thresh family: time glmnet on the files of r_glmnet.py and write its answer beside them.
 suppressMessages(library(glmnet))
 arguments <- commandArgs(trailingOnly = TRUE)
 folder <- arguments[1]
 n <- as.integer(arguments[2])
 p <- as.integer(arguments[3])
 thresh <- as.numeric(arguments[5])
+family <- arguments[6]
 file_of <- function(name) file.path(folder, name)
 doubles <- function(name) readBin(file_of(name), "double", file.size(file_of(name)) / 8)
 integers <- function(name) readBin(file_of(name), "integer", file.size(file_of(name)) / 4)
@@ -20,9 +21,9 @@ folds <- integers("folds")
 
 solve_once <- function() {
   if (length(folds)) {
-    cv.glmnet(x, y, lambda = lambda, foldid = folds, standardize = FALSE, thresh = thresh, maxit = 1e7)
+    cv.glmnet(x, y, family = family, lambda = lambda, foldid = folds, standardize = FALSE, thresh = thresh, maxit = 1e7)
   } else {
-    glmnet(x, y, lambda = lambda, standardize = FALSE, thresh = thresh, maxit = 1e7)
+    glmnet(x, y, family = family, lambda = lambda, standardize = FALSE, thresh = thresh, maxit = 1e7)
   }
 }
 

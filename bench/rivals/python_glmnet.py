@@ -8,31 +8,37 @@ PACKAGE = "glmnet"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "python-glmnet")
 VERSION = "python-glmnet"
 DEFAULT_TOL = 1e-7
+LOSSES = ("squared_error", "log_loss")
 SLOPE = 1.8
-NOTES = "ElasticNet(n_splits=0, standardize=False), explicit lambda_path; copies X inside the time; converts to float64"
+NOTES = (
+    "ElasticNet or LogitNet(n_splits=0, standardize=False), explicit lambda_path; copies X inside the time; converts to"
+    " float64"
+)
 prepare = as_csc
 
 
-def path(X, y, alphas, tol, n_threads):
+def _model(loss):
+    import glmnet
+
+    return glmnet.ElasticNet if loss == "squared_error" else glmnet.LogitNet
+
+
+def path(X, y, alphas, tol, n_threads, loss="squared_error"):
     """Fit without cross-validation; lambda is alpha as it stands (glmnet itself divides it by the sd of y).
 
     Its Fortran stops a path at a lambda that it cannot converge in `max_iter` sweeps: so many are allowed.
     """
-    from glmnet import ElasticNet
-
-    model = ElasticNet(
+    model = _model(loss)(
         alpha=1.0, lambda_path=np.asarray(alphas), n_splits=0, standardize=False, fit_intercept=True, tol=tol,
         max_iter=10_000_000,
     ).fit(X, y)
-    return model.coef_path_, model.intercept_path_
+    return model.coef_path_.reshape(X.shape[1], -1), model.intercept_path_.ravel()
 
 
-def cross_validate(X, y, alphas, splits, tol, n_threads):
-    """Cross-validate on the given folds (as groups); its score is minus the mean squared error."""
-    from glmnet import ElasticNet
-
-    model = ElasticNet(
+def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
+    """Cross-validate on the given folds (as groups); its score is minus the mean squared error, or log loss."""
+    model = _model(loss)(
         alpha=1.0, lambda_path=np.asarray(alphas), n_splits=len(splits), standardize=False, fit_intercept=True, tol=tol,
-        max_iter=10_000_000, scoring="mean_squared_error", n_jobs=n_threads,
+        max_iter=10_000_000, scoring="mean_squared_error" if loss == "squared_error" else "log_loss", n_jobs=n_threads,
     ).fit(X, y, groups=fold_numbers(splits))
-    return -model.cv_mean_score_
+    return -model.cv_mean_score_ if loss == "squared_error" else -2 * model.cv_mean_score_

@@ -15,6 +15,8 @@ PACKAGE = "numpy"
 REQUIRES = ("numpy", "scipy")
 VERSION = ""
 DEFAULT_TOL = 1e-7
+LOSSES = ("squared_error", "log_loss", "poisson")
+FAMILIES = {"squared_error": "gaussian", "log_loss": "binomial", "poisson": "poisson"}
 SLOPE = 1.8
 NOTES = "glmnet(standardize=FALSE), explicit lambda; timed inside R; start of R, files and dgCMatrix not timed"
 SCRIPT = pathlib.Path(__file__).with_name("glmnet.R")
@@ -53,23 +55,23 @@ def _run(*arguments):
     return done.stdout
 
 
-def _ask(X, alphas, tol, folds):
+def _ask(X, alphas, tol, folds, loss):
     np.asarray(alphas, dtype=np.float64).tofile(X.path("lambda"))
     np.asarray(folds, dtype=np.int32).tofile(X.path("folds"))
     n, p = X.shape
-    _run(str(SCRIPT), X.folder.name, str(n), str(p), str(int(X.sparse)), repr(tol))
+    _run(str(SCRIPT), X.folder.name, str(n), str(p), str(int(X.sparse)), repr(tol), FAMILIES[loss])
     said = json.loads(X.path("said").read_text())
     return said, np.fromfile(X.path("answer"))
 
 
-def path(X, y, alphas, tol, n_threads):
+def path(X, y, alphas, tol, n_threads, loss="squared_error"):
     """Run ``glmnet`` on the caller's alphas, which are on its scale."""
-    said, answer = _ask(X, alphas, tol, [])
+    said, answer = _ask(X, alphas, tol, [], loss)
     answer = answer.reshape(-1, X.shape[1] + 1)
     return answer[:, 1:].T, answer[:, 0], said
 
 
-def cross_validate(X, y, alphas, splits, tol, n_threads):
+def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
     """Run ``cv.glmnet`` on the given folds."""
-    said, curve = _ask(X, alphas, tol, fold_numbers(splits) + 1)
+    said, curve = _ask(X, alphas, tol, fold_numbers(splits) + 1, loss)
     return curve, said
