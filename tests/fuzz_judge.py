@@ -171,7 +171,7 @@ def judge(seed):
                 try:
                     found = verify(form, y, b, b0, **given)
                     proof = support_proof(form, y, b, b0, **given)
-                except Exception as error:      # noqa: BLE001
+                except Exception as error:
                     yield "error", f"{text}: {error!r}", None
                     continue
             if any(math.isnan(v) for v in vars(found).values() if isinstance(v, float)):

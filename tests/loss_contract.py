@@ -13,7 +13,8 @@ from fastlasso import LassoPath, alpha_max, cross_validate_path, fit, fit_path, 
 
 ODD = ("C_backwards", "F_slice", "csr_array-int64-unsorted_duplicates", "csc_matrix-int32-duplicates")
 SCORES = np.linspace(-6, 6, 49)
-OPTIONS = ("plain", "no intercept", "weights", "offset", "factors", "bounds", "elastic net", "standardize", "everything")
+OPTIONS = ("plain", "no intercept", "weights", "offset", "factors", "bounds", "elastic net", "standardize",
+           "everything")
 
 
 @dataclass(frozen=True)

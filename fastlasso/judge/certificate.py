@@ -45,8 +45,8 @@ import numpy as np
 from .dual_point import best_dual_point
 from .newton_dual import best_row_dual
 from .reading import Arguments, read_problem
-from .row_dual import dual_value
 from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm, total
+from .row_dual import dual_value
 from .rows import Point, Rows, point_of
 
 __all__ = ["Certificate", "support_proof", "verify"]

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .row_dual import gap_of, make_dual
 from .rounding import QUIET, total
+from .row_dual import gap_of, make_dual
 from .rows import Point
 
 # A model has at most so many columns, and so many bytes of them.

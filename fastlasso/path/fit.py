@@ -70,8 +70,9 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
         Largest number of coordinate descent epochs per alpha, where descent is used at all.
     dfmax : int, optional
         Stop before the first solution with more than this many non-zero coefficients.
-    max_r2 : float, optional
-        Stop after the first solution that explains more than this share of the variance.
+    max_r2, max_deviance_ratio : float, optional
+        Stop after the first solution that explains more than this share of the variance, or of the deviance: two names
+        of one limit.
     screening : bool, default=True
         False reads every column at every alpha; the answer is the same to the tolerance.
     n_threads : int, optional
@@ -167,8 +168,9 @@ def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, sta
 
         alpha_max = max_j |x_j'rho| / (n l1_j),  l1_j = l1_ratio v_j (times s_j with `standardize`),
 
-    where rho is the residual, the negative derivative of the loss (y - y_fit for squared error), at the fit of the intercept and of the columns without an L1 penalty. With weights the inner product is
-    their weighted mean. Without an L1 penalty on any column (l1_ratio = 0) it is 0. Parameters are those of `fit_path`.
+    where rho is the residual, the negative derivative of the loss (y - y_fit for squared error), at the fit of the
+    intercept and of the columns without an L1 penalty. With weights the inner product is their weighted mean. Without
+    an L1 penalty on any column (l1_ratio = 0) it is 0. Parameters are those of `fit_path`.
 
     Examples
     --------

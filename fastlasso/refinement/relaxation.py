@@ -362,8 +362,8 @@ class Refits:
 class NewtonRefits:
     """As `Refits`, for a loss that is not quadratic: maximum likelihood on one support after another.
 
-    Where the columns of a support separate the classes there is no maximum: see `NewtonAlphas.unpenalised`. The residual
-    of such a refit is infinite.
+    Where the columns of a support separate the classes there is no maximum: see `NewtonAlphas.unpenalised`. The
+    residual of such a refit is infinite.
     """
 
     def __init__(self, solver):
