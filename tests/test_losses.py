@@ -220,7 +220,7 @@ def test_unpenalised_columns_that_separate_the_classes():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 6))
     y = (X[:, 0] > 0).astype(int)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning, match="no minimum"):
         one = fit(X, y, 0.05, loss="log_loss", penalty_factor=[0, 1, 1, 1, 1, 1])
     assert np.isfinite([*one.coef, one.intercept]).all()
     assert not one.certified
@@ -260,3 +260,21 @@ def test_information_criteria_count_the_deviance():
     deviance = 2 * 150 * path.null_objective * (1 - path.deviance_ratio)
     np.testing.assert_allclose(path.criterion("bic"), deviance + np.log(150) * path.df)
     assert np.flatnonzero(path.fit_at(path.select("bic")).coef).tolist() == [0]
+
+
+def test_degrees_of_freedom_of_an_elastic_net():
+    """tr (H + alpha l2)^-1 H, H the second derivative of the mean deviance in the coefficients in use."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 6))
+    y = coin(rng, X[:, 0] - X[:, 1])
+    path = fit_path(X, y, loss="log_loss", l1_ratio=0.5, alphas=4, eps=0.1, tol=1e-10)
+    df = path.effective_df()
+    for k, alpha in enumerate(path.alphas):
+        one = path.fit_at(k)
+        used = one.coef != 0
+        mu = one.predict(X, kind="mean")
+        d = mu * (1 - mu) / len(X)
+        A = X[:, used] - d @ X[:, used] / d.sum()
+        H = (A * d[:, None]).T @ A
+        expected = np.trace(np.linalg.solve(H + 0.5 * alpha * np.eye(used.sum()), H)) if used.any() else 0
+        assert df[k] == pytest.approx(expected, rel=1e-6)

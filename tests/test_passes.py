@@ -32,6 +32,11 @@ def data(n, p, order="C", density=None):
     return (np.asarray(X, order=order) if density is None else sparse.csr_array(X)), y
 
 
+def classes(problem):
+    X, y = problem
+    return X, y > np.median(y)
+
+
 def one_free(p):
     return np.where(np.arange(p) == 3, 0.0, 1.0)
 
@@ -45,6 +50,8 @@ PINNED = {
     "sparse": (lambda: fit_path(*data(400, 3_000, density=0.02)), 62.9),
     "elastic net": (lambda: fit_path(*data(100, 2_000), l1_ratio=0.5), 51.3),
     "compressed": (lambda: fit_path(*data(3_000, 40)), 2.0),
+    "logistic, by columns": (lambda: fit_path(*classes(data(300, 10_000, "F")), loss="log_loss", eps=1e-2), 16.7),
+    "logistic, sparse": (lambda: fit_path(*classes(data(400, 3_000, density=0.02)), loss="log_loss", eps=1e-2), 61.7),
     "cold fit": (lambda: fit(*data(100, 2_000), 0.01), 21.3),
 }
 

@@ -33,7 +33,7 @@ class LogLoss(Loss):
         y, classes = zeros_and_ones(y, self.name, proportions=True)
         share = average(y, weights)
         if share in (0.0, 1.0):
-            which = classes[int(share)] if classes is not None else share
+            which = share if classes is None else classes[int(share)].item()
             raise ValueError(f"loss 'log_loss' needs samples of both classes; all with positive weight are {which!r}")
         return y, classes
 

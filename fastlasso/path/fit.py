@@ -17,7 +17,7 @@ from ..validation import UNBOUNDED
 from .grid import automatic_grid, given_grid
 from .path_solver import Limits, PathSolver, threads
 from .small import small_fit, small_path, small_problem
-from .warn import warn_gap, warn_uncertified
+from .warn import NO_MINIMUM, warn_gap, warn_no_minimum, warn_uncertified
 
 # The default tolerance, as a share of P(0).
 TOL = 1e-6
@@ -152,12 +152,14 @@ def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, st
                       loss)
     limits = Limits.checked(tol, max_iter)
     alpha, n_threads = validation.number(alpha, "alpha", 0.0), threads(n_threads)
-    solution = small_fit(X, y, alpha, options, limits)
+    solution, solver = small_fit(X, y, alpha, options, limits), None
     if solution is None:
         with Pool(n_threads) as pool:
             solver = PathSolver(pose(X, y, options, pool), limits, screening)
             solution = solver.down(np.array([alpha])).solution(0)
-    if not solution.certified:
+    if not solution.certified and solver is not None and solver.status == NO_MINIMUM:
+        warn_no_minimum()
+    elif not solution.certified:
         warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
     return solution
 

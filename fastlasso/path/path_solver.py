@@ -9,6 +9,7 @@ from .. import validation
 from ..solver.choose import started_solver
 from .grid import LONG_STEP, LOWEST_APPROACH, run_length
 from .results import LassoFit, LassoPath, compressed_columns, scalars
+from .warn import NO_MINIMUM
 
 # Alphas of the first batch.
 FIRST_BATCH = 4
@@ -80,7 +81,7 @@ class PathSolver:
     def down(self, grid):
         """Solve the grid batch by batch until its end or the first reason to stop; return self."""
         size, at = FIRST_BATCH, 0
-        while at < len(grid) and self.status == "complete":
+        while at < len(grid) and self.status in ("complete", NO_MINIMUM):
             if self.solver.compressed:
                 size = len(grid) if self.callback is None else FIRST_BATCH
             self._approach(grid[at])
@@ -114,6 +115,8 @@ class PathSolver:
                 break
         self.n_done += keep
         self.batches.append((batch, keep))
+        if self.solver.separated and self.status == "complete":
+            self.status = NO_MINIMUM
         self.observed.extend(batch.observed[:keep])
         self.passes.extend([self.problem.design.passes] * keep)
 

@@ -142,7 +142,8 @@ class LassoPath:
     n_passes : ndarray of shape (n_alphas,)
         Passes over X up to and including each alpha.
     status : str
-        "complete", or what stopped the path: "dfmax", "r2", "callback".
+        "complete", or what stopped the path: "dfmax", "r2", "callback"; "no minimum" where columns without a penalty
+        leave none.
     null_objective, tol, seconds : float
     n_samples, n_features : int
         Number of rows of positive weight (a row of weight 0 counts as deleted), and of columns of X.
@@ -328,6 +329,8 @@ class LassoPath:
     def effective_df(self, X=None):
         """Degrees of freedom at each alpha: trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A', |A| for the lasso.
 
+        For other losses than squared error X'X has the curvatures of the loss at the solution as weights.
+
         Reference: Tibshirani and Taylor (2012), Ann. Statist. 40(2). With a ridge part the data are needed.
         """
         if self.params["l1_ratio"] == 1.0:
@@ -343,8 +346,9 @@ class LassoPath:
         """`effective_df` from the `Problem` that the path solves."""
         if self.params["l1_ratio"] == 1.0:
             return self.df.astype(float)
-        supports = [self.indices[a:b] for a, b in zip(self.indptr[:-1], self.indptr[1:], strict=True)]
-        return problem.ridge_degrees_of_freedom(self.alphas, supports)
+        supports, coefs = ([part[a:b] for a, b in zip(self.indptr[:-1], self.indptr[1:], strict=True)]
+                           for part in (self.indices, self.values))
+        return problem.ridge_degrees_of_freedom(self.alphas, supports, self.intercepts, coefs)
 
     def select(self, criterion="bic", gamma=0.5, df=None):
         """Return the index of the alpha that minimises an information criterion.

@@ -11,6 +11,8 @@ class ConvergenceWarning(UserWarning):
     """A solution is not certified to the tolerance asked for; the result still carries its true gap."""
 
 
+# The status of a path that has none.
+NO_MINIMUM = "no minimum"
 # The class to warn with. During a fit the estimators set one that is also a scikit-learn ConvergenceWarning.
 WARNING_CLASS = ContextVar("WARNING_CLASS", default=ConvergenceWarning)
 
@@ -25,10 +27,19 @@ def stack_level():
 
 def warn_uncertified(path, whose=""):
     """Warn of the worst solution that misses its promise."""
-    if not path.certified.all():
+    if path.status == NO_MINIMUM:
+        warn_no_minimum(whose)
+    elif not path.certified.all():
         worst = int(np.argmax(path.gaps))
         warn_gap(path.alphas[worst], path.gaps[worst], path.tol, path.null_objective,
                  f"{whose}{np.count_nonzero(~path.certified)} of {len(path)} alphas missed the tolerance; worst: ")
+
+
+def warn_no_minimum(whose=""):
+    """Warn that the columns without a penalty leave no minimum."""
+    warnings.warn(f"{whose}the objective has no minimum: the columns without a penalty separate the classes, or the like, "
+                  "and their coefficients would grow for ever. No solution is certified. Give these columns a "
+                  "penalty_factor above 0, or leave them out.", WARNING_CLASS.get(), stacklevel=stack_level())
 
 
 def warn_gap(alpha, gap, tol, null_objective, prefix=""):

@@ -99,17 +99,31 @@ class Problem:
         """What rounding of b0 may add to each objective."""
         return self.loss.intercept_costs(self.design.mean[cols], coefs)
 
-    def ridge_degrees_of_freedom(self, alphas, supports):
-        """Trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A' for each alpha and support A, weighted and centred."""
+    def ridge_degrees_of_freedom(self, alphas, supports, intercepts, coefs):
+        """Trace of (H_A + alpha diag(l2_A))^-1 H_A for each alpha and support A, H = X'X weighted and centred.
+
+        For a loss that is not quadratic H has the curvatures of the loss at the solution as further weights.
+        """
         df, last = np.zeros(len(alphas)), np.empty(0, np.int64)
         for k, (alpha, cols) in enumerate(zip(alphas, supports, strict=True)):
-            if not np.array_equal(cols, last):
+            if not (self.loss.is_quadratic and np.array_equal(cols, last)):
                 last = cols.astype(np.int64)
-                gram = self.design.gram(last, len(last))
+                gram = self._curvature_gram(last, intercepts[k], coefs[k])
             if len(last):
                 ridge = np.diag(self.penalty.at(last).ridge_curvature(alpha))
                 df[k] = np.trace(np.linalg.solve(gram + ridge, gram))
         return df
+
+    def _curvature_gram(self, cols, intercept, coef):
+        """The second derivative of the loss in some coefficients, the intercept at its best."""
+        if self.loss.is_quadratic:
+            return self.design.gram(cols, len(cols))
+        fitted = self.design.matrix.combine(cols, coef[None], self.design.pool)[0]
+        d = self.loss.local(self.loss.scores(intercept, fitted), self.design.pool)[1]
+        mean = self.loss.mean(d)
+        design = self.design.reweighted(self.design.weigh(d) / mean)
+        design.measure_centres(cols)
+        return mean * design.gram(cols, len(cols))
 
 
 def pose(X, y, options, pool, groups=None):

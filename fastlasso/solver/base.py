@@ -95,6 +95,7 @@ class WorkingSetSolver:
     """
 
     compressed = False      # whether all columns are in the working set
+    separated = False       # whether there is no minimum
 
     def __init__(self, problem, form, goal):
         self.problem, self.goal, self.form = problem, goal, form
