@@ -78,10 +78,15 @@ class PathSolver:
         self.batches, self.passes, self.observed, self.status = [], [], [], "complete"
         self.n_done = 0
 
+    @property
+    def goes_on(self):
+        """Whether nothing has ended the path."""
+        return self.status in ("complete", NO_MINIMUM)
+
     def down(self, grid):
         """Solve the grid batch by batch until its end or the first reason to stop; return self."""
         size, at = FIRST_BATCH, 0
-        while at < len(grid) and self.status in ("complete", NO_MINIMUM):
+        while at < len(grid) and self.goes_on:
             if self.solver.compressed:
                 size = len(grid) if self.callback is None else FIRST_BATCH
             self._approach(grid[at])

@@ -37,8 +37,8 @@ def warn_uncertified(path, whose=""):
 
 def warn_no_minimum(whose=""):
     """Warn that the columns without a penalty leave no minimum."""
-    warnings.warn(f"{whose}the objective has no minimum: the columns without a penalty separate the classes, or the like, "
-                  "and their coefficients would grow for ever. No solution is certified. Give these columns a "
+    warnings.warn(f"{whose}the objective has no minimum: the columns without a penalty separate the classes, or the "
+                  "like, and their coefficients would grow for ever. No solution is certified. Give these columns a "
                   "penalty_factor above 0, or leave them out.", WARNING_CLASS.get(), stacklevel=stack_level())
 
 

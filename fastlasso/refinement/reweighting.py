@@ -72,7 +72,7 @@ class ReweightedSolver(PathSolver):
         """Solve alpha by alpha until the end of the grid or the first reason to stop; return self."""
         self._approach(grid[0])
         for alpha in grid:
-            if self.status == "complete":
+            if self.goes_on:
                 self._take(self._settled(alpha), len(grid))
         return self
 
