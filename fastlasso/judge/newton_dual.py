@@ -37,7 +37,7 @@ VISITS = 3000
 REFINEMENTS, RIDGE = 5, 1e-13
 
 # A gap at most KNOWN times what a step gains is as good as known, as is one of the share NOTHING of P(0). A step that
-# gains less than the share LITTLE of the gap is the last one.
+# gains less than the share LITTLE of the gap is the last one, if its dual point is any good.
 KNOWN, NOTHING, LITTLE = 1.3, 1e-14, 0.002
 
 
@@ -83,18 +83,18 @@ class Search:
         place = Place(self.problem.coef, self.point, self.objective)
         columns = Gathered(chosen, self.problem.columns.gather(chosen))
         for _ in range(MODELS):
-            columns, solved = self.exchange(Model(self.problem, place, columns), bound, joining)
+            columns, solved, tried = self.exchange(Model(self.problem, place, columns), bound, joining)
             following = solved and better_place(self.problem, place, columns, solved)
             if not following:
                 break
             gain, place = place.objective - following.objective, following
             self.least = min(self.least, place.objective)
-            if self.known or gain <= LITTLE * self.gap:
+            if self.known or gain <= max(LITTLE * self.gap * (tried.scale > 0), NOTHING * self.problem.loss.null_value):
                 break
 
     def exchange(self, model, bound, joining):
-        """Solve a model on its columns and those that join, and try what comes out; return (columns, last solution)."""
-        state, solved = model.start(), None
+        """Solve a model on its columns and those that join; return (columns, last solution, last dual point)."""
+        state, solved, dual = model.start(), None, None
         for round_ in range(ROUNDS):
             following = model.solve(state)
             if following is None:
@@ -111,7 +111,7 @@ class Search:
                 break
             if round_ % PATIENCE == PATIENCE - 1:
                 state = model.swept()
-        return model.columns, solved
+        return model.columns, solved, dual
 
 
 def is_small(problem, size):

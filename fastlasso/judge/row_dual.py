@@ -173,16 +173,18 @@ def domain_scale(rows, r):
 
 def least_of_convex(function, start, top):
     """Return where on [0, top] a convex function is least, by golden section about a start that is often the best."""
-    at_start = function(start)
-    near = 1e-6 * start
-    if function(start - near) >= at_start and (start + near > top or function(start + near) >= at_start):
-        low, high = start - near, min(start + near, top)
-        return start if high == start else golden_section(function, low, high, SCALE_STEPS // 3)
-    high = start
-    while high < top and function(min(2 * high, top)) < function(high):
-        high = min(2 * high, top)
-    best = golden_section(function, 0.0, min(2 * high, top), SCALE_STEPS)
-    return best if function(best) <= at_start else start
+    at_start, near = function(start), 1e-6 * start
+    ends = start - near, min(start + near, top)
+    if min(map(function, ends)) < at_start:
+        high = start
+        while high < top and function(min(2 * high, top)) < function(high):
+            high = min(2 * high, top)
+        best = golden_section(function, 0.0, min(2 * high, top), SCALE_STEPS)
+    elif start == top:
+        return start
+    else:
+        best = golden_section(function, *ends, SCALE_STEPS // 3)
+    return best if function(best) < at_start else start
 
 
 def golden_section(function, low, high, steps):
