@@ -37,7 +37,7 @@ VISITS = 3000
 REFINEMENTS, RIDGE = 5, 1e-13
 
 # A gap at most KNOWN times what a step gains is as good as known, as is one of the share NOTHING of P(0). A step that
-# gains less than the share LITTLE of the gap is the last one.
+# gains less than the share LITTLE of the gap is the last one, if its dual point is any good.
 KNOWN, NOTHING, LITTLE = 1.3, 1e-14, 0.002
 
 
@@ -83,18 +83,18 @@ class Search:
         place = Place(self.problem.coef, self.point, self.objective)
         columns = Gathered(chosen, self.problem.columns.gather(chosen))
         for _ in range(MODELS):
-            columns, solved = self.exchange(Model(self.problem, place, columns), bound, joining)
+            columns, solved, tried = self.exchange(Model(self.problem, place, columns), bound, joining)
             following = solved and better_place(self.problem, place, columns, solved)
             if not following:
                 break
             gain, place = place.objective - following.objective, following
             self.least = min(self.least, place.objective)
-            if self.known or gain <= LITTLE * self.gap:
+            if self.known or gain <= max(LITTLE * self.gap * (tried.scale > 0), NOTHING * self.problem.loss.null_value):
                 break
 
     def exchange(self, model, bound, joining):
-        """Solve a model on its columns and those that join, and try what comes out; return (columns, last solution)."""
-        state, solved = model.start(), None
+        """Solve a model on its columns and those that join; return (columns, last solution, last dual point)."""
+        state, solved, dual = model.start(), None, None
         for round_ in range(ROUNDS):
             following = model.solve(state)
             if following is None:
@@ -111,7 +111,7 @@ class Search:
                 break
             if round_ % PATIENCE == PATIENCE - 1:
                 state = model.swept()
-        return model.columns, solved
+        return model.columns, solved, dual
 
 
 def is_small(problem, size):
@@ -274,14 +274,9 @@ class Model:
         at = np.zeros(len(self.problem.coef), dtype=bool)
         at[self.columns.chosen[plain]] = True
 
-        def changes(of_one, left_over):
-            """d A M^-1 v for an unknown v within +-(of_one, left_over), row by row, by the Cauchy-Schwarz inequality."""
-            system, curvature = System(self, plain), self.place.point.curvature
-            size = system.norm(np.append(of_one, left_over[self.columns.chosen[plain]]))
-            ones = np.full(len(curvature), float(self.problem.fit_intercept))
-            design = np.column_stack([ones, self.columns.values[:, plain]])
-            rows = np.where(self.problem.loss.q > 0, curvature * size * system.leverages(design), 0.0)
-            return rows, size * math.sqrt(np.max(curvature[self.problem.loss.q > 0], initial=0.0))
+        def changes(c, error):
+            return Correction(self, plain).rows(c[np.append(0, 1 + self.columns.chosen[plain])],
+                                                error[np.append(0, 1 + self.columns.chosen[plain])])
 
         return at, changes
 
@@ -342,19 +337,43 @@ class System:
         return self.scale * cho_solve(self.factor, self.scale * right, check_finite=False)
 
 
-    def norm(self, v):
-        """Bound sqrt(u M^-1 u) over |u| <= v: the norms of its parts added up."""
+class Correction:
+    """What makes a direction orthogonal to 1 and to columns without penalty: d A z for some z, row by row.
+
+    Attributes
+    ----------
+    system : System
+        M = A' diag(q d) A, of 1 and the columns.
+    design : ndarray of shape (n_samples, 1 + k)
+        A; its first column is 0 without an intercept.
+    curvature, weight : ndarray of shape (n_samples,)
+        d and q d.
+    """
+
+    def __init__(self, model, plain):
+        self.system = System(model, plain)
+        ones = np.full(len(model.weight), float(model.problem.fit_intercept))
+        self.design = np.column_stack([ones, model.columns.values[:, plain]])
+        self.weight = model.weight
+        self.curvature = np.where(model.problem.loss.q > 0, model.place.point.curvature, 0.0)
+
+    def rows(self, c, error):
+        """Bound each row of d A M^-1 v for any v within c +- error, infinite where M cannot make up for c.
+
+        The part of c is computed. That of the error is at most d_i |a_i| |v| in the norm of M^-1 (Cauchy and Schwarz).
+        Columns that depend on each other up to rounding have correlations that do, too.
+        """
         from scipy.linalg import solve_triangular
 
-        size = solve_triangular(self.factor[0], np.diag(self.scale * v), lower=True, check_finite=False)
-        return float(np.sum(np.sqrt(np.sum(size * size, axis=0))))
-
-    def leverages(self, design):
-        """Return sqrt(a M^-1 a) for each row a of the design."""
-        from scipy.linalg import solve_triangular
-
-        parts = solve_triangular(self.factor[0], (design * self.scale).T, lower=True, check_finite=False)
-        return np.sqrt(np.sum(parts * parts, axis=0))
+        z = self.system.solve(c)
+        scores = self.design @ z
+        if not (np.abs(self.design.T @ (self.weight * scores) - c) <= error).all():
+            return np.full(len(scores), np.inf)
+        factor, scale = self.system.factor[0], self.system.scale
+        size = solve_triangular(factor, np.diag(scale * error), lower=True, check_finite=False)
+        parts = solve_triangular(factor, (self.design * scale).T, lower=True, check_finite=False)
+        norm, leverages = np.sum(np.sqrt(np.sum(size**2, axis=0))), np.sqrt(np.sum(parts**2, axis=0))
+        return self.curvature * (np.abs(scores) + norm * leverages)
 
 
 def better_place(problem, place, columns, solved):

@@ -19,6 +19,9 @@ NEARLY = 1e-4
 # Steps of the golden section for the scale, each of which cuts its interval by 0.618.
 SCALE_STEPS = 45
 
+# It ends where the gap changes by less than this share of it.
+FLAT = 1e-4
+
 
 @dataclass(frozen=True)
 class RowDual:
@@ -85,8 +88,8 @@ def make_dual(problem, point, r, bound, orthogonal=None):
     r : ndarray of shape (n_samples,)
     bound : str
     orthogonal : (ndarray of bool, callable), optional
-        The columns that r is orthogonal to but for rounding, and what gives (rows, norm): how much the rows of r must
-        change at most, and a bound of the norm of this, to make up for <1, r> and correlations c_j there.
+        The columns that r is orthogonal to but for rounding, and what bounds the change of each row of r that makes up
+        for <1, r> and the correlations c_j there, given with their errors.
     """
     rows, columns = problem.loss, problem.columns
     r = balanced(rows, within_domain(rows, r))
@@ -96,10 +99,12 @@ def make_dual(problem, point, r, bound, orthogonal=None):
     correction = np.zeros_like(r)
     if orthogonal is not None and orthogonal[0].any():
         at, changes = orthogonal
-        left_over = imbalance * rows.mean(np.abs(r)), np.where(at, np.abs(correlation) + error, 0.0)
-        correction, size = changes(*left_over)
+        of_one = rows.mean(r) * rows.fit_intercept, 2 * UNIT * rows.mean(np.abs(r))
+        correction = changes(np.append(of_one[0], correlation), np.append(of_one[1], error))
+        if not np.isfinite(correction).all():
+            return RowDual(0 * r, 0 * correlation, 0 * error, 0.0, 0 * r, 0.0, bound)
         correlation = np.where(at, 0.0, correlation)
-        error = np.where(at, 0.0, error + columns.norm * min(size, euclidean_norm(np.sqrt(rows.q) * correction)))
+        error = np.where(at, 0.0, error + columns.norm * euclidean_norm(np.sqrt(rows.q) * correction))
         imbalance = 0.0
     dual = RowDual(r, correlation, error, imbalance, correction, 0.0, bound)
     return replace(dual, scale=best_scale(problem, point, dual))
@@ -173,31 +178,37 @@ def domain_scale(rows, r):
 
 def least_of_convex(function, start, top):
     """Return where on [0, top] a convex function is least, by golden section about a start that is often the best."""
-    at_start = function(start)
-    near = 1e-6 * start
-    if function(start - near) >= at_start and (start + near > top or function(start + near) >= at_start):
-        low, high = start - near, min(start + near, top)
-        return start if high == start else golden_section(function, low, high, SCALE_STEPS // 3)
-    high = start
-    while high < top and function(min(2 * high, top)) < function(high):
-        high = min(2 * high, top)
-    best = golden_section(function, 0.0, min(2 * high, top), SCALE_STEPS)
-    return best if function(best) <= at_start else start
+    at_start, near = function(start), 1e-6 * start
+    ends = start - near, min(start + near, top)
+    if min(map(function, ends)) < at_start:
+        high = start
+        while high < top and function(min(2 * high, top)) < function(high):
+            high = min(2 * high, top)
+        best = golden_section(function, 0.0, min(2 * high, top), SCALE_STEPS)
+    elif start == top:
+        return start
+    else:
+        best = golden_section(function, *ends, SCALE_STEPS // 3)
+    return best if function(best) < at_start else start
 
 
 def golden_section(function, low, high, steps):
-    """Return about where a convex function on [low, high] is least; an end where it is least there."""
+    """Return about where a convex function on [low, high] is least; an end where it is least there.
+
+    It ends early where the function hardly changes between the last bounds.
+    """
     share = (math.sqrt(5) - 1) / 2
     a, b = high - share * (high - low), low + share * (high - low)
-    at_a, at_b = function(a), function(b)
+    at_low, at_a, at_b, at_high = map(function, (low, a, b, high))
     for _ in range(steps):
+        if max(at_low, at_a, at_b, at_high) <= (1 + FLAT) * min(at_a, at_b):
+            break
         if at_a <= at_b:
-            high, b, at_b = b, a, at_a
+            high, at_high, b, at_b = b, at_b, a, at_a
             a = high - share * (high - low)
             at_a = function(a)
         else:
-            low, a, at_a = a, b, at_b
+            low, at_low, a, at_a = a, at_a, b, at_b
             b = low + share * (high - low)
             at_b = function(b)
-    middle = a if at_a <= at_b else b
-    return high if function(high) < min(at_a, at_b) else middle
+    return min((at_high, high), (at_b, b), (at_a, a))[1]

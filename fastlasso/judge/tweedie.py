@@ -6,11 +6,14 @@ from typing import ClassVar
 import numpy as np
 
 from .entropy import entropy_spread, exponential, relative_entropy
-from .rounding import QUIET, UNIT
+from .rounding import QUIET
 from .targets import within
 
 # Most steps of Newton's method for the split of a theta. It converges in a few; a split that has not is a worse bound.
 SPLIT_STEPS = 60
+
+# Relative change of the last step: the bound is worse by the square of its error.
+SPLIT_DIGITS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Tweedie:
                 slope = rates[0] * growing * np.exp(rates[0] * z) + rates[1] * falling * np.exp(-rates[1] * z)
                 newton = z - miss / slope
                 following = np.where((newton >= low) & (newton <= high), newton, 0.5 * (low + high))
-                moved, z = np.abs(following - z) > 4 * UNIT * np.abs(z), following
+                moved, z = np.abs(following - z) > SPLIT_DIGITS * np.abs(z), following
                 if not moved.any():
                     break
         return np.copysign(z, change)
