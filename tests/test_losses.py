@@ -59,8 +59,10 @@ def test_laws(case, law):
 
 
 @every_loss
-@pytest.mark.parametrize(("layout", "dtype"), [(PLAIN[0], "f8"), (PLAIN[1], "f4"), (PLAIN[2], "f4"), (PLAIN[3], "f8")])
-@pytest.mark.parametrize("options", contract.OPTIONS)
+@pytest.mark.parametrize(("options", "layout", "dtype"), [
+    *[(options, PLAIN[0], "f8") for options in contract.OPTIONS],
+    *[(options, *layout) for options in ("plain", "everything")
+      for layout in ((PLAIN[1], "f4"), (PLAIN[2], "f4"), (PLAIN[3], "f8"))]])
 def test_paths_are_certified(case, options, layout, dtype):
     contract.path_is_certified_by_the_judge(case, options, layout, dtype)
 

@@ -15,6 +15,8 @@ from .results import LassoFit, LassoPath, compressed_columns, scalars
 SMALL_STEP = 0.8
 # Up to this many columns the Gram matrix holds all of them; beyond, only the columns in use.
 SMALL_FEATURES = 64
+# Problems of other losses are small up to this many times as many values: their steps cost more beside Python's.
+RISK_SHARE = 4
 
 
 def small_problem(X, y, options):
@@ -49,7 +51,7 @@ def small_risk(X, y, options):
     """
     loss = as_loss(options.loss)
     if not (loss is not None and loss.name in engine.SMALL_LOSSES and is_numeric(X) and X.ndim == 2
-            and 0 < X.size <= ways().small and X.shape[1] <= SMALL_FEATURES and options.are_plain()
+            and 0 < X.size <= RISK_SHARE * ways().small and X.shape[1] <= SMALL_FEATURES and options.are_plain()
             and validation.sample_weights(options.sample_weight, len(X)) is None):
         return None, None, None
     if X.dtype.char != "d" or not X.dtype.isnative:
