@@ -74,6 +74,16 @@ class Columns:
             dense[rows, first:last] = part.toarray() if sparse.issparse(part) else part
         return dense
 
+    def gather_as_stored(self, chosen):
+        """Return the columns `chosen` (sorted indices) of X - 1 centre': sparse where X is and their centre is 0."""
+        if not sparse.issparse(self.X) or self.centre[chosen].any() or len(chosen) == 0:
+            return self.gather(chosen)
+        parts = []
+        for _, cols, block in blocks(self.X, self.centre):
+            first, last = np.searchsorted(chosen, (cols.start, cols.stop))
+            parts.append(block[:, chosen[first:last] - cols.start])
+        return (sparse.vstack if self.X.format == "csr" else sparse.hstack)(parts, format="csc")
+
 
 def read_columns(X, q, fit_intercept, standardize):
     """Measure the columns of X under the weights q, and return them as `Columns`.

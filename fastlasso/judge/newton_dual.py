@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 
 from .rounding import QUIET, total
 from .row_dual import gap_of, make_dual
@@ -81,7 +82,7 @@ class Search:
         if self.known or not is_small(self.problem, len(chosen)):
             return
         place = Place(self.problem.coef, self.point, self.objective)
-        columns = Gathered(chosen, self.problem.columns.gather(chosen))
+        columns = Gathered(chosen, self.problem.columns.gather_as_stored(chosen))
         for _ in range(MODELS):
             columns, solved, tried = self.exchange(Model(self.problem, place, columns), bound, joining)
             following = solved and better_place(self.problem, place, columns, solved)
@@ -142,10 +143,29 @@ class Place:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The columns `chosen` of X - 1 centre', dense."""
+    """The columns `chosen` of X - 1 centre', dense or sparse."""
 
     chosen: np.ndarray
-    values: np.ndarray
+    values: object
+
+    def weighted_products(self, weight, other):
+        """Return X' diag(weight) Y, dense, for the values Y of other columns."""
+        if not sparse.issparse(other):
+            return self.values.T @ (weight[:, None] * other)
+        product = self.values.T @ sparse.dia_array((weight[None], [0]), shape=(len(weight), len(weight))) @ other
+        return product.toarray() if sparse.issparse(product) else product
+
+    def joined(self, other):
+        """Return these columns and others."""
+        chosen = np.append(self.chosen, other.chosen)
+        if sparse.issparse(self.values) and sparse.issparse(other.values):
+            return Gathered(chosen, sparse.hstack([self.values, other.values], format="csc"))
+        return Gathered(chosen, np.column_stack([self.dense(slice(None)), other.dense(slice(None))]))
+
+    def dense(self, which):
+        """Return some of the columns, dense."""
+        part = self.values[:, which]
+        return part.toarray() if sparse.issparse(part) else part
 
 
 @dataclass(frozen=True)
@@ -194,17 +214,16 @@ class Model:
         self.penalty = problem.penalty.take(columns.chosen)
         q, curvature = problem.loss.q, place.point.curvature
         self.weight = np.where(q > 0, q * curvature, 0.0)
-        self.gram = columns.values.T @ (self.weight[:, None] * columns.values) if gram is None else gram
+        self.gram = columns.weighted_products(self.weight, columns.values) if gram is None else gram
 
     def extended(self, new):
         """Return the model with further columns."""
         if len(new) == 0:
             return self
-        added, old = self.problem.columns.gather(new), self.columns
-        weighted = self.weight[:, None] * added
-        corner = old.values.T @ weighted
-        gram = np.block([[self.gram, corner], [corner.T, added.T @ weighted]])
-        columns = Gathered(np.append(old.chosen, new), np.column_stack([old.values, added]))
+        added = Gathered(new, self.problem.columns.gather_as_stored(new))
+        corner = self.columns.weighted_products(self.weight, added.values)
+        gram = np.block([[self.gram, corner], [corner.T, added.weighted_products(self.weight, added.values)]])
+        columns = self.columns.joined(added)
         return Model(self.problem, self.place, columns, gram)
 
     def start(self):
@@ -315,7 +334,7 @@ class System:
         from scipy.linalg import cho_factor
 
         inner = model.gram[np.ix_(free, free)] + np.diag(model.penalty.l2[free])
-        edge = model.columns.values[:, free].T @ model.weight
+        edge = (model.columns.values.T @ model.weight)[free]
         corner = np.sum(model.weight)
         if not model.problem.fit_intercept:
             edge, corner = 0 * edge, 0.0
@@ -353,7 +372,7 @@ class Correction:
     def __init__(self, model, plain):
         self.system = System(model, plain)
         ones = np.full(len(model.weight), float(model.problem.fit_intercept))
-        self.design = np.column_stack([ones, model.columns.values[:, plain]])
+        self.design = np.column_stack([ones, model.columns.dense(plain)])
         self.weight = model.weight
         self.curvature = np.where(model.problem.loss.q > 0, model.place.point.curvature, 0.0)
 
