@@ -5,7 +5,8 @@
 Problem number s is a function of s alone, so a violation is repeated by `--seed s --count 1`. Each is solved by a slow
 solver that knows nothing of the library. Then solutions near the optimum and far from it are judged, and P is evaluated
 in 40 digits: P at the slow solver's end is no less than the optimum, so a gap below the difference is a violation. So
-are a dual objective above P there, a figure that is not a number, a warning, and a proof of a coefficient that is not 0.
+are a dual objective above P there, a figure that is not a number, a warning, and a proof of a coefficient that is not
+0.
 """
 
 import argparse
@@ -145,7 +146,8 @@ def candidates(rng, problem, coef, intercept):
     with_intercept = float(problem.fit_intercept)
     yield "zero", np.zeros(p), 0.0
     for size in SIZES:
-        moved = coef + size * rng.standard_normal(p) * (rng.random(p) < 0.5) * np.where(problem.lower < problem.upper, 1, 0)
+        may_move = (rng.random(p) < 0.5) & (problem.lower < problem.upper)
+        moved = coef + size * rng.standard_normal(p) * may_move
         moved = np.clip(moved, problem.lower, problem.upper)
         yield f"moved {size}", moved, intercept + with_intercept * size * rng.standard_normal()
         yield f"shrunk {size}", coef * (1 - size), intercept
@@ -193,7 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--show", type=float, default=math.inf, help="print near solutions whose gap is so many times off")
+    parser.add_argument("--show", type=float, default=math.inf, help="print near solutions so many times off")
     arguments = parser.parse_args()
     violations, judged, bounds, ratios, floors = Counter(), 0, Counter(), {}, {}
     for seed in range(arguments.seed, arguments.seed + arguments.count):
@@ -215,7 +217,8 @@ def main():
                 floors.setdefault(name, []).append(gap)
                 if gap > 1e-10 and arguments.show < math.inf:
                     print(f"FLOOR: {text}: gap {gap:.3g}, {bound}")
-    print(f"{arguments.count} problems, {judged} solutions, violations: {dict(violations) or 0}; bounds: {dict(bounds)}")
+    print(f"{arguments.count} problems, {judged} solutions, violations: {dict(violations) or 0}; "
+          f"bounds: {dict(bounds)}")
     for name in sorted(ratios):
         quantiles = " ".join(f"{v:.3g}" for v in np.quantile(ratios[name], [0.5, 0.9, 0.99, 1]))
         least = " ".join(f"{v:.1e}" for v in np.quantile(floors[name], [0.5, 0.9, 0.99, 1]))

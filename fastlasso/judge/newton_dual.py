@@ -5,9 +5,9 @@ At scores eta with the residual rho and the curvature d, the model of P on a set
     min over z, b   sum_i q_i (-rho_i D_i + d_i D_i^2 / 2) + sum_(j in S) h_j(b_j),    D = z + X (b - coef)
 
 Where it is solved, theta = rho - d D is orthogonal to 1 and has <x_j, theta> = l1_j sign(b_j) + l2_j b_j on S: it is a
-dual point at once, without scaling. Near the optimum its gap is twice the true suboptimality at most, where the residual
-itself is 1e2 to 1e4 times off. Columns that violate |c_j| <= l1_j then join S, those whose b_j leaves its orthant or its
-bounds are held there, and the model is solved again (a primal-dual active set method). Where a gap is much larger than
+dual point at once, without scaling. Near the optimum its gap is twice the true suboptimality at most, where the
+residual itself is 1e2 to 1e4 times off. Columns that violate |c_j| <= l1_j then join S, those whose b_j leaves its
+orthant or its bounds are held there, and the model is solved again (a primal-dual active set method). Where a gap is much larger than
 what the step gains, the model is made anew at the better scores.
 
 "residual" takes S = the unpenalised columns and "newton" the support as well. The former is the residual of the same
@@ -301,7 +301,7 @@ class Model:
 
 
 def descend(gram, pull, penalty, b, free):
-    """Minimise a quadratic of Hessian `gram` and negative gradient `pull` at b, plus the penalty, by sweeps over its columns."""
+    """Minimise a quadratic of Hessian `gram` and negative gradient `pull` at b, plus the penalty, by sweeps."""
     curvature = np.diagonal(gram)
     order = np.flatnonzero(free & (curvature + penalty.l2 > 1e-12 * np.max(curvature, initial=0.0)))
     for _ in range(max(SWEEPS, VISITS // max(len(order), 1))):

@@ -23,14 +23,18 @@ For the exponential families the slack is the divergence of a dual mean m from t
     kl(m, mu) = m ln(m / mu) - m + mu
 
     loss                 f(eta)                                   residual      slack
-    log_loss             log(1 + e^eta) - y eta - entropy(y)      y - mu        kl(m, mu) + kl(1 - m, 1 - mu),  m = y - theta
+    log_loss             log(1 + e^eta) - y eta - entropy(y)      y - mu        kl(m, mu) + kl(1 - m, 1 - mu),
+                                                                                m = y - theta
     poisson              y ln(y / mu) - y + mu                    y - mu        kl(m, mu),  m = y - theta
     gamma                ln(mu / y) + y / mu - 1                  s - 1         kl(a, s),  s = y / mu,  a = 1 + theta
     tweedie              v / A + u / B, minus its least value     u - v         kl(v', v) / A + kl(u', u) / B
     negative_binomial    y ln(y / mu)                             y - (y + k) q (y + k) (kl(q', q) + kl(1 - q', 1 - q)),
-                         - (y + k) ln((y + k) / (mu + k))                       q = mu / (mu + k),  q' = (y - theta) / (y + k)
-    huber                r^2 / 2, or delta |r| - delta^2 / 2      cut r         (rho - theta)^2 / 2 + (delta - s theta) (|r| - delta)+
-    squared_hinge        (1 - s eta)+^2 / 2                       s (1 - s eta)+    (rho - theta)^2 / 2 + s theta (s eta - 1)+
+                         - (y + k) ln((y + k) / (mu + k))                       q = mu / (mu + k),
+                                                                                q' = (y - theta) / (y + k)
+    huber                r^2 / 2, or delta |r| - delta^2 / 2      cut r         (rho - theta)^2 / 2
+                                                                                + (delta - s theta) (|r| - delta)+
+    squared_hinge        (1 - s eta)+^2 / 2                       s (1 - s eta)+
+                                                                  (rho - theta)^2 / 2 + s theta (s eta - 1)+
 
 Links are the logit for log_loss, the logarithm for poisson to negative_binomial. Tweedie has A = 2 - power and
 B = power - 1, v = e^(A eta), u = y e^(-B eta), and any u', v' >= 0 with u' - v' = theta.
