@@ -7,8 +7,8 @@ At scores eta with the residual rho and the curvature d, the model of P on a set
 Where it is solved, theta = rho - d D is orthogonal to 1 and has <x_j, theta> = l1_j sign(b_j) + l2_j b_j on S: it is a
 dual point at once, without scaling. Near the optimum its gap is twice the true suboptimality at most, where the
 residual itself is 1e2 to 1e4 times off. Columns that violate |c_j| <= l1_j then join S, those whose b_j leaves its
-orthant or its bounds are held there, and the model is solved again (a primal-dual active set method). Where a gap is much larger than
-what the step gains, the model is made anew at the better scores.
+orthant or its bounds are held there, and the model is solved again (a primal-dual active set method). Where a gap is
+much larger than what the step gains, the model is made anew at the better scores.
 
 "residual" takes S = the unpenalised columns and "newton" the support as well. The former is the residual of the same
 coefficients with the unpenalised part at its best.
