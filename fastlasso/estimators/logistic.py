@@ -291,7 +291,7 @@ class LogisticRegression(LogisticModel):
     --------
     >>> from fastlasso import LogisticRegression
     >>> X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], ["no", "yes", "no", "yes"]
-    >>> model = LogisticRegression(l1_ratio=1, C=2.0).fit(X, y)
+    >>> model = LogisticRegression(l1_ratio=1, C=2.0, tol=1e-9).fit(X, y)
     >>> model.coef_.round(2), model.predict([[2.0, 0.0]])
     (array([[ 0. , -2.2]]), array(['yes'], dtype='<U3'))
     """
