@@ -18,7 +18,7 @@ from ..losses.log_loss import LogLoss
 from ..path.fit import fit
 from ..path.warn import stack_level
 from ..validation import compressed, nothing_masked
-from .base import TAKEN, Estimator, all_or_nothing, as_sparse, bounds_asked
+from .base import TAKEN, Estimator, all_or_nothing, as_sparse, bounds_as_arrays
 from .parameters import DEPRECATED, NON_NEGATIVE, POSITIVE, SHARE, Rule, described, keep_arguments, word_in
 
 # The solvers of scikit-learn's logistic regression, over the versions.
@@ -130,7 +130,7 @@ class LogisticModel(ClassifierMixin, Estimator):
     _rules: ClassVar = RULES
 
     def _bounds(self):
-        return bounds_asked(self.lower, self.upper)
+        return bounds_as_arrays(self.lower, self.upper)
 
     def _labelled(self, X, y):
         """Return (X, y, y as 0.0 and 1.0), and keep `classes_`."""
@@ -291,7 +291,7 @@ class LogisticRegression(LogisticModel):
     --------
     >>> from fastlasso import LogisticRegression
     >>> X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]], ["no", "yes", "no", "yes"]
-    >>> model = LogisticRegression(l1_ratio=1, C=2.0).fit(X, y)
+    >>> model = LogisticRegression(l1_ratio=1, C=2.0, tol=1e-9).fit(X, y)
     >>> model.coef_.round(2), model.predict([[2.0, 0.0]])
     (array([[ 0. , -2.2]]), array(['yes'], dtype='<U3'))
     """
