@@ -190,9 +190,9 @@ def path_survives_a_file(case, tmp_path):
 def folds_are_fits_of_their_rows(case):
     X, y, chosen = problem(case, "plain")
     folds = [(np.delete(np.arange(len(X)), test), test) for test in np.array_split(np.arange(len(X)), 3)]
-    result = cross_validate_path(X, y, cv=folds, alphas=5, eps=0.05, tol=1e-9, **chosen)
+    result = cross_validate_path(X, y, cv=folds, alphas=5, eps=0.05, tol=1e-12, **chosen)
     for k, (train, test) in enumerate(folds):
-        alone = fit_path(X[train], y[train], alphas=result.alphas, tol=1e-9, **chosen)
+        alone = fit_path(X[train], y[train], alphas=result.alphas, tol=1e-12, **chosen)
         target, _ = case.object.target(y, None)
         for index, eta in enumerate(alone.predict(X[test]).T):
             expected = 2 * case.object.deviance(np.ascontiguousarray(eta), target[test]).mean()

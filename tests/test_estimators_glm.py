@@ -215,7 +215,7 @@ def test_c_is_alpha_times_the_sum_of_the_weights(labels):
     by_alpha = LogisticRegression(l1_ratio=1, C=99.0, alpha=1 / (0.3 * total), class_weight=c).fit(X, y, w)
     assert by_C.alpha_ == by_alpha.alpha_ == 1 / (0.3 * total)
     np.testing.assert_array_equal(by_C.coef_, by_alpha.coef_)
-    native = fit(X, y, by_C.alpha_, loss="log_loss", tol=1e-4, max_iter=100, lower=np.full(8, -np.inf),
+    native = fit(X, y, by_C.alpha_, loss="log_loss", tol=1e-4, max_iter=100,
                  sample_weight=w * np.where(y == "yes", 3.0, 1.0))
     np.testing.assert_array_equal(by_C.coef_[0], native.coef)
     assert LogisticRegression().fit(X, y, sample_weight=2.0).alpha_ == 1 / (2 * len(y))

@@ -5,7 +5,7 @@ Everything that takes long releases the GIL.
 """
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport INFINITY, NAN, fabs, hypot, isfinite, isnan, log, sqrt
+from libc.math cimport INFINITY, NAN, copysign, fabs, hypot, isfinite, isnan, log, sqrt
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memmove, memset
 
@@ -72,5 +72,6 @@ include "gram_factor.pxi"
 include "gram_face.pxi"
 include "gram.pxi"
 include "small.pxi"
+include "small_loss.pxi"
 include "small_risk.pxi"
 include "descent.pxi"

@@ -104,16 +104,6 @@ def as_sparse(coefs):
     return (sparse.csr_array if as_array else sparse.csr_matrix)(np.atleast_2d(coefs))
 
 
-def bounds_as_arrays(lower, upper):
-    """Return bounds as arguments, as arrays even where they bound nothing.
-
-    `Options.are_plain` does not take an array as plain, so that problems with and without weights are solved in one
-    way, and weights equal repeated rows to the last digits: scikit-learn checks that. The compiled way of small
-    problems takes no weights.
-    """
-    return {"lower": np.asarray(lower), "upper": np.asarray(upper)}
-
-
 # ---------------------------------------------------------------- estimators
 
 

@@ -15,7 +15,7 @@ from ..losses.piecewise import Huber
 from ..losses.risk import Risk
 from ..parallel import Pool
 from ..path.fit import fit
-from .base import LinearModel, all_or_nothing, bounds_as_arrays
+from .base import LinearModel, all_or_nothing
 from .parameters import POSITIVE, REAL, InvalidParameterError, described, keep_arguments, word_in
 
 # The solvers of scikit-learn's generalised linear models, over the versions.
@@ -84,12 +84,12 @@ class LossModel(LinearModel):
 
     _rules: ClassVar = {"solver": SOLVER}
 
+    def _bounds(self):
+        return {"lower": self.lower, "upper": self.upper}
+
     def _loss(self):
         """Return the loss: an object or a name."""
         raise NotImplementedError
-
-    def _bounds(self):
-        return bounds_as_arrays(self.lower, self.upper)
 
     @all_or_nothing
     def fit(self, X, y, sample_weight=None, offset=None):

@@ -18,7 +18,7 @@ from ..losses.log_loss import LogLoss
 from ..path.fit import fit
 from ..path.warn import stack_level
 from ..validation import compressed, nothing_masked
-from .base import TAKEN, Estimator, all_or_nothing, as_sparse, bounds_as_arrays
+from .base import TAKEN, Estimator, all_or_nothing, as_sparse
 from .parameters import DEPRECATED, NON_NEGATIVE, POSITIVE, SHARE, Rule, described, keep_arguments, word_in
 
 # The solvers of scikit-learn's logistic regression, over the versions.
@@ -130,7 +130,7 @@ class LogisticModel(ClassifierMixin, Estimator):
     _rules: ClassVar = RULES
 
     def _bounds(self):
-        return bounds_as_arrays(self.lower, self.upper)
+        return {"lower": self.lower, "upper": self.upper}
 
     def _labelled(self, X, y):
         """Return (X, y, y as 0.0 and 1.0), and keep `classes_`."""

@@ -79,10 +79,10 @@ def zeros_and_ones(y, name, proportions=False):
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     if y.dtype.kind == "O":
         y = y.astype(str)
-    classes = np.unique(y)
-    if proportions and y.dtype.kind in "fiu" and 0 <= classes[0] and classes[-1] <= 1:
-        labels = np.array([0, 1], classes.dtype) if np.isin(classes, (0, 1)).all() else None
+    if proportions and y.dtype.kind in "fiu" and y.min() >= 0 and y.max() <= 1:
+        labels = np.array([0, 1], y.dtype) if ((y == 0) | (y == 1)).all() else None
         return y.astype(np.float64), labels
+    classes = np.unique(y)
     if len(classes) != 2:
         raise ValueError(f"loss {name!r} needs two classes in y" + (" or numbers within [0, 1]" if proportions else "")
                          + f"; y has {len(classes)} different values, the first is {classes.tolist()[0]!r}")

@@ -7,6 +7,7 @@ from .._engine import engine
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..losses.squared import explained, norm_of
 from ..matrices.base import compressible
+from ..solver.small_newton import is_small_risk
 from ..ways import ways
 from .grid import LOWEST_APPROACH, SMALLEST_SHARE, geometric, run_length
 from .results import LassoFit, LassoPath, compressed_columns, scalars
@@ -15,8 +16,6 @@ from .results import LassoFit, LassoPath, compressed_columns, scalars
 SMALL_STEP = 0.8
 # Up to this many columns the Gram matrix holds all of them; beyond, only the columns in use.
 SMALL_FEATURES = 64
-# Problems of other losses are small up to this many times as many values: their steps cost more beside Python's.
-RISK_SHARE = 4
 
 
 def small_problem(X, y, options):
@@ -51,13 +50,13 @@ def small_risk(X, y, options):
     """
     loss = as_loss(options.loss)
     if not (loss is not None and loss.name in engine.SMALL_LOSSES and is_numeric(X) and X.ndim == 2
-            and 0 < X.size <= RISK_SHARE * ways().small and X.shape[1] <= SMALL_FEATURES and options.are_plain()
-            and validation.sample_weights(options.sample_weight, len(X)) is None):
+            and X.size and is_small_risk(X.shape) and options.are_plain()):
         return None, None, None
     if X.dtype.char != "d" or not X.dtype.isnative:
         X = X.astype(np.float64)
-    target, classes = loss.target(validation.same_length(y, len(X)), None)
-    small = engine.small_risk(X, target, loss.name, bool(options.fit_intercept),
+    weights = validation.sample_weights(options.sample_weight, len(X))
+    target, classes = loss.target(validation.same_length(y, len(X)), weights)
+    small = engine.small_risk(X, target, weights, loss.name, bool(options.fit_intercept),
                               validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0))
     return (small, loss, classes) if small.sound and small.null_objective > 0 else (None, None, None)
 
@@ -65,11 +64,12 @@ def small_risk(X, y, options):
 def small_risk_fit(X, y, alpha, options, limits):
     """`fit` of a small problem of another loss, or None where it is not one."""
     small, loss, classes = small_risk(X, y, options) if alpha > 0 and limits.max_iter > 0 else (None, None, None)
-    solved = None if small is None else small.solve(np.array([alpha]), limits.tol * small.null_objective)
-    if solved is None:
+    if small is None:
         return None
-    B, *figures = solved
-    intercept, gap, value = (float(values[0]) for values in figures)
+    count, B, figures, _ = small.solve(np.array([alpha]), limits.tol * small.null_objective)
+    if not count:
+        return None
+    _, intercept, gap, value = figures[:, 0].tolist()
     return LassoFit(alpha, B[0], intercept, gap, small.null_objective, limits.tol, 1.0,
                     1 - value / small.null_objective, loss, classes, "newton")
 
@@ -81,10 +81,9 @@ def small_risk_path(X, y, grid, n_alphas, eps, options, limits):
     if small is None or (grid is None and not 0 < small.alpha_max < np.inf):
         return None
     grid = geometric(small.alpha_max, eps, n_alphas) if grid is None else grid
-    solved = small.solve(grid, limits.tol * small.null_objective)
-    if solved is None:
+    count, B, (_, intercepts, gaps, values), _ = small.solve(grid, limits.tol * small.null_objective)
+    if count < len(grid):
         return None
-    B, intercepts, gaps, values = solved
     counts, indices, coefs = compressed_columns(np.arange(X.shape[1]), B)
     return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, coefs, intercepts, gaps,
                      1 - values / small.null_objective, np.ones(len(grid)), small.null_objective, limits.tol,

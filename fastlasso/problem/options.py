@@ -22,7 +22,8 @@ class Options:
 
     def are_plain(self):
         """Whether nothing but the loss, l1_ratio, fit_intercept and sample_weight differs from the defaults."""
-        is_bounded = self.lower is not validation.UNBOUNDED[0] or self.upper is not validation.UNBOUNDED[1]
+        bounds = (self.lower, self.upper)
+        is_bounded = not (all(type(bound) is float for bound in bounds) and bounds == validation.UNBOUNDED)
         given = self.offset is not None or self.penalty_factor is not None
         return not (given or self.standardize or is_bounded)
 

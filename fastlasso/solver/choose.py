@@ -6,6 +6,7 @@ from ..matrices.base import compressible
 from .base import Goal
 from .compressed import Compressed
 from .newton import NewtonSolver
+from .small_newton import SmallNewton, is_small
 from .solver import Solver
 
 
@@ -22,7 +23,8 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
         Called with the residual of every solution. `Compressed` never calls it.
     """
     if not problem.loss.is_quadratic:
-        solver = NewtonSolver(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
+        kind = SmallNewton if is_small(problem) else NewtonSolver
+        solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
         solver.start()
         return solver
     usable = np.count_nonzero(problem.penalty.usable)
