@@ -70,7 +70,7 @@ cdef class SmallRisk(SmallLoss):
     # By sample: curvatures, the same times the weights, scores of a trial.
     cdef double[:, ::1] rows
     cdef vector d, w_d, trial
-    # By column: means, means with the weights w d, coefficients, those before the step, gradient, penalty, bounds, step.
+    # By column: means, means with the weights w d, coefficients, those before a step, gradient, penalty, bounds, step.
     cdef double[:, ::1] columns
     cdef vector mean, centre, b, before, z, l1, l2, lower, upper, move
     cdef double b0, value, curvature
