@@ -48,8 +48,8 @@ LEAST_ENTERING = 40
 LEAD = 0.25
 # Alphas on the way to a cold start follow each other by about this many of the steps given.
 APPROACH_STRIDE = 8
-# Gaps there may be this many times as large as the one promised.
-LOOSE = 1000.0
+# Gaps there may be this share of P(0): steps from a looser point wander far.
+LOOSE = 1e-3
 # Columns that nothing penalises are fitted to this share of the gap before alpha_max is known.
 FIRST_SHARE = 1e-3
 
@@ -172,7 +172,7 @@ class NewtonSolver(NewtonAlphas):
         """Walk down some of `alphas` to a warm start for the alpha that follows; nothing is certified on the way."""
         for alpha in alphas[::APPROACH_STRIDE]:
             self._propose(alpha, alpha)
-            row = self._solve(alpha, self._extrapolated(alpha), LOOSE * self.goal.gap)
+            row = self._solve(alpha, self._extrapolated(alpha), max(LOOSE * self.problem.null_objective, self.goal.gap))
             z = self._correlations(row)
             self.trail, self.anchors = [self.last, row], [self.anchors[-1], self._anchor_of(row, z)]
             found = self._outside(self.problem.penalty.violators(z, self.design.norm2, alpha, VIOLATION))

@@ -82,18 +82,21 @@ class NewtonAlphas(NewtonSteps):
                 break
             objective = row.value + penalty.value(row.b, alpha)
             if not objective <= lowest + worst_allowed:
-                here, lowest = (safe, lowest) if here is not safe else self._backtracked(alpha, here, row.point, lowest)
-                if here is None:
+                safe, lowest, goes_on = self._after_rise(alpha, here, safe, row.point, lowest)
+                if not goes_on:
                     break
-                safe, renew = here, True
+                here, renew = safe, True
                 continue
             self.floor = 0.1 * self.floor if self.floor > LEAST_FLOOR else 0.0
-            lowest, renew = min(objective, lowest), row.gap > SLOW * gap
+            lowest, renew = min(objective, lowest), np.isinf(row.gap) or row.gap > SLOW * gap
+            waited, before = waited + 1 if row.gap > 0.9 * gap else 0, here
             here = safe = row.point
-            best = row if best is None or row.gap < best.gap else best
-            waited, gap = waited + 1 if row.gap > 0.9 * gap else 0, min(row.gap, gap)
+            best, gap = row if best is None or row.gap < best.gap else best, min(row.gap, gap)
             if waited > PATIENCE:
                 break
+            if waited or (np.isinf(row.gap) and not loss.loss.keeps_curvature):
+                here, lowest = self._beyond(alpha, before, here, lowest)
+                safe = here
         return self._standing(alpha, safe) if best is None else best
 
     def _has_diverged(self, eta):
@@ -124,6 +127,16 @@ class NewtonAlphas(NewtonSteps):
         row = replace(row, theta=residual, z=z, bound="residual")
         return replace(row, gap=self._gap(row))
 
+    def _after_rise(self, alpha, here, safe, there, lowest):
+        """Return (where to go on after a step uphill, the objective there, whether to go on)."""
+        if here is not safe:
+            return safe, lowest, True
+        floor = self.floor
+        better, lowest = self._backtracked(alpha, here, there, lowest)
+        if better is None:      # a larger floor makes the model an upper bound, where f'' has one
+            return safe, lowest, self.floor > floor
+        return better, lowest, True
+
     def _backtracked(self, alpha, here, there, lowest):
         """Return (the first point on the way back from `there` that is better than `here`, its objective), or None."""
         loss, penalty, share = self.problem.loss, self.penalty, 1.0
@@ -136,6 +149,23 @@ class NewtonAlphas(NewtonSteps):
             if objective < lowest:
                 return point, objective
         return None, lowest
+
+    def _beyond(self, alpha, here, there, lowest):
+        """Return (a point as good as `there` or better on the line from `here`, its objective).
+
+        Where f'' is 0 on many samples, steps along a direction in which F is flat come out short.
+        """
+        loss, penalty, best, share = self.problem.loss, self.penalty, there, 1.0
+        for _ in range(HALVINGS):
+            share *= 2
+            point = here.towards(there, share)
+            if not penalty.is_within(point.b) or self._has_diverged(point.eta):
+                break
+            objective = loss.mean_deviance(point.eta, self.design.pool) + penalty.value(point.b, alpha)
+            if not objective < lowest:
+                break
+            best, lowest = point, objective
+        return best, lowest
 
     # ------------------------------------------------------------ extrapolation
 

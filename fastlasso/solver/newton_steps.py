@@ -15,6 +15,8 @@ MOST_CHANGED = 8.0
 GRAM_SPEED = 20.0
 # What the first step from a residual counts as, where a fresher model would have served without one.
 FIRST_WASTE = 0.2
+# Epochs of descent in a step, at most, for every step that `max_iter` allows.
+STEP_EPOCHS = 100
 # A dual point that must shrink by no more than this share costs at most the share of P(0).
 NEGLIGIBLE = 1e-12
 NO_COLUMNS, NO_VALUES = np.empty(0, np.int64), np.empty(0)
@@ -207,7 +209,8 @@ class NewtonSteps:
 
     def _steps(self, starts):
         """Return the minimisers of the model around some starts, as `Certified` on the working set."""
-        solved = [self.model.minimise(start.alpha, start.here, start.rho, start.gradient, self.ratio, self.goal)
+        goal = replace(self.goal, max_iter=STEP_EPOCHS * self.goal.max_iter)
+        solved = [self.model.minimise(start.alpha, start.here, start.rho, start.gradient, self.ratio, goal)
                   for start in starts]
         B = np.array([b for b, _ in solved])
         used = np.flatnonzero(B.any(axis=0))

@@ -21,7 +21,7 @@ from .residual_form import ResidualForm
 # Diagonal entries of the Gram matrix are at least this share of |x_j|^2.
 LEAST_CURVATURE = 1e-6
 # Sweeps need curvature in every sample: at least this share of the largest.
-LEAST_SHARE = 1e-3
+LEAST_SHARE = 1e-6
 # A face that does not settle at alpha is approached from this multiple of alpha.
 FROM_ABOVE = 1.05
 
