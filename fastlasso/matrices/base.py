@@ -89,7 +89,10 @@ class Matrix:
         return False
 
     def with_copies(self, copied, cols, pool):
-        """Return a matrix of the columns of `copied` (or of none, for None) and of further columns."""
+        """Return a matrix of the columns of `copied` (or of none, for None) and of further columns.
+
+        `copied` must not be used any more.
+        """
         raise NotImplementedError
 
     def typical(self):

@@ -126,6 +126,14 @@ class Sparse(Matrix):
         return part.data, part.indices.astype(kind, copy=False), part.indptr.astype(kind, copy=False)
 
 
+def lengthened(values, more):
+    """Append to an array in its own memory, which two copies of it would double; `values` must not be used any more."""
+    old = len(values)
+    values.resize(old + len(more), refcheck=False)
+    values[old:] = more
+    return values
+
+
 class SparseColumns(Sparse):
     """CSC."""
 
@@ -333,11 +341,11 @@ class SparseRows(Sparse):
 
     def with_copies(self, copied, cols, pool):
         data, rows, indptr = self.gather(cols, None, None, pool)
-        data = data.astype(self.dtype, copy=False)
+        data, indptr = data.astype(self.dtype, copy=False), indptr.astype(np.int32)
         if copied is not None:
-            data, rows = np.concatenate([copied.data, data]), np.concatenate([copied.indices, rows])
+            data, rows = lengthened(copied.data, data), lengthened(copied.indices, rows)
             indptr = np.concatenate([copied.indptr, copied.indptr[-1] + indptr[1:]])
-        return SparseColumns((data, rows, indptr.astype(np.int32)), (self.shape[0], len(indptr) - 1), self.canonical)
+        return SparseColumns((data, rows, indptr), (self.shape[0], len(indptr) - 1), self.canonical)
 
     def gather(self, cols, mean, weights, pool):
         """Return (data, rows, indptr) of the columns, float64 and int32."""

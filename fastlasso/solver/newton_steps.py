@@ -182,10 +182,12 @@ class NewtonSteps:
 
     def _renew_model(self, d):
         kind = GramModel if self._gram_pays(0) else SweepModel
-        before, self.model, self.wasted = self.model, kind(self.problem, self.near, d), 0.0
+        last = None if self.model is None else self.model.last()
+        self.model = None       # before there is a second Gram matrix
+        self.model, self.wasted = kind(self.problem, self.near, d), 0.0
         self.model.extend(self.working_set, self.penalty)
-        if before is not None:
-            self.model.follow(before)
+        if last is not None:
+            self.model.follow(*last)
 
     def _gram_pays(self, entering):
         """Whether exact steps on a Gram matrix of the working set, of which some columns are new, cost less."""

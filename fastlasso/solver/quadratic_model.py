@@ -86,10 +86,14 @@ class QuadraticModel:
         self.form.extend(cols, penalty)
         self._last = widened(self._last[None], 1, self.form.size)[0]
 
-    def follow(self, before):
-        """Start from the last solution of an earlier model on the same working set."""
-        self._last = widened(before._last[None], 1, self.form.size)[0]
-        self._here = before._here * before.total / self.total
+    def last(self):
+        """Return (the last minimiser, its alpha)."""
+        return self._last, self._here * self.total
+
+    def follow(self, b, alpha):
+        """Start from the last minimiser of an earlier model on the same working set."""
+        self._last = widened(b[None], 1, self.form.size)[0]
+        self._here = alpha / self.total
 
     def repenalise(self, penalty):
         """Go on under another penalty."""
