@@ -38,17 +38,25 @@ def pass_cost(design):
     return design.matrix.nnz * design.matrix.visit_ns
 
 
+def most_gram_columns(design):
+    """How many columns a Gram matrix may have.
+
+    With its factor it takes 16 bytes for each pair of columns, and it may take a quarter of X's bytes or
+    `Ways.gram_bytes`, whichever is more.
+    """
+    return int(np.sqrt(max(ways().gram_bytes, design.matrix.nbytes / 4) / 16))
+
+
 def gram_pays(design, stored, size, n_face, entering, ridge):
     """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of a working set.
 
     `size` is the number of columns in it, `n_face` that of the columns in use, `entering` how many come in per alpha.
     With a `ridge` part the factor is made anew for each alpha, but sweeps converge however full the face is. The Gram
-    matrix must also fit. With its factor it takes 16 bytes for each pair of columns, and it may take a quarter of X's
-    bytes or `Ways.gram_bytes`, whichever is more.
+    matrix must also fit.
     """
     if ways().gram_form is not None:
         return ways().gram_form
-    if 16.0 * size * size > max(ways().gram_bytes, design.matrix.nbytes / 4):
+    if size > most_gram_columns(design):
         return False
     sweep, gram = design.matrix.visit_ns * stored, face_cost(n_face, entering)
     if ridge:

@@ -38,6 +38,12 @@ class Anchor:
     z: np.ndarray
     norm2: float
 
+    def on(self, places, size):
+        """Return the same for a working set of `size` columns of which those at some places are left."""
+        coef = np.zeros(size)
+        coef[:len(self.coef)] = self.coef
+        return Anchor(self.alpha, coef[places], self.residual, self.z, self.norm2)
+
     def copy(self):
         """Return the same with arrays of its own, so that the larger arrays behind these can be freed."""
         return Anchor(self.alpha, self.coef.copy(), self.residual.copy(), self.z.copy(), self.norm2)

@@ -26,6 +26,10 @@ FILTER_RESIDUALS = 8, 16
 LEAST_ENTERING = 80
 # Columns that may join at once, as a share of the columns in use.
 LEAD = 0.5
+# Columns leave where the room for further ones is less than this share of the largest Gram matrix.
+ROOM = 1 / 16
+# Columns leave only if they are at least this share of the working set: a smaller Gram matrix needs a new factor.
+LEAST_LEAVING = 1 / 8
 # The same on the way to a cold start, where a miss costs more.
 COLD_LEAD = 1.0
 # Once the bound leaves more than 1 / PROVES_LITTLE of all columns, anchors stand closer.
@@ -160,7 +164,26 @@ class Solver(Prover):
 
     def _most_entering(self, lead=LEAD):
         """How many columns may join at once: enough for the next alphas, few that stay zero."""
-        return max(LEAST_ENTERING, int(lead * self.n_used))
+        room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
+        return max(LEAST_ENTERING, min(int(lead * self.n_used), room))
+
+    def _make_room(self):
+        """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
+
+        At most min(n, p) columns are used at once, however many have been on the way.
+        """
+        most, zero = cost.most_gram_columns(self.design), self.last.b == 0
+        if not self.form.has_gram or self.form.size + ROOM * most < most:
+            return
+        for anchor in self.anchors:
+            zero &= widened(anchor.coef[None], 1, self.form.size)[0] == 0
+        zero &= ~self.form.penalty.unscreened
+        if np.count_nonzero(zero) < LEAST_LEAVING * self.form.size:
+            return
+        kept = np.flatnonzero(~zero)
+        self.inside[self.working_set[zero]] = False
+        self.anchors = [anchor.on(kept, self.form.size) for anchor in self.anchors]
+        self.form, self.last = self.form.part(kept), replace(self.last, b=self.last.b[kept])
 
     def _propose(self, first, alpha, batch_size, lead=LEAD):
         """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""
@@ -175,6 +198,7 @@ class Solver(Prover):
     def solve(self, alphas):
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
         attempt, first = Attempt(alphas, len(alphas)), 0
+        self._make_room()
         self._propose(alphas[0], alphas[-1], attempt.size)
         del self.anchors[:-1]
         while True:
