@@ -2,12 +2,13 @@
 #
 #     (G + alpha l2)_FF b_F = c_F - alpha (l1 s)_F,     b = 0 elsewhere.
 #
-# The face is right if b_F has the signs s and |q_j| <= alpha l1_j for all slots off the face, q = c - G b.
+# The face is right if b_F has the signs s and is within its bounds, |q_j| <= alpha l1_j for all slots off the face
+# that are zero, and q_j pulls outwards for all that are held at a bound; q = c - G b. In place of c there is `left`,
+# which is c less what held slots explain.
 
 cdef enum:
     SOLVED = 0
     FAILED = 1      # the face did not settle
-    BOUND = 2       # a bound other than zero binds
 
 cdef enum:
     # An alpha takes at most this many primal-dual active set steps; 3 to 5 are usual.
@@ -35,9 +36,11 @@ cdef inline bint is_wrong(double b, double sign, double lower, double upper) noe
 cdef class FaceStep(FaceFactor):
     """The face of one alpha, and the exact solution on it."""
     cdef ptrdiff_t n_steps
+    # Whether slots have been held or released since `left` was formed.
+    cdef bint holds_changed
 
     cdef int solve_at(self, double alpha) except? -1 nogil:
-        """Solve for one alpha, starting from the present face. Return SOLVED, FAILED or BOUND."""
+        """Solve for one alpha, starting from the present face. Return SOLVED or FAILED."""
         cdef int status
         if isnan(self.factor_alpha) or self.has_ridge and alpha != self.factor_alpha:
             self.rebuild(alpha)
@@ -48,22 +51,39 @@ cdef class FaceStep(FaceFactor):
         return status
 
     cdef int put_face(self, const double* b, double alpha) except? -1 nogil:
-        """Make the face the support of b, with its signs."""
+        """Make the face the support of b, with its signs, and hold what is at a bound other than zero."""
         cdef ptrdiff_t j, n_out = 0, n_in = 0
         self._unpark()
         for j in range(self.size):
-            if self.place[j] >= 0 and (b[j] == 0 or face_sign(self.l1[j], b[j]) != self.sign[j]):
+            self._hold(j, b[j] if b[j] == self.lower[j] or b[j] == self.upper[j] else 0.0)
+            if self.place[j] >= 0 and (b[j] == 0 or self.held[j] != 0 or face_sign(self.l1[j], b[j]) != self.sign[j]):
                 self.sign[j] = NAN
                 n_out += 1
         if n_out:
             self.delete(n_out)
+        self._follow_holds()
         for j in range(self.size):
-            if self.place[j] < 0 and b[j] != 0:
+            if self.place[j] < 0 and b[j] != 0 and self.held[j] == 0:
                 self.sign[j] = face_sign(self.l1[j], b[j])
                 self.entering[n_in] = j
                 n_in += 1
         if n_in and not isnan(self.factor_alpha):
             self.append(n_in, self.factor_alpha if self.has_ridge else 0.0)
+        return 0
+
+    cdef void _hold(self, ptrdiff_t j, double bound) noexcept nogil:
+        """Hold slot j at a bound from now on; at 0: release it."""
+        if self.held[j] != bound:
+            self.n_held += (bound != 0) - (self.held[j] != 0)
+            self.held[j] = bound
+            self.holds_changed = True
+
+    cdef int _follow_holds(self) except -1 nogil:
+        """Form `left` and zc anew where slots have been held or released."""
+        if self.holds_changed:
+            self.holds_changed = False
+            with gil:
+                self.restart_zc()
         return 0
 
     cdef int _settle(self, double alpha) except? -1 nogil:
@@ -75,8 +95,6 @@ cdef class FaceStep(FaceFactor):
             self.n_steps += 1
             self._coefficients(alpha)
             n_out = self._leavers()
-            if n_out < 0:
-                return BOUND
             n_in = self._enterers(alpha)
             if n_out + n_in == 0 and self._worst_parked(alpha) < 0:
                 return SOLVED
@@ -105,6 +123,7 @@ cdef class FaceStep(FaceFactor):
         if n_out:
             self.delete(n_out)
             self._unpark()
+        self._follow_holds()
         if n_in:
             n_done = self.append(n_in, alpha)
         return n_out + n_done > 0
@@ -121,6 +140,10 @@ cdef class FaceStep(FaceFactor):
         memset(self.b, 0, m * sizeof(double))
         for f in range(k):
             self.b[self.order[f]] = x[f]
+        if self.n_held:
+            for f in range(m):
+                if self.held[f] != 0:
+                    self.b[f] = self.held[f]
         self.count_work(k * k)
         if 2 * k < m:
             self.correlate_all()
@@ -129,12 +152,12 @@ cdef class FaceStep(FaceFactor):
         return 0
 
     cdef void correlate_all(self) noexcept nogil:
-        """q = c - G b, row by row of the face."""
+        """q = left - (G b)_F, row by row of the face."""
         cdef ptrdiff_t k = self.n_face, f
         cdef double* minus = self.work
         for f in range(k):
             minus[f] = -self.b[self.order[f]]
-        memcpy(self._correlation, self._correlation_y, self.size * sizeof(double))
+        memcpy(self._correlation, self.left, self.size * sizeof(double))
         if k:
             KERNELS.combine_f64(&self.g[0, 0], self.capacity, self.order, k, minus, 1, 0, 1, self.size,
                                 self._correlation, self.size)
@@ -192,31 +215,33 @@ cdef class FaceStep(FaceFactor):
     # ------------------------------------------------------------ wrong slots
 
     cdef ptrdiff_t _leavers(self) noexcept nogil:
-        """Mark the wrong face members by a sign of NAN; return their number, or -1 and no mark where a bound binds."""
+        """Mark the wrong face members by a sign of NAN, and hold those beyond a bound; return their number."""
         cdef ptrdiff_t f, j, count = 0
         for f in range(self.n_face):
             j = self.order[f]
             if is_wrong(self.b[j], self.sign[j], self.lower[j], self.upper[j]):
+                self.sign[j] = NAN
                 count += 1
             elif self.b[j] < self.lower[j] or self.b[j] > self.upper[j]:
-                return -1
-        if count:
-            for f in range(self.n_face):
-                j = self.order[f]
-                if is_wrong(self.b[j], self.sign[j], self.lower[j], self.upper[j]):
-                    self.sign[j] = NAN
+                self._hold(j, self.lower[j] if self.b[j] < 0 else self.upper[j])
+                self.sign[j] = NAN
+                count += 1
         return count
 
     cdef void _keep_leavers(self) noexcept nogil:
-        """Undo the marks of `_leavers`: the sign was the opposite of that of b."""
+        """Undo the marks of `_leavers`: the sign was that of b beyond a bound, and the opposite elsewhere."""
         cdef ptrdiff_t f, slot
         for f in range(self.n_face):
             slot = self.order[f]
             if isnan(self.sign[slot]):
-                self.sign[slot] = face_sign(self.l1[slot], -self.b[slot])
+                self.sign[slot] = face_sign(self.l1[slot], self.b[slot] if self.held[slot] != 0 else -self.b[slot])
+                self._hold(slot, 0.0)
 
     cdef ptrdiff_t _enterers(self, double alpha) noexcept nogil:
-        """List in `entering` the slots off the face that violate |q| <= alpha l1, with signs; return their number."""
+        """List in `entering` the slots off the face that violate |q| <= alpha l1, with signs; return their number.
+
+        Slots that are held and pulled back from their bound are released and listed, too.
+        """
         cdef ptrdiff_t j, count = 0
         cdef double q, limit
         for j in range(self.size):
@@ -224,11 +249,24 @@ cdef class FaceStep(FaceFactor):
                 continue
             q = self._correlation[j]
             limit = alpha * self.l1[j] * (1 + FACE_TOLERANCE) + self.noise * sqrt(self.g[j, j])
-            if q > limit and self.upper[j] > 0 or q < -limit and self.lower[j] < 0:
+            if self.held[j] != 0:
+                if not self._is_pulled_back(j, alpha):
+                    continue
+                self.sign[j] = face_sign(self.l1[j], self.held[j])
+                self._hold(j, 0.0)
+            elif q > limit and self.upper[j] > 0 or q < -limit and self.lower[j] < 0:
                 self.sign[j] = face_sign(self.l1[j], q)
-                self.entering[count] = j
-                count += 1
+            else:
+                continue
+            self.entering[count] = j
+            count += 1
         return count
+
+    cdef bint _is_pulled_back(self, ptrdiff_t j, double alpha) noexcept nogil:
+        """Whether the objective falls as the b of a held slot goes back from its bound."""
+        cdef double side = 1.0 if self.held[j] > 0 else -1.0
+        cdef double cost = alpha * (self.l1[j] + self.l2[j] * fabs(self.held[j]))
+        return side * self._correlation[j] < cost * (1 - FACE_TOLERANCE) - self.noise * sqrt(self.g[j, j])
 
     # ------------------------------------------------------------ parked slots: their columns depend on the face
 

@@ -1,9 +1,10 @@
 # The Cholesky factor L L' = (G + alpha l2)_FF of the face F, in the order in which the slots entered. L is stored by
 # columns. Two right-hand sides are carried along:
 #
-#     zc = L^-1 c_F        zs = L^-1 (l1 s)_F
+#     zc = L^-1 left_F     zs = L^-1 (l1 s)_F
 #
-# so that a new alpha costs one back-substitution, b_F = L^-T (zc - alpha zs). With a ridge part L depends on alpha.
+# so that a new alpha costs one back-substitution, b_F = L^-T (zc - alpha zs). `left` is c less what slots that are held
+# at a bound explain. With a ridge part L depends on alpha.
 
 cdef enum:
     # A blocked triangular solve takes this many columns of the factor per step.
@@ -48,7 +49,7 @@ cdef class FaceFactor(GramStore):
         """Take another penalty and other bounds for all slots.
 
         G stays. L stays too, unless it has or gets a ridge part. Face members keep the sign of their b, and zs is
-        solved again.
+        solved again. No slot is held any more.
         """
         cdef ptrdiff_t f, slot
         cdef bint had_ridge = self.has_ridge
@@ -61,14 +62,23 @@ cdef class FaceFactor(GramStore):
             self.zs[f] = self.l1[slot] * self.sign[slot]
         if self.n_face:
             self.solve_lower(&self.zs[0], self.ldl, 1)
+        if self.n_held:
+            self.n_held = 0
+            memset(self.held, 0, self.size * sizeof(double))
+            self.restart_zc()
 
     def retarget(self, correlation_y, double y_norm2):
         """Take another y: its products with the columns, and |y|^2. G, L and the face stay; zc is solved again."""
-        cdef ptrdiff_t f
         self.reals[ROW_CORRELATION_Y, :self.size] = correlation_y
         self.y_norm2, self.noise = y_norm2, CORRELATION_ROUNDING * sqrt(y_norm2)
+        self.restart_zc()
+
+    cdef restart_zc(self):
+        """Form `left` and zc anew, since y or the held slots have changed."""
+        cdef ptrdiff_t f
+        self.leave_held()
         for f in range(self.n_face):
-            self.zc[f] = self._correlation_y[self.order[f]]
+            self.zc[f] = self.left[self.order[f]]
         if self.n_face:
             self.solve_lower(&self.zc[0], self.ldl, 1)
 
@@ -173,7 +183,7 @@ cdef class FaceFactor(GramStore):
         for f in range(at):
             self.L[at, f] = self.block[a, f]
         self.L[at, at] = pivot
-        self.zc[at] = (self._correlation_y[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zc[0])) / pivot
+        self.zc[at] = (self.left[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zc[0])) / pivot
         self.zs[at] = (self.l1[slot] * self.sign[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zs[0])) / pivot
         self.order[at] = slot
         self.place[slot] = at

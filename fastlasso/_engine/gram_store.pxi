@@ -3,8 +3,9 @@
 #     minimise over b   1/2 b'Gb - c'b + alpha sum_j ( l1_j |b_j| + l2_j/2 b_j^2 ),   lower <= b <= upper
 #
 # A slot is a column's position in the working set. The face is the set of slots whose b may differ from zero (the
-# active set), each with the sign s of its b; s = 0 where l1 = 0. Four classes solve the problem, each built on the
-# one before it:
+# active set), each with the sign s of its b; s = 0 where l1 = 0. A slot whose b is at a bound other than zero is held
+# there, off the face, as in bounded-variable least squares (Stark and Parker 1995). Four classes solve the problem, each
+# built on the one before it:
 #
 #     GramStore     gram_store.pxi    the arrays: G, the penalty, and the state of each slot
 #     FaceFactor    gram_factor.pxi   the Cholesky factor of G on the face, which grows and shrinks with the face
@@ -26,6 +27,7 @@ cdef double CORRELATION_ROUNDING = 1e-14
 cdef enum:
     ROW_CORRELATION_Y, ROW_CORRELATION, ROW_B, ROW_SIGN, ROW_L1, ROW_L2, ROW_LOWER, ROW_UPPER, ROW_LAST_SOLVED
     ROW_ZC, ROW_ZS
+    ROW_HELD, ROW_LEFT
     ROW_WORK, ROW_MORE_WORK
     N_REAL_ROWS
 
@@ -97,6 +99,9 @@ cdef class GramStore:
     cdef vector _correlation_y, _correlation, b, sign, l1, l2, lower, upper, last_solved
     # By slot: its place in the face or -1, and whether it was refused at this alpha because it depends on the face.
     cdef int_vector place, parked
+    # By slot: the bound at which b is held, 0 where it is not; c less what the held slots explain.
+    cdef vector held, left
+    cdef ptrdiff_t n_held
     # By place in the face: the slot, and the two right-hand sides that `FaceFactor` carries along.
     cdef int_vector order
     cdef vector zc, zs
@@ -139,6 +144,7 @@ cdef class GramStore:
         self.l1, self.l2 = &reals[ROW_L1, 0], &reals[ROW_L2, 0]
         self.lower, self.upper = &reals[ROW_LOWER, 0], &reals[ROW_UPPER, 0]
         self.zc, self.zs = &reals[ROW_ZC, 0], &reals[ROW_ZS, 0]
+        self.held, self.left = &reals[ROW_HELD, 0], &reals[ROW_LEFT if self.n_held else ROW_CORRELATION_Y, 0]
         self.work, self.more_work = &reals[ROW_WORK, 0], &reals[ROW_MORE_WORK, 0]
         self.place, self.parked, self.order = &integers[ROW_PLACE, 0], &integers[ROW_PARKED, 0], &integers[ROW_ORDER, 0]
         self.gone, self.entering, self.counts = (&integers[ROW_GONE, 0], &integers[ROW_ENTERING, 0],
@@ -160,10 +166,23 @@ cdef class GramStore:
         for j in range(old, m):
             self.begin_slot(j)
         self.size = m
+        self.leave_held()
+
+    cdef leave_held(self):
+        """Form `left` anew: c itself where no slot is held."""
+        cdef ptrdiff_t j, row = ROW_LEFT if self.n_held else ROW_CORRELATION_Y
+        cdef double[::1] left = self.reals[row]
+        self.left = &left[0]
+        if not self.n_held:
+            return
+        memcpy(self.left, self._correlation_y, self.size * sizeof(double))
+        for j in range(self.size):
+            if self.held[j] != 0:
+                KERNELS.axpy(self.size, -self.held[j], &self.g[j, 0], self.left)
 
     cdef void begin_slot(self, ptrdiff_t j) noexcept nogil:
         """Put slot j off the face, with b_j = 0. Row j of G and the penalty must be there before."""
-        self._correlation[j] = self.b[j] = self.sign[j] = 0.0
+        self._correlation[j] = self.b[j] = self.sign[j] = self.held[j] = 0.0
         self.place[j], self.parked[j] = -1, 0
         self.longest = max(self.longest, sqrt(max(self.g[j, j], 0.0)))
         if self.l2[j] > 0:

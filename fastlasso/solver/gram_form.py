@@ -112,7 +112,7 @@ class GramForm:
         status, at = self.gram.solve(before, here, alphas, start, B, Q, pool=self.design.pool)
         if status == 0 or at > start:
             return at
-        b = before.copy()       # a bound binds, or exact ties keep the face from settling
+        b = before.copy()       # ties keep the face from settling
         self._descend(alphas[start], b, target_gap, max_iter)
         B[start] = b
         if Q is not None:
