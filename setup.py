@@ -8,8 +8,8 @@ ENGINE = Extension("fastlasso._engine.engine",
                    sources=["fastlasso/_engine/engine.pyx", "fastlasso/_engine/simd.c"],
                    depends=[f"fastlasso/_engine/{name}" for name in (
                        "simd.h", "simd_body.h", "simd_functions.h", "functions.pxi", "penalty.pxi", "columns.pxi",
-                       "gram_store.pxi", "gram_factor.pxi", "gram_face.pxi", "gram.pxi", "small.pxi", "small_loss.pxi",
-                       "small_risk.pxi", "descent.pxi")],
+                       "gram_store.pxi", "gram_factor.pxi", "gram_face.pxi", "gram_knots.pxi", "gram.pxi", "small.pxi",
+                       "small_loss.pxi", "small_risk.pxi", "descent.pxi")],
                    # the compiler fuses no multiply-add on its own: the same bits at every instruction level
                    extra_compile_args=["-O3", "-g0", "-ffp-contract=off"])
 

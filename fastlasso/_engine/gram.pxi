@@ -11,7 +11,7 @@ cdef inline double squared_loss_gap(double scale, double norm2) noexcept nogil:
 
 
 @cython.final
-cdef class GramProblem(FaceStep):
+cdef class GramProblem(KnotWalk):
     """The problem on the working set, given the Gram matrix of its columns.
 
     Parameters
@@ -59,21 +59,29 @@ cdef class GramProblem(FaceStep):
         return status, at
 
     cdef int _homotopy(self, double here, double alpha) except? -1 nogil:
-        """Go from the solution at `here` to `alpha`: in one step if the face settles, else in ever smaller steps.
+        """Go from the solution at `here` to `alpha`: in one step if the face settles, else from knot to knot.
 
-        A step that is small enough crosses one knot of the path. There the face settles, unless there are exact ties.
+        With a ridge part, and where ties hold that up, in ever smaller steps. A step that is small enough crosses one
+        knot. There the face settles, unless there are exact ties.
         """
-        cdef double there = alpha
+        cdef double there = alpha, reached
         cdef int status
         memcpy(self.last_solved, self.b, self.size * sizeof(double))
         while True:
             status = self.solve_at(there)
+            if status == FAILED and there == alpha and isfinite(here) and not self.has_ridge:
+                self.put_face(self.last_solved, here)
+                reached = self.walk(here, alpha)
+                if reached > alpha:
+                    memcpy(self.last_solved, self.b, self.size * sizeof(double))
+                here = reached if reached > alpha else here
+                status = self.solve_at(alpha)
             if status == SOLVED:
                 if there == alpha:
                     return SOLVED
                 memcpy(self.last_solved, self.b, self.size * sizeof(double))
                 there, here = max(alpha, there * (there / here) ** 2), there
-            elif status == FAILED and isfinite(here) and there < SMALLEST_STEP * here:
+            elif isfinite(here) and there < SMALLEST_STEP * here:
                 self.put_face(self.last_solved, here)
                 there = sqrt(here * max(there, 1e-3 * here))
             else:

@@ -53,15 +53,15 @@ cdef class FaceStep(FaceFactor):
     cdef int put_face(self, const double* b, double alpha) except? -1 nogil:
         """Make the face the support of b, with its signs, and hold what is at a bound other than zero."""
         cdef ptrdiff_t j, n_out = 0, n_in = 0
-        self._unpark()
+        self.unpark()
         for j in range(self.size):
-            self._hold(j, b[j] if b[j] == self.lower[j] or b[j] == self.upper[j] else 0.0)
+            self.hold(j, b[j] if b[j] == self.lower[j] or b[j] == self.upper[j] else 0.0)
             if self.place[j] >= 0 and (b[j] == 0 or self.held[j] != 0 or face_sign(self.l1[j], b[j]) != self.sign[j]):
                 self.sign[j] = NAN
                 n_out += 1
         if n_out:
             self.delete(n_out)
-        self._follow_holds()
+        self.follow_holds()
         for j in range(self.size):
             if self.place[j] < 0 and b[j] != 0 and self.held[j] == 0:
                 self.sign[j] = face_sign(self.l1[j], b[j])
@@ -71,14 +71,14 @@ cdef class FaceStep(FaceFactor):
             self.append(n_in, self.factor_alpha if self.has_ridge else 0.0)
         return 0
 
-    cdef void _hold(self, ptrdiff_t j, double bound) noexcept nogil:
+    cdef void hold(self, ptrdiff_t j, double bound) noexcept nogil:
         """Hold slot j at a bound from now on; at 0: release it."""
         if self.held[j] != bound:
             self.n_held += (bound != 0) - (self.held[j] != 0)
             self.held[j] = bound
             self.holds_changed = True
 
-    cdef int _follow_holds(self) except -1 nogil:
+    cdef int follow_holds(self) except -1 nogil:
         """Form `left` and zc anew where slots have been held or released."""
         if self.holds_changed:
             self.holds_changed = False
@@ -90,10 +90,10 @@ cdef class FaceStep(FaceFactor):
         """Primal-dual active set: correct all wrong slots at once until none is left."""
         cdef ptrdiff_t n_out, n_in, best = self.size + 1, swaps = 0
         cdef int stall = 0, step = 0
-        self._unpark()
+        self.unpark()
         while step < MAX_FACE_STEPS:
             self.n_steps += 1
-            self._coefficients(alpha)
+            self.coefficients(alpha)
             n_out = self._leavers()
             n_in = self._enterers(alpha)
             if n_out + n_in == 0 and self._worst_parked(alpha) < 0:
@@ -122,15 +122,15 @@ cdef class FaceStep(FaceFactor):
         cdef ptrdiff_t n_done = 0
         if n_out:
             self.delete(n_out)
-            self._unpark()
-        self._follow_holds()
+            self.unpark()
+        self.follow_holds()
         if n_in:
             n_done = self.append(n_in, alpha)
         return n_out + n_done > 0
 
     # ------------------------------------------------------------ the solution on the face
 
-    cdef int _coefficients(self, double alpha) except -1 nogil:
+    cdef int coefficients(self, double alpha) except -1 nogil:
         """b = L^-T (zc - alpha zs) on the face and 0 off it; q = c - G b, at least off the face."""
         cdef ptrdiff_t k = self.n_face, f, m = self.size
         cdef double* x = self.work
@@ -223,7 +223,7 @@ cdef class FaceStep(FaceFactor):
                 self.sign[j] = NAN
                 count += 1
             elif self.b[j] < self.lower[j] or self.b[j] > self.upper[j]:
-                self._hold(j, self.lower[j] if self.b[j] < 0 else self.upper[j])
+                self.hold(j, self.lower[j] if self.b[j] < 0 else self.upper[j])
                 self.sign[j] = NAN
                 count += 1
         return count
@@ -235,7 +235,7 @@ cdef class FaceStep(FaceFactor):
             slot = self.order[f]
             if isnan(self.sign[slot]):
                 self.sign[slot] = face_sign(self.l1[slot], self.b[slot] if self.held[slot] != 0 else -self.b[slot])
-                self._hold(slot, 0.0)
+                self.hold(slot, 0.0)
 
     cdef ptrdiff_t _enterers(self, double alpha) noexcept nogil:
         """List in `entering` the slots off the face that violate |q| <= alpha l1, with signs; return their number.
@@ -253,7 +253,7 @@ cdef class FaceStep(FaceFactor):
                 if not self._is_pulled_back(j, alpha):
                     continue
                 self.sign[j] = face_sign(self.l1[j], self.held[j])
-                self._hold(j, 0.0)
+                self.hold(j, 0.0)
             elif q > limit and self.upper[j] > 0 or q < -limit and self.lower[j] < 0:
                 self.sign[j] = face_sign(self.l1[j], q)
             else:
@@ -270,7 +270,7 @@ cdef class FaceStep(FaceFactor):
 
     # ------------------------------------------------------------ parked slots: their columns depend on the face
 
-    cdef void _unpark(self) noexcept nogil:
+    cdef void unpark(self) noexcept nogil:
         memset(self.parked, 0, self.size * sizeof(int64_t))
 
     cdef ptrdiff_t _worst_parked(self, double alpha) noexcept nogil:
@@ -306,7 +306,7 @@ cdef class FaceStep(FaceFactor):
             return False
         self.sign[leaver] = NAN
         self.delete(1)
-        self._unpark()
+        self.unpark()
         self.sign[j] = side
         self.entering[0] = j
         return self.append(1, alpha) == 1

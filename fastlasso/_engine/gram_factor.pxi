@@ -13,7 +13,7 @@ cdef enum:
     MAX_APPEND = 64
 
 # A column depends on the face if its squared pivot is at most this share of its diagonal entry.
-cdef double PIVOT_FLOOR = 1e-10
+cdef double PIVOT_FLOOR = 1e-13
 
 
 cdef inline double face_sign(double l1, double direction) noexcept nogil:

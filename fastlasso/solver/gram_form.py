@@ -21,6 +21,8 @@ EPOCHS_PER_NEWTON = 64
 WISHED = 1e-3
 # Below this share of the gap asked for, descent ends where the gap no longer halves.
 SETTLED = 0.1
+# Newton steps that leave more than this share of the gap are fruitless.
+FRUITLESS = 0.9
 
 
 class GramForm:
@@ -124,9 +126,10 @@ class GramForm:
 
         The target is WISHED times the gap asked for, which rounding may keep out of reach. So descent stops, too, where
         the gap is below SETTLED times the gap asked for and no longer halves, and after `Ways.patience` rounds that
-        lower the gap by less than a hundredth.
+        lower the gap by less than a hundredth. After each series of Newton steps in a row that hardly lowers the gap
+        there are twice as many rounds without any.
         """
-        target, best, last, waited = WISHED * target_gap, np.inf, np.inf, 0
+        target, best, last, waited, fruitless, rest = WISHED * target_gap, np.inf, np.inf, 0, 0, 0
         while max_iter > 0 and waited < ways().patience:
             epochs = min(EPOCHS_PER_NEWTON, max_iter)
             self.design.pool.check()
@@ -137,8 +140,11 @@ class GramForm:
                 if self._refit(alpha, b, target) <= target or at_rest:
                     return
             waited = waited + 1 if gap > 0.99 * best else 0
-            best, last = min(best, gap), gap
-            self._newton(alpha, b)
+            best, last, rest = min(best, gap), gap, rest - 1
+            if rest < 0:
+                self._newton(alpha, b)
+                fruitless = fruitless + 1 if self.gram.gap(alpha, b) > FRUITLESS * gap else 0
+                rest = 2**fruitless - 1
 
     def _refit(self, alpha, b, target):
         """Refit the unpenalised columns by exact least squares; return the gap after it."""
