@@ -1,6 +1,6 @@
 """An oracle of 50 digits for the losses: is a claimed gap ever below the true distance from the minimum?
 
-    python tests/oracle_losses.py --count 500 --seed 0
+    python tests/oracle_losses.py --count 500 --seed 0 [--large] [--unpenalised]
 
 Problem number s is a function of s alone, so a violation is repeated by `--seed s --count 1`. A path of tolerance 1e-11
 gives a guess of each solution's face: which coefficients are zero, at a bound, positive or negative. Newton's method
@@ -304,13 +304,16 @@ def random_options(rng, n, p):
     return options
 
 
-def random_problem(seed):
-    """(name, X, y, options)."""
+def random_problem(seed, unpenalised=False):
+    """(name, X, y, options); where asked, about two columns have no penalty, whatever their options were."""
     rng = np.random.default_rng(seed)
     name, X = list(FORMULAS)[seed % len(FORMULAS)], random_matrix(rng)
     shares = rng.standard_normal(X.shape[1]) * (rng.random(X.shape[1]) < 0.6) / X.std(axis=0).clip(0.1)
     eta = np.clip((X - X.mean(axis=0)) @ shares, -4, 4)
-    return name, X, random_target(rng, name, eta), random_options(rng, *X.shape)
+    y, options, p = random_target(rng, name, eta), random_options(rng, *X.shape), X.shape[1]
+    if unpenalised:
+        options["penalty_factor"] = np.where(rng.permutation(p) < 2, 0.0, options.get("penalty_factor", np.ones(p)))
+    return name, X, y, options
 
 
 # ---------------------------------------------------------------- the judgement
@@ -345,9 +348,9 @@ class Finding:
         return ", ".join(f"{name} {mp.nstr(value, 17)}" for name, value in values.items())
 
 
-def findings(seed, tols=(1e-3, 1e-6, GUESS_TOL)):
+def findings(seed, tols=(1e-3, 1e-6, GUESS_TOL), unpenalised=False):
     """Yield a `Finding` for each alpha and tolerance of one problem."""
-    name, X, y, options = random_problem(seed)
+    name, X, y, options = random_problem(seed, unpenalised)
     given = {"loss": WITH_PARAMETER.get(name, name), **options}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", fastlasso.ConvergenceWarning)
@@ -398,11 +401,12 @@ def main():
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--large", action="store_true", help="solve them by the ways of large problems")
+    parser.add_argument("--unpenalised", action="store_true", help="leave two columns of each without a penalty")
     arguments = parser.parse_args()
     found, skipped, violations = [], 0, Counter()
     for seed in range(arguments.seed, arguments.seed + arguments.count):
         with going(**({"small": 0} if arguments.large else {})):
-            of_seed = list(findings(seed))
+            of_seed = list(findings(seed, unpenalised=arguments.unpenalised))
         known = [f for f in of_seed if f.true is not None]
         if len(known) < len(of_seed):
             skipped += 1
