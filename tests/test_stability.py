@@ -133,7 +133,7 @@ def test_max_false_takes_the_smallest_alpha_within_it(data):
 
 def test_solutions_that_miss_the_tolerance_are_told(data):
     with pytest.warns(ConvergenceWarning, match="of 4 subsamples"):
-        stability_selection(*data, n_pairs=2, alphas=5, upper=0.01, max_iter=0, tol=1e-12, random_state=0)
+        stability_selection(*data, n_pairs=2, alphas=5, upper=0.01, tol=0.0, random_state=0)
 
 
 @pytest.mark.parametrize(("bad", "words"), [

@@ -36,6 +36,8 @@ cdef inline bint is_wrong(double b, double sign, double lower, double upper) noe
 cdef class FaceStep(FaceFactor):
     """The face of one alpha, and the exact solution on it."""
     cdef ptrdiff_t n_steps
+    # Slots without an L1 part among those that are to enter: they are in every face.
+    cdef ptrdiff_t n_certain
     # Whether slots have been held or released since `left` was formed.
     cdef bint holds_changed
 
@@ -99,7 +101,7 @@ cdef class FaceStep(FaceFactor):
             if n_out + n_in == 0 and self._worst_parked(alpha) < 0:
                 return SOLVED
             self.count_work(self.size * self.n_face)
-            if n_out + n_in > MIN_WRONG + self.n_face // 2:
+            if n_out + n_in - self.n_certain > MIN_WRONG + self.n_face // 2:
                 self._keep_leavers()
                 return FAILED
             if not self._correct(n_out, n_in, alpha):
@@ -244,6 +246,7 @@ cdef class FaceStep(FaceFactor):
         """
         cdef ptrdiff_t j, count = 0
         cdef double q, limit
+        self.n_certain = 0
         for j in range(self.size):
             if self.place[j] >= 0 or self.parked[j]:
                 continue
@@ -259,6 +262,7 @@ cdef class FaceStep(FaceFactor):
             else:
                 continue
             self.entering[count] = j
+            self.n_certain += self.l1[j] == 0
             count += 1
         return count
 

@@ -95,6 +95,21 @@ class Compressed(WorkingSetSolver):
         self.last = Solution(alphas[-1], B[-1].copy())
         return Batch(alphas, cols, B, gaps + rounding, norms, [])
 
+    def _gaps_of_tiny_alphas(self, alphas, B, R, norms, Z):
+        """Bounds of gaps where the penalty h(b) itself is below the goal, infinite elsewhere.
+
+            P(b) - min P <= P_0(b) - min P_0 + h(b),      P_0 = P without penalty
+
+        At an alpha that is small beside the rounding of X'r, no scaled residual is a good dual point.
+        """
+        bounds = np.full(len(B), np.inf)
+        for k, alpha in enumerate(alphas):
+            penalty = self.form.penalty.value(B[k], alpha)
+            if 0 < alpha and penalty < self.goal.gap:
+                free = [(0.0, B[k], R[k], norms[k], Z[k])]
+                bounds[k] = self._joint_gaps(free, self.working_set, self.form.penalty)[0] + penalty
+        return bounds
+
     def _refit(self, alphas, B, Q):
         """Refit the unpenalised columns by exact least squares; Q stays c - B G."""
         if not self.problem.penalty.leaves_free(alphas):
@@ -114,7 +129,7 @@ class Compressed(WorkingSetSolver):
 
         Where no refit changed B, both gaps are proven, and the smaller counts.
         """
-        gaps, norms = np.empty(len(B)), np.empty(len(B))
+        gaps, norms, free = np.empty(len(B)), np.empty(len(B)), np.empty(len(B))
         for start in range(0, len(B), RESIDUALS):
             part = slice(start, min(start + RESIDUALS, len(B)))
             R = residuals_of(self.design, self.problem.loss, self.working_set, B[part])
@@ -122,7 +137,8 @@ class Compressed(WorkingSetSolver):
                 B[part], R = self.unpenalised.refit(alphas[part], B[part], R, self.form)
             norms[part], Z = self.design.norms2(R), self.design.correlations_at(R, self.working_set)
             gaps[part] = self._gaps(alphas[part], B[part], R, norms[part], Z)
-        gaps += rounding * READ_SHARE
+            free[part] = self._gaps_of_tiny_alphas(alphas[part], B[part], R, norms[part], Z)
+        gaps = np.minimum(gaps + rounding * READ_SHARE, free)
         if gram_gaps is not None and not self.problem.penalty.leaves_free(alphas):
             gaps = np.minimum(gaps, gram_gaps + rounding)
         self.last = Solution(alphas[-1], B[-1].copy())
