@@ -4,10 +4,12 @@ Time is not measured here: what made these cases slow, coordinate descent on the
 that only grew, must not happen.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
-from fastlasso import Huber, NegativeBinomial, Tweedie, fit, fit_path, verify
+from fastlasso import Huber, NegativeBinomial, Stage, Tweedie, fit, fit_path, fit_schedule, verify
 from fastlasso.solver.gram_form import GramForm
 from fastlasso.solver.newton import NewtonSolver
 from fastlasso.solver.residual_form import ResidualForm
@@ -146,6 +148,18 @@ def test_an_alpha_below_rounding_is_certified(alpha):
     fitted = fit(X, y, alpha)
     assert fitted.certified
     np.testing.assert_allclose(fitted.coef, fit(X, y, 0.0).coef, rtol=1e-9)
+
+
+def test_a_stage_after_which_nothing_is_left_is_empty():
+    """Its path would begin at an alpha of 1e-154."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((80, 20)), rng.standard_normal(80)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = fit_schedule(X, y, [Stage("1se"), Stage("min", factor="support")])
+    assert not run.coef.any()
+    assert run.alphas[0] == run.alphas[1]
+    assert run.intercept == pytest.approx(y.mean())
 
 
 # ---------------------------------------------------------------- other losses

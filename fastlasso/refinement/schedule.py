@@ -195,22 +195,31 @@ class ScheduleRun:
         self.problems, self.coefs = self.problems[:1], self.coefs[:1]
 
     def run(self, stage):
-        """Run one stage on all rows and on the folds."""
+        """Run one stage on all rows and on the folds.
+
+        Where the stages before have left no column, the stage is the empty model at the alpha of the one before.
+        """
         problems, path, cv = self.next_problems(stage), None, None
-        if isinstance(stage.alpha, str):
-            paths, errors = self.paths(stage, problems if stage.cross_validated else problems[:1])
-            path = remember(paths[0], self.X, self.folds.y, self.folds.options, problems[0].penalty_factor,
-                            max_iter=self.limits.max_iter)
-        if stage.cross_validated:
-            cv = self.folds.result(paths, errors, stage.alpha)
-            fits = [part.fit_at(cv.index) for part in paths]
-        elif path is not None:
-            chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
-            fits = [chosen, *self.fits(chosen.alpha, problems[1:], 0)]
+        if self.result.fits and not problems[0].penalty.usable.any():
+            fits = self.fits(self.result.fits[-1].alpha, problems)
         else:
-            fits = self.fits(float(stage.alpha), problems)
+            fits, path, cv = self._solved(stage, problems)
         self.coefs = [fit.coef for fit in fits]
         self.result.add(fits[0], problems[0].penalty_factor, path, cv)
+
+    def _solved(self, stage, problems):
+        """Return (the solutions of a stage, the path and the cross-validation by which its alpha was chosen or None).
+        """
+        if not isinstance(stage.alpha, str):
+            return self.fits(float(stage.alpha), problems), None, None
+        paths, errors = self.paths(stage, problems if stage.cross_validated else problems[:1])
+        path = remember(paths[0], self.X, self.folds.y, self.folds.options, problems[0].penalty_factor,
+                        max_iter=self.limits.max_iter)
+        if stage.cross_validated:
+            cv = self.folds.result(paths, errors, stage.alpha)
+            return [part.fit_at(cv.index) for part in paths], path, cv
+        chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
+        return [chosen, *self.fits(chosen.alpha, problems[1:], 0)], path, None
 
     def next_problems(self, stage):
         """What the stage solves, on all rows and on each fold."""
