@@ -129,6 +129,13 @@ class Point:
             steepest = np.maximum(loss.curvature(y, self.eta - self.error), loss.curvature(y, self.eta + self.error))
             return 8 * UNIT * loss.terms(y, self.eta) + steepest * self.error
 
+    @cached_property
+    def safe_value(self):
+        """What F of the true scores is at most: f(eta + e) <= f + |rho| |e| + (largest f'') e^2."""
+        with np.errstate(**QUIET):
+            reach = self.rows.mean((np.abs(self.residual) + self.residual_error) * self.error)
+        return self.value * (1 + 64 * UNIT) + 2 * reach
+
     def slack(self, theta):
         """F(eta) + F*(-theta) + <theta, eta>, without regard to rounding."""
         with np.errstate(**QUIET):

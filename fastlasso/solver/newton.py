@@ -182,6 +182,8 @@ class NewtonSolver(NewtonAlphas):
         """The row with what `on_residual` returns for its scores; not certified where there is no minimum."""
         if self.separated or (row.alpha == 0 and self._is_separated(row)):
             row = replace(row, gap=self.problem.null_objective)
+        if np.isinf(row.gap):       # P itself is the gap of the dual point 0
+            row = replace(row, gap=row.value + self.penalty.value(row.point.padded(len(self.working_set)).b, row.alpha))
         return row if self.on_residual is None else replace(row, observed=self.on_residual(row.point.eta))
 
     def _drop_scores(self, rows, count):

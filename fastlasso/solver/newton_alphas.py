@@ -120,11 +120,15 @@ class NewtonAlphas(NewtonSteps):
         loss, pool = self.problem.loss, self.design.pool
         residual, gradient = (part[0] for part in self._gradients([loss.local(point.eta, pool)[0]]))
         row = Certified(alpha, point, residual, gradient, loss.mean_deviance(point.eta, pool), bound="residual")
-        return replace(row, gap=self._gap(row))
+        return self._with_gap(row)
 
     def _with_residual(self, row, residual, z):
         """The same solution with its own residual as dual point, for the Newton dual is infeasible."""
-        row = replace(row, theta=residual, z=z, bound="residual")
+        return self._with_gap(replace(row, theta=residual, z=z, bound="residual"))
+
+    def _with_gap(self, row):
+        """The row with its dual point made feasible, and its gap."""
+        row = self._freed(row)
         return replace(row, gap=self._gap(row))
 
     def _after_rise(self, alpha, here, safe, there, lowest):

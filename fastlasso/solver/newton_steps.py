@@ -7,6 +7,7 @@ import numpy as np
 from ..matrices.near import Near
 from . import cost
 from .base import widened
+from .least_squares import LeastSquares
 from .quadratic_model import GramModel, SweepModel
 
 # A model serves while the mean curvature changes by no more than this factor.
@@ -19,6 +20,12 @@ FIRST_WASTE = 0.2
 STEP_EPOCHS = 100
 # A dual point that must shrink by no more than this share costs at most the share of P(0).
 NEGLIGIBLE = 1e-12
+# A product of theta with a column without a penalty is rounding up to this share of their norms.
+FREE_ROUNDING = 1e-12
+# Beyond this share the dual point is not feasible; in between, what the column may gain is added to the gap.
+FREE_TOLERANCE = 1e-8
+# Rounds of making theta orthogonal to the columns without a penalty.
+FREEING_ROUNDS = 3
 NO_COLUMNS, NO_VALUES = np.empty(0, np.int64), np.empty(0)
 
 
@@ -226,7 +233,27 @@ class NewtonSteps:
         e = model.curvature if ratio == 1 else ratio * model.curvature
         shift, value, slack = loss.land(start.rho, e, ratio * model.total, start.here.eta, eta, self.design.pool)
         row = Certified(start.alpha, Point(b, start.here.centre + shift, eta), start.rho, z, value)
-        return replace(row, gap=self._gap(row, slack=slack))
+        freed = self._freed(row)
+        return replace(freed, gap=self._gap(freed, slack=slack if freed is row else None))
+
+    def _freed(self, row):
+        """Return the row with a dual point that is orthogonal to the columns without a penalty.
+
+        Its gap proves nothing otherwise. theta - d X_u a is orthogonal, with a = (X_u'd X_u)^-1 X_u'theta and d the
+        curvature of the model. Where d is 0 on too many samples the gap that `_gap` finds is infinite.
+        """
+        free = np.flatnonzero(self.penalty.unpenalised(row.alpha, row.point.padded(len(self.working_set)).b))
+        loss, model = self.problem.loss, self.model
+        for _ in range(FREEING_ROUNDS if len(free) else 0):
+            size = np.sqrt(self.design.norm2[self.working_set[free]] * loss.mean(np.square(row.theta)))
+            if (np.abs(row.z[free]) <= FREE_ROUNDING * size).all():
+                break
+            step = LeastSquares(model.form.gram_of(free)).step(row.z[free])
+            fitted = self.near.fitted(self.working_set[free], step[None])[0]
+            theta = row.theta - model.curvature / model.total * fitted
+            loss.balance(theta, model.curvature, model.total, self.design.pool)
+            row = replace(row, theta=theta, z=self.near.correlations_at(theta[None], self.working_set)[0])
+        return row
 
     # ------------------------------------------------------------ gaps
 
@@ -244,6 +271,10 @@ class NewtonSteps:
         if slack is None or shrink > NEGLIGIBLE:
             slack, shrink = loss.slack(self._with_scores(row.point).eta, scales[0] * row.theta, self.design.pool), 0.0
         gaps = np.array([slack + shrink * loss.null_value])
+        free = np.flatnonzero(penalty.unpenalised(row.alpha, b[0]))
+        size = np.sqrt(self.design.norm2[np.concatenate([self.working_set, outside])[free]])
+        if (np.abs(z[0, free]) > FREE_TOLERANCE * size * np.sqrt(loss.mean(np.square(row.theta)))).any():
+            return np.inf
         curvatures = np.concatenate([self.model.diagonal(), np.ones(len(outside))])
         penalty.add_slack(gaps, b, z, alphas, scales, curvatures)
         return float(gaps[0])
