@@ -125,21 +125,6 @@ def test_ridge_is_one_linear_system():
 # ---------------------------------------------------------------- rounding
 
 
-@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 1.0, 3.0]])
-def test_a_column_that_is_constant_but_for_rounding_is_constant(weights):
-    X = np.array([[0.1 + 0.2], [0.3], [0.1 + 0.2], [0.3]])
-    fitted = fit(X, [1.0, 0, 1, 0], 0.1, standardize=True, sample_weight=weights)
-    assert fitted.coef == [0.0]
-    assert fitted.certified
-
-
-def test_an_intercept_column_of_the_user_stays():
-    X = np.column_stack([np.ones(4), [1.0, 2, 3, 4]])
-    fitted = fit(X, [11.0, 12, 13, 14.5], 0.01, fit_intercept=False, standardize=True, penalty_factor=[0, 1])
-    own = fit(X[:, 1:], [11.0, 12, 13, 14.5], 0.01, standardize=True)
-    np.testing.assert_allclose(fitted.coef, [own.intercept, own.coef[0]], rtol=1e-9)
-
-
 @pytest.mark.parametrize("alpha", [1e-16, 1e-100])
 def test_an_alpha_below_rounding_is_certified(alpha):
     rng = np.random.default_rng(0)

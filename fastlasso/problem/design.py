@@ -11,8 +11,6 @@ from ..validation import SMALLEST_SQUARE
 
 # (mean / standard deviation)^2 from which both factors of a product must be centred.
 FAR_MEAN = 1e6
-# A column varies by rounding alone if its standard deviation is at most this share of its mean, as of .1 + .2 and .3.
-FLAT = 4 * float(np.finfo(float).eps)
 
 
 class Design:
@@ -124,7 +122,7 @@ class Design:
         second = s1 + first * (first + 2 * s0)
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
-        self.flat = self.variance <= np.maximum(CONSTANT * s1, (FLAT * mean) ** 2)
+        self.flat = self.variance <= CONSTANT * s1
         self.constant = self.flat if self.fit_intercept else second <= 0
 
     def correlations(self, R):
