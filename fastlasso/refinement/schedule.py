@@ -194,13 +194,14 @@ class ScheduleRun:
         """Go on with all rows only: no stage to come needs the folds."""
         self.problems, self.coefs = self.problems[:1], self.coefs[:1]
 
-    def run(self, stage):
+    def run(self, stage, skips_empty=False):
         """Run one stage on all rows and on the folds.
 
-        Where the stages before have left no column, the stage is the empty model at the alpha of the one before.
+        With `skips_empty`, where the stages before have left no column, the stage is the empty model at the alpha of
+        the one before, without a path.
         """
         problems, path, cv = self.next_problems(stage), None, None
-        if self.result.fits and not problems[0].penalty.usable.any():
+        if skips_empty and self.result.fits and not problems[0].penalty.usable.any():
             fits = self.fits(self.result.fits[-1].alpha, problems)
         else:
             fits, path, cv = self._solved(stage, problems)
@@ -288,7 +289,7 @@ def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
                 run.leave_folds()
-            run.run(stage)
+            run.run(stage, skips_empty=True)
     return run.result
 
 
