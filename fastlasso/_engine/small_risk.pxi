@@ -1,6 +1,6 @@
 # Newton's method for small dense problems with few columns: all columns are in the working set, and every step has a
 # Gram matrix of its own, H = X' diag(d) X / n, centred with the weights d. A fit of a hundred samples and ten features
-# takes 50 us here, and the general way thirty times as long.
+# takes 70 us here, and the general way a hundred times as long.
 
 cdef enum:
     # Newton steps for one alpha, at most.
@@ -19,7 +19,7 @@ cdef double SWEEP_TOLERANCE = 1e-13
 # An objective may rise by this share of P(0): rounding.
 cdef double RISE = 1e-13
 # The last steps end at a gap of this share of P(0): coefficients are right to eight digits then, so that weights and
-# repeated rows agree. A last step costs a fifth of one that forms H.
+# repeated rows agree. The last steps take about a quarter of a fit of 100 x 10.
 cdef double LAST_GAP = 1e-16
 # Columns whose part of H leaves a smaller pivot, relative to their own, depend on each other.
 cdef double SMALLEST_PIVOT = 1e-12
@@ -153,6 +153,8 @@ cdef class SmallRisk(SmallLoss):
                     break
                 solved = k + 1
                 memcpy(&B[k, 0], self.b, self.p * sizeof(double))
+                with gil:
+                    PyErr_CheckSignals()
                 out[0, k], out[1, k] = self.b0, self.b0 - KERNELS.dot(self.p, self.mean, self.b)
                 out[3, k] = self.value
                 if keep_scores:

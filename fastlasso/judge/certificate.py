@@ -268,7 +268,7 @@ def row_certificate(problem):
     penalty = total(problem.penalty.value(problem.coef))
     primal = point.value + penalty if finite else math.inf
     whole = point.safe_value + penalty * (1 + 8 * UNIT) if finite else math.inf     # the gap of the dual point 0
-    gap = min(gap, whole if whole == whole else math.inf) if finite else math.inf
+    gap = min(gap, whole) if finite else math.inf
     violation = float(np.max(row_kkt_distances(problem, point), initial=0.0)) if finite else math.inf
     relative = gap / null if null > 0 else (0.0 if gap == 0 else math.inf)
     value = dual_value(judged, Point(rows, rows.null_scores, 2 * UNIT * np.abs(rows.null_scores)), dual)

@@ -59,10 +59,6 @@ class Penalty:
         """Return the penalty of some columns."""
         return Penalty(self.l1[cols], self.l2[cols], self.lower[cols], self.upper[cols])
 
-    def table(self):
-        """Return l1, l2, lower and upper as the rows of one array."""
-        return np.array([self.l1, self.l2, self.lower, self.upper])
-
     def with_factors(self, cols, factors):
         """Return the penalty with other L1 parts on some columns."""
         l1 = np.array(self.l1)

@@ -21,7 +21,7 @@ STEP_EPOCHS = 100
 # A dual point that must shrink by no more than this share costs at most the share of P(0).
 NEGLIGIBLE = 1e-12
 # A product of theta with a column without a penalty is rounding up to this share of their norms.
-FREE_ROUNDING = 1e-12
+FREE_ROUNDING = 1e-15
 # Beyond this share the dual point is not feasible; in between, what the column may gain is added to the gap.
 FREE_TOLERANCE = 1e-8
 # Rounds of making theta orthogonal to the columns without a penalty.
@@ -242,11 +242,12 @@ class NewtonSteps:
         Its gap proves nothing otherwise. theta - d X_u a is orthogonal, with a = (X_u'd X_u)^-1 X_u'theta and d the
         curvature of the model. Where d is 0 on too many samples the gap that `_gap` finds is infinite.
         """
+        if not self.problem.penalty.leaves_free([row.alpha]):
+            return row
         free = np.flatnonzero(self.penalty.unpenalised(row.alpha, row.point.padded(len(self.working_set)).b))
         loss, model = self.problem.loss, self.model
-        for _ in range(FREEING_ROUNDS if len(free) else 0):
-            size = np.sqrt(self.design.norm2[self.working_set[free]] * loss.mean(np.square(row.theta)))
-            if (np.abs(row.z[free]) <= FREE_ROUNDING * size).all():
+        for _ in range(FREEING_ROUNDS):
+            if self._largest_cosine(self.working_set[free], row.z[free], row.theta) <= FREE_ROUNDING:
                 break
             step = LeastSquares(model.form.gram_of(free)).step(row.z[free])
             fitted = self.near.fitted(self.working_set[free], step[None])[0]
@@ -271,13 +272,20 @@ class NewtonSteps:
         if slack is None or shrink > NEGLIGIBLE:
             slack, shrink = loss.slack(self._with_scores(row.point).eta, scales[0] * row.theta, self.design.pool), 0.0
         gaps = np.array([slack + shrink * loss.null_value])
-        free = np.flatnonzero(penalty.unpenalised(row.alpha, b[0]))
-        size = np.sqrt(self.design.norm2[np.concatenate([self.working_set, outside])[free]])
-        if (np.abs(z[0, free]) > FREE_TOLERANCE * size * np.sqrt(loss.mean(np.square(row.theta)))).any():
-            return np.inf
+        if self.problem.penalty.leaves_free(alphas):
+            free = np.flatnonzero(penalty.unpenalised(row.alpha, b[0]))
+            cols = np.concatenate([self.working_set, outside])[free]
+            if self._largest_cosine(cols, z[0, free], row.theta) > FREE_TOLERANCE:
+                return np.inf
+            gaps += np.abs(z[0, free]) @ np.abs(b[0, free])     # rounding, were all of b_j to change
         curvatures = np.concatenate([self.model.diagonal(), np.ones(len(outside))])
         penalty.add_slack(gaps, b, z, alphas, scales, curvatures)
         return float(gaps[0])
+
+    def _largest_cosine(self, cols, z, theta):
+        """The largest |x_j'theta| / (|x_j| |theta|) of some columns, whose products with theta are z; 0 of none."""
+        size = np.sqrt(self.design.norm2[cols] * self.problem.loss.mean(np.square(theta)))
+        return np.max(np.abs(z[size > 0]) / size[size > 0], initial=0.0)
 
     def _with_scores(self, point):
         """The same point with its scores, formed again where they were dropped."""

@@ -14,6 +14,8 @@ SMALL_FEATURES = 64
 RISK_SHARE = 4
 # Values of the scores that a batch keeps, at most.
 KEPT_SCORES = 1 << 20
+# Multiply-adds of one model for each alpha of a batch, at most: no signal is seen within a batch.
+BATCH_WORK = 1 << 22
 
 
 def is_small_risk(shape):
@@ -57,7 +59,8 @@ class SmallNewton(NewtonSolver):
 
     def longest_batch(self):
         """How many alphas to solve at once: scores are kept where `on_residual` asks for them."""
-        return max(1, KEPT_SCORES // self.design.n_samples)
+        n, p = self.design.n_samples, len(self.working_set)
+        return max(1, min(KEPT_SCORES // n, BATCH_WORK // (n * p * p)))
 
     def solve(self, alphas):
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
@@ -75,7 +78,7 @@ class SmallNewton(NewtonSolver):
         loss, penalty, cols = self.problem.loss, self.penalty, self.working_set
         X = self.design.matrix.combine(cols, np.eye(len(cols)), self.design.pool)
         return engine.small_risk_of(X.T, loss.y, loss.weights, loss.loss.name, loss.fit_intercept, loss.offset,
-                                    loss.null_intercept, penalty.table())
+                                    loss.null_intercept, np.array(penalty.arrays()))
 
     def _solved(self, alphas, B, figures, scores):
         """Keep the last solution, and return the `Batch` of all."""
