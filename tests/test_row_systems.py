@@ -7,7 +7,7 @@ from layouts import PLAIN, build, exact_matrix
 from fastlasso.parallel import Pool
 from fastlasso.problem.options import Options
 from fastlasso.problem.problem import pose
-from fastlasso.solver.row_systems import RidgeRows, RowSteps
+from fastlasso.solver.row_systems import RidgeRows, RowNewton
 from fastlasso.ways import going
 
 ROWS, COLUMNS = 14, 60
@@ -55,26 +55,37 @@ def test_ridge_by_rows_is_for_ridge_alone(case, options):
 
 
 @pytest.mark.parametrize("bounds", [{}, {"lower": 0.0}, {"lower": -0.02, "upper": 0.05}], ids=str)
-def test_a_newton_step_by_rows_is_that_of_the_columns(case, bounds):
-    alpha = 0.05
-    problem, penalty, gathered, cols, X, y = case(l1_ratio=0.6, **bounds)
-    steps = RowSteps(problem.design, penalty, cols, gathered)
-    b = penalty.clipped(np.where(np.arange(len(cols)) % 3 == 0, 0.0, np.linspace(-0.02, 0.05, len(cols))))
-    z = X.T @ (y - X @ b)
-    d, low, high = steps.step(alpha, b, z)
-    inside, expected_low, expected_high = penalty.orthant(b, alpha)
-    F = np.flatnonzero(inside)
-    system = X[:, F].T @ X[:, F] + np.diag(penalty.ridge_curvature(alpha)[F])
-    np.testing.assert_allclose(d[F], np.linalg.solve(system, penalty.pull(z, b, alpha)[F]), atol=1e-9)
-    np.testing.assert_array_equal(d[~inside], 0.0)
-    np.testing.assert_array_equal((low, high), (expected_low, expected_high))
-    assert steps.sweeps > 0
-    assert alpha > steps.least_alpha
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.6, 0.99])
+def test_newton_by_rows_meets_the_optimality_conditions(case, bounds, l1_ratio):
+    """From any start, and from alpha to alpha: b = clip(soft(X'r, alpha l1) / (alpha l2)) at r = y - X b."""
+    problem, penalty, gathered, cols, X, y = case(l1_ratio=l1_ratio, **bounds)
+    newton, b = RowNewton(problem.design, penalty, cols, gathered), np.linspace(-1.0, 1.0, len(cols))
+    for alpha in (0.5, 0.05, 0.04, 0.01):
+        assert alpha > newton.least_alpha
+        b = newton.solve(problem.loss, alpha, gathered.residual(problem.loss.y, b), 1e-24)
+        z = X.T @ (y - X @ b)
+        soft = np.sign(z) * np.maximum(np.abs(z) - alpha * penalty.l1, 0)
+        np.testing.assert_allclose(b, np.clip(soft / (alpha * penalty.l2), penalty.lower, penalty.upper), atol=1e-9)
+    assert newton.sweeps > 0
+
+
+def test_newton_by_rows_goes_on_when_columns_join(case):
+    problem, penalty, gathered, cols, *_ = case(l1_ratio=0.5)
+    alpha, few = 0.02, cols[:-4]
+    first = problem.design.gathered(few)
+    newton = RowNewton(problem.design, penalty.at(np.arange(len(few))), few, first)
+    newton.solve(problem.loss, alpha, first.residual(problem.loss.y, np.zeros(len(few))), 1e-24)
+    start = gathered.residual(problem.loss.y, np.zeros(len(cols)))
+    fresh = RowNewton(problem.design, penalty, cols, gathered).solve(problem.loss, alpha, start, 1e-24)
+    newton.extend(problem.design, penalty, cols, gathered)
+    later = newton.solve(problem.loss, alpha, start, 1e-24)
+    np.testing.assert_allclose(later, fresh, atol=1e-12)
+    assert np.count_nonzero(fresh)
 
 
 def test_there_are_no_steps_without_a_ridge_part_or_with_too_many_rows(case):
     problem, penalty, gathered, cols, *_ = case()
-    assert RowSteps(problem.design, penalty, cols, gathered).least_alpha == np.inf
+    assert RowNewton(problem.design, penalty, cols, gathered).least_alpha == np.inf
     problem, penalty, gathered, cols, *_ = case(l1_ratio=0.5)
     with going(largest_newton=2):
-        assert RowSteps(problem.design, penalty, cols, gathered).least_alpha == np.inf
+        assert RowNewton(problem.design, penalty, cols, gathered).least_alpha == np.inf

@@ -9,7 +9,7 @@ import numpy as np
 from .._engine import engine
 from ..parallel import PIECE
 from ..ways import ways
-from .tiling import cuts_by_size
+from .tiling import cuts_by_size, root_weights
 
 # Values gathered at a time: 8 MB.
 DENSE_BLOCK = 1 << 20
@@ -24,7 +24,7 @@ class GatheredDense:
     def __init__(self, design, cols):
         n = design.n_samples
         self.design, self.cols, self.stored = design, cols, n * len(cols)
-        self.root = np.full(n, n ** -0.5) if design.weights is None else np.sqrt(design.weights)
+        self.root = root_weights(design.weights, n)
         width = max(1, DENSE_BLOCK // n)
         self.blocks = [(a, min(a + width, len(cols))) for a in range(0, len(cols), width)]
         keep = 8 * self.stored <= max(ways().gram_bytes / 4, design.matrix.nbytes / 4)
@@ -64,6 +64,10 @@ class GatheredDense:
         """sqrt(w) r, which is the state."""
         return state
 
+    def unrooted(self, v):
+        """Return the state with sqrt(w) r = v."""
+        return v
+
 
 class GatheredSparse:
     """Gathered sparse columns; the state is the residual before centring, then as last entry the mean to subtract."""
@@ -74,7 +78,7 @@ class GatheredSparse:
         self.indptr = indptr.astype(np.int64, copy=False)
         self.stored = len(self.data)
         self.mean = np.ascontiguousarray(design.mean[cols])
-        self.weights = design.weights
+        self.weights, self.root = design.weights, root_weights(design.weights, design.n_samples)
         self.blocks, self.wx = cuts_by_size(self.indptr, PIECE), np.empty(self.stored)
         for _, _, indptr in self._parts():
             here = slice(indptr[0], indptr[-1])
@@ -120,6 +124,11 @@ class GatheredSparse:
     def rooted(self, state):
         """sqrt(w) r."""
         return self.design.rooted(state[:-1] - state[-1])
+
+    def unrooted(self, v):
+        """Return a state whose correlations are those of sqrt(w) r = v; r need not be centred."""
+        r = np.divide(v, self.root, out=np.zeros(len(v)), where=self.root > 0)
+        return np.append(r, engine.dot(self.root, v))
 
     def rooted_parts(self):
         """Yield (start, stop, columns as dense rows, centred and scaled by sqrt(w)): a few at a time."""

@@ -143,6 +143,15 @@ class Penalty:
         """z_j - h_j'(b_j) between the kinks."""
         return z - alpha * self.l1 * np.sign(b) - alpha * self.l2 * b
 
+    def conjugate_slope(self, z, alpha):
+        """b_j = argmax z_j b - h_j(b), the derivative of h_j*; every column needs a ridge part and alpha > 0."""
+        soft = z - np.clip(z, -alpha * self.l1, alpha * self.l1)
+        return np.clip(soft / (alpha * self.l2), self.lower, self.upper)
+
+    def is_free(self, b, alpha):
+        """Where b_j is neither at a kink of h_j nor at a bound."""
+        return ((b != 0) | (alpha * self.l1 == 0)) & (b > self.lower) & (b < self.upper)
+
     def step_within(self, where, now, step):
         """Return (the step of some columns from `now`, cut at their bounds, and where it ends)."""
         low, high = self.lower[where], self.upper[where]
@@ -160,8 +169,8 @@ class Penalty:
     def orthant(self, b, alpha):
         """(where b_j is neither zero nor at a bound, low, high), the bounds between which the signs of b hold."""
         l1 = alpha * self.l1
-        inside = ((b != 0) | (l1 == 0)) & (b > self.lower) & (b < self.upper)
-        return inside, np.where((l1 > 0) & (b > 0), 0.0, self.lower), np.where((l1 > 0) & (b < 0), 0.0, self.upper)
+        low, high = np.where((l1 > 0) & (b > 0), 0.0, self.lower), np.where((l1 > 0) & (b < 0), 0.0, self.upper)
+        return self.is_free(b, alpha), low, high
 
     # ------------------------------------------------------------ where columns enter
 

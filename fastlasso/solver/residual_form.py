@@ -5,13 +5,12 @@ The columns are gathered (`matrices/gathered.py`). `state` stands for the residu
 
 import numpy as np
 
-from ..penalties.separable import step_to_bounds
 from ..ways import ways
 from .cost import ROUNDING
 from .least_squares import NO_WORSE, LeastSquares, largest_gain_ignored
 from .proof import separate_gaps
 from .refit import refit
-from .row_systems import RidgeRows, RowSteps
+from .row_systems import RidgeRows, RowNewton
 
 # Sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent").
 ANDERSON = 5
@@ -79,6 +78,7 @@ class ResidualForm:
     def __init__(self, problem):
         self.design, self.loss = problem.design, problem.loss
         self.columns, self.gathered, self._norm2 = np.empty(0, np.int64), None, np.empty(0)
+        self._rows_first = False        # whether sweeps took longer than Newton's method on the rows, at one alpha
         self.repenalise(problem.penalty.at(self.columns))
 
     def repenalise(self, penalty):
@@ -102,7 +102,11 @@ class ResidualForm:
         self.columns = np.concatenate([self.columns, cols])
         self.gathered = self.design.gathered(self.columns)
         self._norm2 = np.ascontiguousarray(self.design.norm2[self.columns])
+        by_rows = self._by_rows
         self.repenalise(penalty)
+        if by_rows is not None:
+            by_rows.extend(self.design, penalty, self.columns, self.gathered)
+            self._by_rows = by_rows
 
     def gram_of(self, at):
         """Return the inner products of the columns at some places of the working set."""
@@ -149,9 +153,13 @@ class ResidualForm:
             return
         penalty, state = (self._norm2, *self.penalty.prox_arrays(alpha)), self._state(b)
         run = Descent(ROUNDING * self.loss.null_value)
+        by_rows = self._rows_first and self._sweeps_per_newton(alpha) < np.inf
+        if by_rows:
+            self._newton(alpha, b, state, target)
         for epoch in range(0, max_iter, ANDERSON):
             self._refit(alpha, b, state, target)
-            gap, objective = self._gap(alpha, b, state) if epoch else np.inf, self._objective(alpha, b, state)
+            gap = self._gap(alpha, b, state) if epoch or by_rows else np.inf
+            objective = self._objective(alpha, b, state)
             if epoch and not objective <= 2 * run.lowest:
                 break
             if run.is_stalled(gap, objective) or gap <= target:
@@ -162,7 +170,8 @@ class ResidualForm:
                 break
             self._extrapolate(alpha, b, state, run.iterates)
             if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
-                self._newton(alpha, b, state)
+                self._rows_first = True
+                self._newton(alpha, b, state, target)
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
             b[:], state[:] = run.best
 
@@ -207,17 +216,14 @@ class ResidualForm:
     # ------------------------------------------------------------ exact steps
 
     def _sweeps_per_newton(self, alpha):
-        """How many sweeps cost as much as a Newton step; infinite where there is none."""
+        """How many sweeps cost as much as Newton's method on the rows; infinite where it cannot be used."""
         if self._by_rows is None:
-            self._by_rows = RowSteps(self.design, self.penalty, self.columns, self.gathered)
+            self._by_rows = RowNewton(self.design, self.penalty, self.columns, self.gathered)
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
-    def _newton(self, alpha, b, state):
-        """Go to the minimum for the present signs and bounds, or part of the way if that is no better than b."""
-        step, low, high = self._by_rows.step(alpha, b, self.gathered.correlations(state))
-        for better in (b + step, b + step_to_bounds(b, step, low, high)):
-            if self._take_if_better(alpha, b, state, np.clip(better, low, high)):
-                return
+    def _newton(self, alpha, b, state, target):
+        """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b."""
+        self._take_if_better(alpha, b, state, self._by_rows.solve(self.loss, alpha, state, target))
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""
