@@ -68,16 +68,18 @@ def test_a_column_leaves_its_bound_where_another_takes_its_place():
     assert is_optimal(X, y, path, **options)
 
 
-@pytest.mark.parametrize("noise", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("noise", [1e-2, 1e-3, 1e-4, 1e-6])
 def test_near_copies_cost_no_descent(monkeypatch, noise):
+    """Down to alphas at which as many columns are used as there are rows."""
     rng = np.random.default_rng(1)
-    B = rng.standard_normal((60, 50))
-    X = np.asfortranarray(np.repeat(B, 5, axis=1) + noise * rng.standard_normal((60, 250)))
+    B = rng.standard_normal((60, 80))
+    X = np.asfortranarray(np.repeat(B, 5, axis=1) + noise * rng.standard_normal((60, 400)))
     y = B[:, :8] @ rng.standard_normal(8) + rng.standard_normal(60)
     forbid(monkeypatch, GramForm, "_descend")
     with going(small=0, compress_features=0, gram_form=True):
-        path = fit_path(X, y)
+        path = fit_path(X, y, eps=1e-3)
     assert is_optimal(X, y, path)
+    assert path.df.max() > 50
 
 
 def test_sums_and_differences_cost_no_descent(monkeypatch):
@@ -197,3 +199,21 @@ def test_small_problems_need_no_other_steps(monkeypatch):
     path = fit_path(X, y, loss="log_loss", sample_weight=rng.uniform(0.5, 2, 150), eps=1e-5,
                     penalty_factor=rng.uniform(0.5, 2, 20))
     assert path.certified.all()
+
+
+def test_elastic_nets_on_copies_take_few_sweeps(monkeypatch):
+    """Sweeps between copies converge slowly: Newton's method on the rows follows once they take as long as it does."""
+    rng = np.random.default_rng(2)
+    X = np.asfortranarray(np.repeat(rng.standard_normal((40, 60)), 5, axis=1))
+    y, sweeps = X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(40), ResidualForm._sweeps
+    calls = []
+
+    def counted(form, *args):
+        calls.append(1)
+        return sweeps(form, *args)
+
+    monkeypatch.setattr(ResidualForm, "_sweeps", counted)
+    with going(small=0, compress_features=0, gram_form=False):
+        path = fit_path(X, y, l1_ratio=0.9)
+    assert is_optimal(X, y, path, l1_ratio=0.9)
+    assert len(calls) < 6 * len(path)

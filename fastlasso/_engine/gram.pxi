@@ -31,15 +31,16 @@ cdef class GramProblem(KnotWalk):
     # ------------------------------------------------------------ face steps
 
     def solve(self, const double[::1] before, double here, const double[::1] alphas, ptrdiff_t start,
-              double[:, ::1] B, double[:, ::1] Q=None, pool=None):
+              double[:, ::1] B, double[:, ::1] Q=None, double enough=0.0, pool=None):
         """Solve alphas[start:] in order by face steps, from the solution `before` at the alpha `here`.
 
+        Solutions are exact but for rounding, or have a gap of at most `enough` where columns nearly depend on others.
         Rows of B and, where wanted, Q get b and q = c - G b. Returns (status, at): SOLVED and len(alphas), or why and
         where it stopped.
         """
         cdef ptrdiff_t at = start
         cdef int status = SOLVED
-        self.pool = pool
+        self.pool, self.enough = pool, enough
         try:
             with nogil:
                 self.put_face(&before[0], here)
@@ -68,14 +69,14 @@ cdef class GramProblem(KnotWalk):
         cdef int status
         memcpy(self.last_solved, self.b, self.size * sizeof(double))
         while True:
-            status = self.solve_at(there)
+            status = self._solve_or_nearly(there)
             if status == FAILED and there == alpha and isfinite(here) and not self.has_ridge:
                 self.put_face(self.last_solved, here)
                 reached = self.walk(here, alpha)
                 if reached > alpha:
                     memcpy(self.last_solved, self.b, self.size * sizeof(double))
                 here = reached if reached > alpha else here
-                status = self.solve_at(alpha)
+                status = self._solve_or_nearly(alpha)
             if status == SOLVED:
                 if there == alpha:
                     return SOLVED
@@ -86,6 +87,17 @@ cdef class GramProblem(KnotWalk):
                 there = sqrt(here * max(there, 1e-3 * here))
             else:
                 return status
+
+    cdef int _solve_or_nearly(self, double alpha) except? -1 nogil:
+        """Solve for one alpha from the present face. Return SOLVED, if only within the gap `enough`, or FAILED."""
+        cdef int status = self.solve_at(alpha)
+        if status == PARKED:
+            self.coefficients(alpha)
+            self.correlate_all()
+            if self.gap_at(alpha, self.b, self.residual_norm2(self.b)) <= self.enough:
+                return SOLVED
+            return FAILED
+        return status
 
     # ------------------------------------------------------------ coordinate descent
 

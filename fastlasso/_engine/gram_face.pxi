@@ -9,6 +9,7 @@
 cdef enum:
     SOLVED = 0
     FAILED = 1      # the face did not settle
+    PARKED = 2      # the face is right but for parked slots that violate their condition
 
 cdef enum:
     # An alpha takes at most this many primal-dual active set steps; 3 to 5 are usual.
@@ -35,6 +36,8 @@ cdef inline bint is_wrong(double b, double sign, double lower, double upper) noe
 
 cdef class FaceStep(FaceFactor):
     """The face of one alpha, and the exact solution on it."""
+    # A gap that is small enough where only parked slots violate their condition.
+    cdef double enough
     cdef ptrdiff_t n_steps
     # Slots without an L1 part among those that are to enter: they are in every face.
     cdef ptrdiff_t n_certain
@@ -42,7 +45,7 @@ cdef class FaceStep(FaceFactor):
     cdef bint holds_changed
 
     cdef int solve_at(self, double alpha) except? -1 nogil:
-        """Solve for one alpha, starting from the present face. Return SOLVED or FAILED."""
+        """Solve for one alpha, starting from the present face. Return SOLVED, FAILED or PARKED."""
         cdef int status
         if isnan(self.factor_alpha) or self.has_ridge and alpha != self.factor_alpha:
             self.rebuild(alpha)
@@ -107,7 +110,7 @@ cdef class FaceStep(FaceFactor):
             if not self._correct(n_out, n_in, alpha):
                 swaps += 1
                 if swaps > self.n_face or not self._swap(alpha):
-                    return FAILED
+                    return PARKED
                 continue
             step += 1
             stall = 0 if n_out + n_in < best else stall + 1
@@ -293,10 +296,11 @@ cdef class FaceStep(FaceFactor):
         """Let the worst parked slot j take the place of a face member; return whether it did.
 
         Its column is x_j = X_F u. A move of b_j by t sign(q_j) and of b_F by -t sign(q_j) u leaves the fit as it is,
-        and lowers the penalty while |q_j| = alpha |u.s| exceeds alpha l1_j. The first member to reach zero leaves.
+        and lowers the penalty while |q_j| = alpha |u.s| exceeds alpha l1_j. The first member to reach zero leaves. It
+        comes back where rounding still makes x_j depend on the others.
         """
         cdef ptrdiff_t j = self._worst_parked(alpha), f, leaver
-        cdef double side
+        cdef double side, sign
         cdef double* u = self.work
         if j < 0:
             return False
@@ -308,12 +312,15 @@ cdef class FaceStep(FaceFactor):
         leaver = self._first_at_zero(u, side)
         if leaver < 0:
             return False
-        self.sign[leaver] = NAN
+        sign, self.sign[leaver] = self.sign[leaver], NAN
         self.delete(1)
         self.unpark()
-        self.sign[j] = side
-        self.entering[0] = j
-        return self.append(1, alpha) == 1
+        self.sign[j], self.entering[0] = side, j
+        if self.append(1, alpha) == 1:
+            return True
+        self.sign[leaver], self.entering[0] = sign, leaver
+        self.append(1, alpha)
+        return False
 
     cdef ptrdiff_t _first_at_zero(self, const double* u, double side) noexcept nogil:
         """Return the face member that reaches zero first as b_F moves by -t side u, t > 0; -1 if none ever does."""

@@ -111,7 +111,7 @@ class GramForm:
 
     def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
         """Fill B[start:], and Q with z, from the solution `before` at alpha `here`; return how many alphas are done."""
-        status, at = self.gram.solve(before, here, alphas, start, B, Q, pool=self.design.pool)
+        status, at = self.gram.solve(before, here, alphas, start, B, Q, SETTLED * target_gap, pool=self.design.pool)
         if status == 0 or at > start:
             return at
         b = before.copy()       # ties keep the face from settling

@@ -2,8 +2,7 @@
 
 The solver proposes columns and proves with the loss's own residual. Only the working set sees a quadratic model of the
 risk (`quadratic_model.py`), whose Gram matrix is kept from step to step and from alpha to alpha. For each alpha
-(`newton_alphas.py`, and
-`newton_steps.py` for the single step)
+(`newton_alphas.py`, and `newton_steps.py` for the single step)
 
 1. the solution is extrapolated from the last two: no pass over X;
 2. the model around that point is solved exactly on the working set. With the step of the scores Delta, the dual point
