@@ -328,7 +328,7 @@ def prepare(X, y, alpha, *, l1_ratio, fit_intercept, standardize, sample_weight,
     mean = X.T @ q
     scale = standard_deviation(X, q, mean) if standardize else np.ones(p)
     factor = np.full(p, 1.0) * (1.0 if penalty_factor is None else np.asarray(penalty_factor, dtype=np.float64))
-    excluded = np.isinf(factor) | (scale == 0)
+    excluded = np.isinf(factor) | (scale == 0) & (fit_intercept | (factor > 0))
     strength = alpha * np.where(excluded, 0.0, factor)
     return Centred(
         X=X, root=np.sqrt(q), response=response, response_mean=float(q @ response) if fit_intercept else 0.0,
@@ -338,9 +338,10 @@ def prepare(X, y, alpha, *, l1_ratio, fit_intercept, standardize, sample_weight,
 
 
 def standard_deviation(X, q, mean):
-    """Return the weighted population standard deviation of each column; exactly 0 for a constant column."""
+    """Return the weighted population standard deviation of each column; exactly 0 where it is rounding."""
     if sparse.issparse(X):
         variance = X.multiply(X).T @ q - mean**2
         return np.sqrt(np.where(variance > 1e-14 * mean**2, variance, 0.0))
-    constant = np.all(X[q > 0] == X[q > 0][:1], axis=0)
-    return np.where(constant, 0.0, np.sqrt(q @ (X - mean) ** 2))
+    scale = np.sqrt(q @ (X - mean) ** 2)
+    constant = np.all(X[q > 0] == X[q > 0][:1], axis=0) | (scale <= 4 * np.finfo(float).eps * np.abs(mean))
+    return np.where(constant, 0.0, scale)

@@ -22,7 +22,7 @@ def conic_solution(X, y, alpha, options):
     w = np.broadcast_to(options.get("sample_weight", 1.0), n)
     q = w / w.sum()
     scale = np.sqrt(q @ (X - q @ X) ** 2) if options.get("standardize") else np.ones(p)
-    factor = np.where(scale > 0, options.get("penalty_factor", 1.0), np.inf)
+    factor = np.where(is_dropped(scale, q @ X, options), np.inf, options.get("penalty_factor", 1.0))
     strength, ratio = alpha * np.where(np.isinf(factor), 0, factor), options.get("l1_ratio", 1.0)
     lower = np.where(np.isinf(factor), 0.0, options.get("lower", -math.inf))
     upper = np.where(np.isinf(factor), 0.0, options.get("upper", math.inf))
@@ -102,8 +102,9 @@ def exact_problem(X, y, alpha, options):
     ratio, strength = mp.mpf(options.get("l1_ratio", 1.0)), mp.mpf(alpha)
     centred = [[v - mp.fdot(q, column) for v in column] for column in [*columns, z]]
     scale = [mp.sqrt(mp.fdot(q, [v * v for v in c])) if options.get("standardize") else 1 for c in centred[:-1]]
-    never = [v == math.inf or (bool(options.get("standardize")) and is_constant(column, weight))
-             for v, column in zip(factor, columns, strict=True)]
+    means = [mp.fdot(q, column) for column in columns]
+    never = [v == math.inf or bool(out) for v, out in zip(
+        factor, is_dropped(np.array(scale, dtype=float), np.array(means, dtype=float), options), strict=True)]
     used = centred if options.get("fit_intercept", True) else [*columns, z]
     *A, r = [[mp.sqrt(w) * v for w, v in zip(q, column, strict=True)] for column in used]
     return (
@@ -116,9 +117,14 @@ def exact_problem(X, y, alpha, options):
     )
 
 
-def is_constant(column, weight):
-    """Whether a column has one value where its rows count: its deviation in any number of digits is only nearly 0."""
-    return len({v for v, w in zip(column, weight, strict=True) if w}) == 1
+def is_dropped(scale, mean, options):
+    """Where a column is no feature under `standardize`: it varies by rounding alone, and is no intercept of a user."""
+    if not options.get("standardize"):
+        return np.zeros(len(scale), bool)
+    dropped = scale <= 2.0**-50 * np.abs(mean)
+    if not options.get("fit_intercept", True):
+        dropped &= np.broadcast_to(options.get("penalty_factor", 1.0), len(scale)) > 0
+    return dropped
 
 
 def exact_objective(raw, ones, coef, intercept):
@@ -323,7 +329,8 @@ class RowProblem:
         self.offset = np.broadcast_to(options.get("offset", 0.0), n)
         self.fit_intercept = options.get("fit_intercept", True)
         scale = np.sqrt(self.q @ (X - self.q @ X) ** 2) if options.get("standardize") else np.ones(p)
-        factor = np.where(scale > 1e-12, np.broadcast_to(options.get("penalty_factor", 1.0), p), np.inf)
+        given = np.broadcast_to(options.get("penalty_factor", 1.0), p)
+        factor = np.where(is_dropped(scale, self.q @ X, options) | (scale <= 1e-12), np.inf, given)
         out, ratio = np.isinf(factor), options.get("l1_ratio", 1.0)
         strength = alpha * np.where(out, 0, factor)
         self.l1, self.l2 = strength * ratio * scale, strength * (1 - ratio) * scale**2

@@ -8,8 +8,19 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from fastlasso import Huber, NegativeBinomial, Stage, Tweedie, fit, fit_path, fit_schedule, verify
+from fastlasso import (
+    Huber,
+    NegativeBinomial,
+    Stage,
+    Tweedie,
+    cross_validate_path,
+    fit,
+    fit_path,
+    fit_schedule,
+    verify,
+)
 from fastlasso.solver.gram_form import GramForm
 from fastlasso.solver.newton import NewtonSolver
 from fastlasso.solver.residual_form import ResidualForm
@@ -125,6 +136,39 @@ def test_ridge_is_one_linear_system():
 
 
 # ---------------------------------------------------------------- rounding
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 1.0, 3.0]])
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array, sparse.csc_array])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_a_column_that_is_constant_but_for_rounding_is_constant(kind, weights, loss):
+    X = kind(np.array([[0.1 + 0.2, 1], [0.3, 3], [0.1 + 0.2, 2], [0.3, 5]]))
+    options = {"standardize": True, "sample_weight": weights, "loss": loss}
+    fitted = fit(X, [1.0, 0, 1, 3], 0.01, **options)
+    assert fitted.coef[0] == 0.0
+    assert fitted.coef[1] != 0.0
+    assert fitted.certified
+    assert verify(X, [1.0, 0, 1, 3], fitted.coef, fitted.intercept, alpha=0.01, **options).relative_gap <= 1e-6
+
+
+def test_a_column_that_is_constant_but_for_rounding_in_a_fold_is_not_used_there():
+    rng = np.random.default_rng(3)
+    X, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
+    X[:40, 0] = np.where(np.arange(40) % 2, 0.1 + 0.2, 0.3)
+    folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+    cv = cross_validate_path(X, y, cv=folds, standardize=True, alphas=10)
+    assert not cv.fold_paths[0].coefs.toarray()[0].any()
+    assert cv.fold_paths[1].coefs.toarray()[0].any()
+
+
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+def test_an_intercept_column_of_the_user_stays(kind):
+    X, y = np.column_stack([np.ones(4), [1.0, 2, 3, 4]]), [11.0, 12, 13, 14.5]
+    options = {"fit_intercept": False, "standardize": True, "penalty_factor": [0, 1]}
+    fitted = fit(kind(X), y, 0.01, **options)
+    own = fit(X[:, 1:], y, 0.01, standardize=True)
+    np.testing.assert_allclose(fitted.coef, [own.intercept, own.coef[0]], rtol=1e-9)
+    assert verify(X, y, fitted.coef, alpha=0.01, **options).relative_gap <= 1e-6
 
 
 @pytest.mark.parametrize("alpha", [1e-16, 1e-100])

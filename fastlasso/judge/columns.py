@@ -85,6 +85,10 @@ class Columns:
         return (sparse.vstack if self.X.format == "csr" else sparse.hstack)(parts, format="csc")
 
 
+# A standard deviation up to this share of the mean is rounding of the values.
+ROUNDING_SHARE = 2.0**-50
+
+
 def read_columns(X, q, fit_intercept, standardize):
     """Measure the columns of X under the weights q, and return them as `Columns`.
 
@@ -102,6 +106,7 @@ def read_columns(X, q, fit_intercept, standardize):
     if not np.isfinite(square).all():
         raise ValueError("X contains NaN, infinity or a value too large for float64")
     norm, sd = np.sqrt(square), np.sqrt(np.maximum(square - mean**2, 0))
+    sd[sd <= ROUNDING_SHARE * np.abs(centre + mean)] = 0.0
     if fit_intercept:
         return Columns(X, centre, norm, sd)
     return Columns(X, np.zeros_like(centre), norm + np.abs(centre), sd)

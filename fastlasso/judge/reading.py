@@ -182,7 +182,10 @@ def read_penalty(sd, arguments):
     if (factor < 0).any():
         raise ValueError("penalty_factor has negative entries")
     scale = sd if arguments.standardize else np.ones(p)
-    excluded = np.isposinf(factor) | (scale == 0)
+    dropped = scale == 0
+    if not arguments.fit_intercept:
+        dropped &= factor > 0       # a constant column without a penalty is an intercept of one's own
+    excluded = np.isposinf(factor) | dropped
     strength = arguments.alpha * np.where(excluded, 0.0, factor)
     return Penalty(
         l1=strength * arguments.l1_ratio * scale,

@@ -11,6 +11,8 @@ from ..validation import SMALLEST_SQUARE
 
 # (mean / standard deviation)^2 from which both factors of a product must be centred.
 FAR_MEAN = 1e6
+# A column varies by rounding alone if its standard deviation is at most this share of its mean, as of .1 + .2 and .3.
+FLAT = 4 * float(np.finfo(float).eps)
 
 
 class Design:
@@ -21,7 +23,7 @@ class Design:
     mean, norm2, variance : ndarray of shape (n_features,)
         The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
     constant, flat : ndarray of bool
-        Columns with zero norm about the centre, and columns with zero variance.
+        Columns with zero norm about the centre, and columns whose variance is zero or rounding.
     pool : Pool
         Threads for the passes.
     """
@@ -122,8 +124,8 @@ class Design:
         second = s1 + first * (first + 2 * s0)
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
-        self.flat = self.variance <= CONSTANT * s1
-        self.constant = self.flat if self.fit_intercept else second <= 0
+        self.flat = self.variance <= np.maximum(CONSTANT * s1, (FLAT * mean) ** 2)
+        self.constant = self.variance <= CONSTANT * s1 if self.fit_intercept else second <= 0
 
     def correlations(self, R):
         """Return R'X, shape (k, p), for centred residuals R of shape (k, n)."""

@@ -160,6 +160,12 @@ def pose(X, y, options, pool, groups=None):
 
 
 def penalty_of(design, factors, l1_ratio, standardize, lower, upper):
-    """Return the `Penalty` of factors; columns that are constant (`Design.constant`, `Design.flat`) are excluded."""
+    """Return the `Penalty` of factors; columns that are constant (`Design.constant`, `Design.flat`) are excluded.
+
+    Without intercept a constant column that nothing penalises stays: it may be the user's own intercept.
+    """
     scale = np.sqrt(design.variance) if standardize else None
-    return Penalty.of(factors, l1_ratio, scale, design.flat if standardize else design.constant, lower, upper)
+    excluded = design.constant
+    if standardize:
+        excluded = design.flat if design.fit_intercept else np.where(factors == 0, design.constant, design.flat)
+    return Penalty.of(factors, l1_ratio, scale, excluded, lower, upper)
