@@ -3,9 +3,12 @@
     python tests/fuzz.py --count 1000000 --jobs 2 --seed 0
 
 Problem number s is a function of s alone, so a violation is named by its seed and repeated by `--seed s --count 1`, and
-a run that was stopped goes on at any seed. A violation is a crash of the process, an exception, a coefficient outside
+a run that was stopped goes on at any seed. From STRUCTURED_FROM on X is structured: copies, sums, spectra. From
+LOSSES_FROM on the loss is one of LOSSES. A violation is a crash of the process, an exception, a coefficient outside
 its bounds or not finite, a gap larger than the one claimed (by `verify`, and where that cannot tell by 60 digits), or
-a solution that is not certified without a ConvergenceWarning. Honest failures to reach `tol` are counted apart.
+a solution that is not certified without a ConvergenceWarning, or a problem that takes longer than SLOW seconds and
+PACE times its twin. Honest failures to reach `tol` are counted apart. Of a loss that is not quadratic, a claimed gap is
+wrong where it is below the distance from the objective of a tighter solution, and `verify` is wrong where its is.
 
 With --solve-only, for runs under a sanitizer, no gap is judged and each problem is solved several times: in COPIES
 layouts, by all WAYS, on one thread and on two. Solutions are then all that were computed, one for each alpha of each
@@ -32,6 +35,9 @@ from oracles import exact_gap
 
 from fastlasso import (
     ConvergenceWarning,
+    Huber,
+    NegativeBinomial,
+    Tweedie,
     alpha_max,
     cross_validate_path,
     fit,
@@ -47,6 +53,7 @@ SLACK = 1e-8            # of P(0), and
 ROUNDING = 1e-12        # of the mean square of y: what rounding may do to a gap
 MOST_SWEEPS = 50        # for one alpha
 MOST_SHOWN = 50         # violations printed in full
+TIGHT = 1e-12           # the tolerance of a second solution
 
 
 # ---------------------------------------------------------------- the problems
@@ -74,6 +81,64 @@ MATRICES = {
     "heavy_tails": lambda rng, X: X / np.maximum(np.abs(rng.standard_normal(X.shape)), 1e-3),
 }
 NEARLY_DEPENDENT = ("low_rank", "nearly_equal")
+
+
+def near_copies(rng, X):
+    """A few columns, each repeated with noise of any size down to the last digit."""
+    B = X[:, :max(1, X.shape[1] // int(rng.integers(2, 6)))]
+    return B[:, np.arange(X.shape[1]) % B.shape[1]] * (1 + 10.0 ** -rng.integers(1, 17) * X)
+
+
+def sums(rng, X):
+    """Columns, and sums and differences of two of them."""
+    half = max(1, X.shape[1] // 2)
+    i, j = rng.integers(0, half, (2, X.shape[1] - half))
+    return np.hstack([X[:, :half], X[:, i] + rng.choice([-1.0, 1.0], len(j)) * X[:, j]])
+
+
+def complements(rng, X):
+    """Yes and no, each as a column."""
+    B = (rng.random((len(X), -(-X.shape[1] // 2))) < rng.uniform(0.1, 0.9)).astype(float)
+    return np.hstack([B, 1 - B])[:, :X.shape[1]]
+
+
+def levels(rng, X):
+    """One-hot columns of a few categories: each category sums to 1."""
+    codes = rng.integers(0, rng.integers(2, 6), (len(X), X.shape[1]))
+    return (codes[:, np.arange(X.shape[1]) // 3] == np.arange(X.shape[1]) % 3).astype(float)
+
+
+def nearly_constant(rng, X):
+    """Some columns vary in their last digits alone."""
+    return np.where(rng.random(X.shape[1]) < 0.3, 0.3 * (1 + 10.0 ** -rng.integers(12, 17, X.shape[1]) * X), X)
+
+
+def spectrum(rng, X):
+    """Smooth columns, each much like its neighbours."""
+    at, centre = np.linspace(0, 1, X.shape[1]), np.linspace(0, 1, len(X))[:, None]
+    return np.exp(-((at - centre) / rng.uniform(0.02, 0.5)) ** 2) + 10.0 ** -rng.integers(2, 9) * X
+
+
+LOSSES = {
+    "log_loss": lambda rng, eta: ("log_loss", (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float)),
+    "proportions": lambda rng, eta: ("log_loss", rng.integers(0, 5, len(eta)) / 4),
+    "poisson": lambda rng, eta: ("poisson", 1.0 + rng.poisson(np.exp(eta))),
+    "zeros": lambda rng, eta: ("poisson", np.append(1.0, rng.poisson(np.exp(eta - 2)))[:len(eta)]),
+    "gamma": lambda rng, eta: ("gamma", rng.gamma(2.0, np.exp(eta) / 2) + 1e-3),
+    "huber": lambda rng, eta: (Huber(float(rng.uniform(0.1, 2))), eta + rng.standard_t(2, len(eta))),
+    "squared_hinge": lambda rng, eta: ("squared_hinge", (eta + rng.standard_normal(len(eta)) > 0).astype(float)),
+    "tweedie": lambda rng, eta: (Tweedie(float(rng.uniform(1.05, 1.95))),
+                                 np.append(1.0, rng.poisson(np.exp(eta)) * rng.gamma(2.0, 1.0, len(eta)))[:len(eta)]),
+    "negative_binomial": lambda rng, eta: (NegativeBinomial(float(rng.choice([0.3, 2.0, 50.0]))),
+                                           1.0 + rng.negative_binomial(2, 2 / (2 + np.exp(eta)))),
+}
+STRUCTURES = {function.__name__: function
+              for function in (near_copies, sums, complements, levels, nearly_constant, spectrum)}
+STRUCTURED_FROM = 10**13
+LOSSES_FROM = 2 * 10**13
+STRUCTURED = 0.3        # of the problems of a loss
+SLOW = 0.5              # seconds that a problem may take however fast its twin is
+PACE = 20               # and how many times as long as its twin, independent columns of the same shape
 TARGETS = {
     "linear": lambda rng, X: X[:, :3].sum(axis=1) + rng.standard_normal(len(X)) * rng.choice([0.1, 1.0, 3.0]),
     "exact": lambda rng, X: X[:, :3].sum(axis=1),
@@ -113,6 +178,19 @@ def random_matrix(rng, n, p, options):
         options.pop("penalty_factor", None)
     scale = 2.0 ** rng.integers(-100, 100) if rng.random() < 0.1 and options.get("l1_ratio", 1.0) > 0 else 1.0
     return (X + shift) * scale
+
+
+def structured(rng, A, options):
+    """Return a structured matrix of the same shape as A.
+
+    Where no column carries a penalty, nothing is promised of columns that nearly depend on each other
+    (docs/promises.md): every column gets one.
+    """
+    if np.any(options.get("penalty_factor", 1.0) == 0):
+        options["penalty_factor"] = np.where(options["penalty_factor"] == 0, 1.0, options["penalty_factor"])
+    options["l1_ratio"] = max(options.get("l1_ratio", 1.0), 0.01)
+    kind = str(rng.choice(list(STRUCTURES)))
+    return STRUCTURES[kind](rng, rng.standard_normal(A.shape))
 
 
 def random_weights(rng, n):
@@ -186,13 +264,32 @@ def random_case(seed, way="usual"):
     p = int(rng.choice([1, 2, 3, 8, 20, 70, 150], p=[0.05, 0.05, 0.1, 0.25, 0.3, 0.2, 0.05]))
     layout, dtype = rng.choice(IN_MEMORY), rng.choice(list(DTYPES))
     options = random_options(rng, n, p)
-    A = random_matrix(rng, n, p, options).astype(DTYPES[dtype]).astype(float)
+    A, other = random_matrix(rng, n, p, options), np.random.default_rng([seed, 3])
+    if STRUCTURED_FROM <= seed < LOSSES_FROM or (seed >= LOSSES_FROM and other.random() < STRUCTURED):
+        A = structured(other, A, options)
+    A = A.astype(DTYPES[dtype]).astype(float)
     y = TARGETS[rng.choice(list(TARGETS), p=TARGET_ODDS)](rng, A)
     call = str(rng.choice(CALLS, p=CALL_ODDS)) if n >= 4 else "path"
     how = random_call(rng, n, call)
+    if seed >= STRUCTURED_FROM and "share" in how:
+        how["share"] = max(how["share"], 1e-3)
+    if seed >= LOSSES_FROM:
+        options["loss"], y = random_loss(other, A)
+        if call == "cv":
+            call, _ = "path", how.pop("cv")
     if "cv" in how and way != "usual" and rng.random() < 0.5:
         how["cv"] = without_some_rows(rng, how["cv"])
     return Case(build(layout, A, dtype=dtype), A, y, options, call, how)
+
+
+def random_loss(rng, A):
+    """Return (a loss, y drawn from its model)."""
+    n, eta = len(A), A[:, :3].sum(axis=1)
+    eta = 3 * rng.random() * (eta - eta[0]) / max(np.ptp(eta), 1e-300)
+    loss, y = LOSSES[rng.choice(list(LOSSES))](rng, eta)
+    if str(loss) in ("log_loss", "squared_hinge"):      # two classes, or the one row halfway
+        y = np.where(np.arange(n) < 2, np.arange(n) % 2, y) if n > 1 else np.full(n, 0.5 if loss == "log_loss" else 1.0)
+    return loss, y
 
 
 def random_call(rng, n, call):
@@ -249,6 +346,8 @@ def judgement(A, y, solution, options):
     """
     if not finite(solution.coef, solution.intercept, solution.gap):
         return "not finite"
+    if "loss" in options:
+        return loss_judgement(A, y, solution, options)
     true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
     slack = SLACK * true.null_objective + ROUNDING * float(np.mean((y - options.get("offset", 0.0)) ** 2))
     claimed = min(solution.gap, solution.tol * true.null_objective) if solution.certified else solution.gap
@@ -258,6 +357,26 @@ def judgement(A, y, solution, options):
     if exact <= 1.02 * claimed + slack:
         return None
     return f"alpha {solution.alpha:.3g}: gap {exact:.3g}, claimed {claimed:.3g}, P(0) {true.null_objective:.3g}"
+
+
+def loss_judgement(A, y, solution, options):
+    """Return what is wrong with a solution of a loss that is not quadratic, or None.
+
+    The minimum is at most the objective of a solution of tolerance TIGHT.
+    """
+    true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
+    slack = SLACK * true.null_objective
+    if true.gap <= 1.02 * solution.gap + slack:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        best = fit(A, y, solution.alpha, tol=TIGHT, **options)
+    least = verify(A, y, best.coef, best.intercept, alpha=solution.alpha, **options).primal
+    worse = true.primal - least
+    if worse <= 1.02 * solution.gap + slack and worse <= true.gap + slack:
+        return None
+    return (f"alpha {solution.alpha:.3g}: {worse:.3g} above another solution, gap {true.gap:.3g}, claimed "
+            f"{solution.gap:.3g}, P(0) {true.null_objective:.3g}")
 
 
 def finite(*values):
@@ -283,6 +402,7 @@ def examined(case, way, examine=judged):
     found, n_solutions, uncertified = [], 0, 0
     with warnings.catch_warnings(record=True) as caught, going(**WAYS[way]):
         warnings.simplefilter("always", ConvergenceWarning)
+        started = time.process_time()
         try:
             for wrong, solutions, missed in examine(case):
                 n_solutions += solutions
@@ -290,10 +410,28 @@ def examined(case, way, examine=judged):
                 found += [wrong] if wrong else []
         except Exception as error:
             found.append(f"{type(error).__name__}: {error}")
+    if examine is judged and time.process_time() - started > SLOW:
+        found.extend(too_slow(case, way))
     warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     if uncertified and not warned:
         found.append(f"{uncertified} solutions are not certified, and no warning says so")
     return [f"{case.call} ({way}): {text}" for text in found], n_solutions, uncertified
+
+
+def too_slow(case, way):
+    """Yield what is wrong if solving alone takes longer than SLOW and PACE times its twin, independent columns."""
+    A = np.random.default_rng(0).standard_normal(case.A.shape)
+    y = A[:, 0] + np.random.default_rng(1).standard_normal(len(A))
+    twin = replace(case, X=A, A=A, y=case.y if "loss" in case.options else y)
+    own, easy = seconds_of(case, way), seconds_of(twin, way)
+    if own > max(SLOW, PACE * easy):
+        yield f"took {own:.2g} s, its twin {easy:.2g} s"
+
+
+def seconds_of(case, way):
+    started = time.process_time()
+    examined(case, way, unjudged)
+    return time.process_time() - started
 
 
 def outcome(seed, way=None):

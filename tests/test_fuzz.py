@@ -24,6 +24,12 @@ def test_random_problems_are_solved_as_promised(start):
     assert not violations
 
 
+@pytest.mark.parametrize("start", [fuzz.STRUCTURED_FROM, fuzz.LOSSES_FROM], ids=["structured", "losses"])
+def test_structured_problems_and_other_losses_are_solved_as_promised(start):
+    violations, *_ = fuzz.outcomes(range(start, start + CHUNK))
+    assert not violations
+
+
 @pytest.mark.slow
 def test_a_million_random_problems_are_solved_as_promised(capsys):
     with capsys.disabled():
@@ -112,6 +118,22 @@ def test_problems_are_functions_of_their_seed_and_reach_everything():
     assert {case.call for case in cases} == set(fuzz.CALLS)
     assert {name for case in cases for name in case.options} == {
         "l1_ratio", "fit_intercept", "standardize", "sample_weight", "offset", "penalty_factor", "lower", "upper"}
+
+
+def test_seeds_say_what_is_drawn():
+    structured, losses = (list(map(fuzz.random_case, range(start, start + 60)))
+                          for start in (fuzz.STRUCTURED_FROM, fuzz.LOSSES_FROM))
+    assert not any("loss" in case.options for case in structured)
+    assert len({getattr(case.options["loss"], "name", case.options["loss"]) for case in losses}) == 7
+
+
+def test_a_problem_that_takes_longer_than_its_twin_is_a_violation(monkeypatch):
+    monkeypatch.setattr(fuzz, "SLOW", 0.0)
+    case = a_case()
+    monkeypatch.setattr(fuzz, "seconds_of", lambda which, way: 21.0 if which is case else 1.0)
+    assert [text for text in fuzz.too_slow(case, "usual") if "its twin" in text]
+    monkeypatch.setattr(fuzz, "seconds_of", lambda which, way: 19.0 if which is case else 1.0)
+    assert not list(fuzz.too_slow(case, "usual"))
 
 
 def test_every_way_is_gone_and_left_again():

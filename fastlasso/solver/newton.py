@@ -58,8 +58,8 @@ class NewtonSolver(NewtonAlphas):
 
     Attributes
     ----------
-    problem, goal, working_set, near, model, ratio, floor, wasted, trail
-        As in `NewtonSteps`.
+    problem, goal, working_set, near, model, ratio, floor, wasted, trail, separated
+        As in `NewtonAlphas`.
     on_residual : callable, or None
         Called with the scores of each solution, rows of weight zero included.
     inside : ndarray of bool, shape (n_features,)
@@ -68,8 +68,6 @@ class NewtonSolver(NewtonAlphas):
         The last one or two solutions with X'theta of all columns.
     streak : int
         Alphas that leaps in a row reached.
-    separated : bool
-        Whether the columns without a penalty leave no minimum. No solution is certified then.
     alpha_max : float
         Smallest alpha at which every column with an L1 part is zero; set by `start`.
     """
@@ -79,7 +77,7 @@ class NewtonSolver(NewtonAlphas):
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal)
         self.on_residual, self.inside = on_residual, np.zeros(problem.design.n_features, bool)
-        self.anchors, self.alpha_max, self.streak, self.separated = [], np.inf, STREAK, False
+        self.anchors, self.alpha_max, self.streak = [], np.inf, STREAK
 
     def start(self):
         """Take in the columns without an L1 part, and settle the state at alpha_max."""
@@ -88,7 +86,7 @@ class NewtonSolver(NewtonAlphas):
         empty = Certified(np.inf, point, loss.null_residual, np.empty(0), loss.null_value, 0.0, "residual")
         self.trail, z = [empty], self.problem.correlation
         self._add(np.flatnonzero(penalty.unscreened))
-        if len(self.working_set) and not penalty.unscreened.all():
+        if len(self.working_set) and (penalty.has_unpenalised or not penalty.unscreened.all()):
             fitted = self._solve(1.0, self.last.point, self.goal.gap * FIRST_SHARE)
             self.trail, z = [replace(fitted, alpha=np.inf)], self.design.correlations(fitted.theta[None])[0]
             self.separated = self._is_separated(self.last)
@@ -169,7 +167,7 @@ class NewtonSolver(NewtonAlphas):
 
     def approach(self, alphas):
         """Walk down some of `alphas` to a warm start for the alpha that follows; nothing is certified on the way."""
-        for alpha in alphas[::APPROACH_STRIDE]:
+        for alpha in () if self.separated else alphas[::APPROACH_STRIDE]:
             self._propose(alpha, alpha)
             row = self._solve(alpha, self._extrapolated(alpha), max(LOOSE * self.problem.null_objective, self.goal.gap))
             z = self._correlations(row)

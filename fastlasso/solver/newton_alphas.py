@@ -8,6 +8,8 @@ from .newton_steps import NO_VALUES, Certified, NewtonSteps, Point, Start
 
 # Steps for one alpha, at most.
 MAX_STEPS = 100
+# The same where the objective has no minimum: no step can lead to one.
+STEPS_WITHOUT_MINIMUM = 8
 # Steps in a row that leave nine tenths of the gap, after which an alpha is given up.
 PATIENCE = 6
 # An objective may rise by this share of P(0): rounding.
@@ -37,7 +39,11 @@ class NewtonAlphas(NewtonSteps):
     ----------
     problem, goal, working_set, near, model, ratio, floor, wasted, trail
         As in `NewtonSteps`.
+    separated : bool
+        Whether the columns without a penalty leave no minimum. No solution is certified then.
     """
+
+    separated = False
 
     def unpenalised(self, cols, coef, centre):
         """Return (the minimiser on some columns at alpha = 0, X'rho there), from a point given.
@@ -66,7 +72,8 @@ class NewtonAlphas(NewtonSteps):
         lowest, worst_allowed = self.last.value + penalty.value(safe.b, alpha), NO_WORSE * loss.null_value
         here, best, gap, waited = start if row is None else row.point, None, np.inf, 0
         renew = False
-        for step in range(min(MAX_STEPS, max(self.goal.max_iter, 1))):
+        most = STEPS_WITHOUT_MINIMUM if self.separated else MAX_STEPS
+        for step in range(min(most, max(self.goal.max_iter, 1))):
             self.design.pool.check()
             rho, d = loss.local(here.eta, self.design.pool)
             self._keep_model(np.maximum(d, self.floor), step, renew)
