@@ -275,6 +275,8 @@ def random_case(seed, way="usual"):
         how["share"] = max(how["share"], 1e-3)
     if seed >= LOSSES_FROM:
         options["loss"], y = random_loss(other, A)
+        if "sample_weight" in options:
+            options["sample_weight"][:2] = 1.0      # rows of both classes, or a count above 0
         if call == "cv":
             call, _ = "path", how.pop("cv")
     if "cv" in how and way != "usual" and rng.random() < 0.5:

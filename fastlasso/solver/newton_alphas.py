@@ -12,6 +12,8 @@ MAX_STEPS = 100
 STEPS_WITHOUT_MINIMUM = 8
 # Steps in a row that leave nine tenths of the gap, after which an alpha is given up.
 PATIENCE = 6
+# While no dual point is feasible, an objective that falls by less than this share of the gap asked for stands still.
+LEAST_FALL = 0.01
 # An objective may rise by this share of P(0): rounding.
 NO_WORSE = 1e-13
 # Where the scores of a solution with a small gap still change by this much, there is no minimum.
@@ -88,6 +90,8 @@ class NewtonAlphas(NewtonSteps):
             if self._has_diverged(row.point.eta):
                 break
             objective = row.value + penalty.value(row.b, alpha)
+            if objective <= target:     # the gap of the dual point 0
+                return row
             if not objective <= lowest + worst_allowed:
                 safe, lowest, goes_on = self._after_rise(alpha, here, safe, row.point, lowest)
                 if not goes_on:
@@ -95,8 +99,9 @@ class NewtonAlphas(NewtonSteps):
                 here, renew = safe, True
                 continue
             self.floor = 0.1 * self.floor if self.floor > LEAST_FLOOR else 0.0
+            stands = row.gap > 0.9 * gap if np.isfinite(row.gap) else objective > lowest - LEAST_FALL * target
             lowest, renew = min(objective, lowest), np.isinf(row.gap) or row.gap > SLOW * gap
-            waited, before = waited + 1 if row.gap > 0.9 * gap else 0, here
+            waited, before = waited + 1 if stands else 0, here
             here = safe = row.point
             best, gap = row if best is None or row.gap < best.gap else best, min(row.gap, gap)
             if waited > PATIENCE:
