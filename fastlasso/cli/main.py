@@ -1,0 +1,64 @@
+"""The parser of the command, and its way out: the exit code and one line of what went wrong.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 every solution certified, 1 some not
+certified to the tolerance asked for, 2 wrong usage, 3 unusable data, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+
+from .._version import __version__
+from ..datasets import TargetError
+from . import cv, demo, path, predict
+from .common import BAD_DATA, CLOSED_PIPE, INTERRUPTED, USAGE, UsageError, say
+
+# The subcommands, in the order of the help. A module's name is the command's.
+COMMANDS = (demo, path, cv, predict)
+
+
+def main(argv=None):
+    """Run the command with these arguments (default: those of the process) and return its exit code."""
+    try:
+        arguments = parser().parse_args(argv)
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:          # argparse has said why
+        return stop.code or 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:             # nobody reads on, as in `fastlasso demo | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except UsageError as error:
+        return failed(error, USAGE)
+    except (ValueError, TypeError, OSError, MemoryError) as error:
+        return failed(*diagnosis(error))
+
+
+def diagnosis(error):
+    """Return (message, exit code) of an error."""
+    if isinstance(error, TargetError):
+        return f"{error} (--target NAME|NUMBER or --target-file FILE)", USAGE
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}", BAD_DATA
+    return str(error) or "not enough memory", BAD_DATA
+
+
+def failed(error, code):
+    """Say what went wrong and return the exit code."""
+    say(f"error: {error}")
+    return code
+
+
+def parser():
+    """Return the argument parser."""
+    top = argparse.ArgumentParser(prog="fastlasso", description="Certified L1-regularised regression.",
+                                  epilog="Exit codes: 0 certified, 1 not certified to --tol, 2 usage, 3 bad data.")
+    top.add_argument("--version", action="version", version=f"fastlasso {__version__}")
+    names = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+    commands = top.add_subparsers(required=True, metavar=" | ".join(names))
+    for module in COMMANDS:
+        module.add(commands)
+    return top
