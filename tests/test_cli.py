@@ -32,6 +32,7 @@ from fastlasso.cli import path as path_command
 from fastlasso.cli import progress as progressing
 from fastlasso.cli.common import CLOSED_PIPE
 from fastlasso.datasets import load_diabetes
+from fastlasso.selection.folds import Folds
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +212,7 @@ def test_uncertified_is_1_and_says_so_once(run):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ((), "required: demo | path | cv | predict"),
+    ((), "required: demo | path | cv | predict | show"),
     (("fly",), "invalid choice"),
     (("path",), "required: DATA"),
     (("path", "d.csv"), "say which column is the target"),
@@ -302,15 +303,48 @@ def test_help_is_0(run):
     assert run("cv", "--help")[0] == 0
 
 
-def test_interrupt_is_130_and_quiet(run, folder, monkeypatch):
-    X = np.random.default_rng(0).standard_normal((1000, 4000))
-    np.save(folder / "long.npy", X)
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+@pytest.mark.parametrize("out", [False, True])
+def test_an_interrupt_keeps_and_saves_the_certified_part(run, folder, monkeypatch, out):
+    np.save(folder / "long.npy", np.random.default_rng(0).standard_normal((1000, 4000)))
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
     monkeypatch.setattr(progressing.Progress, "start", lambda monitor: timer.start())
+    options = ("--out", "part.npz") if out else ()
     try:
-        assert run("path", "long.npy", "--target", "1", "--alphas", "1000", "--eps", "1e-5") == (130, "", "")
+        code, text, err = run("path", "long.npy", "--target", "1", "--alphas", "1000", "--eps", "1e-5", *options)
     finally:
         timer.cancel()      # a fit that ended before its interrupt must not take the other tests along
+    kept = int(err.split("interrupted: ")[1].split()[0])
+    assert code == 130
+    assert 0 < kept < 1000
+    assert f"{kept} of them certified" in err
+    assert "all certified" in text
+    if out:
+        part = LassoPath.load(folder / "part.npz")
+        assert (len(part), part.status, bool(part.certified.all())) == (kept, "interrupted", True)
+    else:
+        assert "--out" in err
+
+
+def test_an_interrupt_among_the_folds_keeps_the_path(run, folder, monkeypatch):
+    def stops(self, k, *_):
+        if k >= 0:
+            raise KeyboardInterrupt
+        return take(self, k, *_)
+    take = Folds.problem
+    monkeypatch.setattr(Folds, "problem", stops)
+    code, _, err = run("cv", "d.csv", "--target", "y", "--alphas", "20", "--out", "path_alone.npz")
+    assert code == 130
+    assert "interrupted: 20 alphas kept, 20 of them certified, saved to path_alone.npz" in err
+    assert len(LassoPath.load(folder / "path_alone.npz")) == 20
+
+
+def test_an_interrupt_before_anything_is_certified(run, folder, monkeypatch):
+    monkeypatch.setattr(path_command, "fit_path", interrupt)
+    assert run("path", "d.csv", "--target", "y") == (130, "", "fastlasso: interrupted\n")
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
 
 
 # ---- other losses
@@ -431,7 +465,7 @@ def test_what_cannot_be_predicted(run, folder, classes):
     for arguments, expected, message in [
             (("X.npy", "--alpha", "1e-9"), 2, "the nearest is"), (("X.npy",), 2, "required: --alpha"),
             (("X.npy", "--alpha", alpha, "--kind", "class"), 2, "needs a path of two classes"),
-            (("counts.csv", "--alpha", alpha), 3, "has 11 columns, the path 10"),
+            (("d.npy", "--alpha", alpha), 3, "has 11 columns, the path 10 (--target NAME|NUMBER leaves one out)"),
             (("gone.csv", "--alpha", alpha), 3, "No such file")]:
         code, out, err = run("predict", "m.npz", *arguments)
         assert (code, out) == (expected, "")

@@ -4,11 +4,20 @@ import argparse
 import math
 from pathlib import Path
 
+from ..datasets.readers import TABLES
+from ..datasets.reading import NA
 from ..losses.choose import SQUARED_ERROR
 
 # The losses by name, and the parameters of each.
 LOSSES = {SQUARED_ERROR: (), "log_loss": (), "poisson": (), "gamma": (), "tweedie": ("power",),
           "negative_binomial": ("k",), "huber": ("delta",), "squared_hinge": ()}
+
+# What a file of data may be.
+FORMATS = (".csv, .tsv, .npy, .npz (scipy sparse), .mtx, .svm, .parquet or .feather, each also with .gz; "
+           "- is standard input")
+
+# Names of separators that a shell does not like.
+SEPARATORS = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " ", "comma": ",", "semicolon": ";"}
 
 # The formats of a picture.
 PICTURES = (".png", ".pdf", ".svg")
@@ -16,10 +25,33 @@ PICTURES = (".png", ".pdf", ".svg")
 
 def add_data(command):
     """Add the arguments that say where the data are."""
-    command.add_argument("data", metavar="DATA", help=".csv, .npy, .npz (scipy sparse), .mtx, .svm or .libsvm")
+    command.add_argument("data", metavar="DATA", help=FORMATS)
     target = command.add_mutually_exclusive_group()
     target.add_argument("--target", metavar="NAME|NUMBER", help="target column; 1 is the first, -1 the last")
     target.add_argument("--target-file", metavar="FILE", help="target, one number per row: .csv, .txt, .npy, .npz")
+    group = command.add_argument_group("columns", "COL is a name or a number; several are separated by commas.")
+    group.add_argument("--columns", action="append", default=[], metavar="COL,...", help="the features; default: all")
+    group.add_argument("--drop", action="append", default=[], metavar="COL,...", help="leave these out")
+    group.add_argument("--id", metavar="COL", help="names the rows; no feature")
+    group.add_argument("--one-hot", action="append", default=[], metavar="COL,...",
+                       help="a column of 0 and 1 for each value")
+    group.add_argument("--weights", metavar="COL|FILE", help="weights of the rows")
+    group.add_argument("--offset", metavar="COL|FILE", help="known part of the score")
+    group.add_argument("--na", choices=NA, default="error",
+                       help="missing values: refuse, leave the row out, or take the column's mean (error)")
+    add_text(command)
+
+
+def add_text(command):
+    """Add the arguments that say how a file is read."""
+    group = command.add_argument_group("how DATA is read")
+    group.add_argument("--sep", type=separator, metavar="CHAR", help="between fields: , ; tab blank (looks)")
+    group.add_argument("--decimal", choices=(".", ","), default=".", help="decimal mark (.)")
+    group.add_argument("--encoding", default="utf-8", metavar="NAME", help="(utf-8)")
+    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="the first line names columns (looks)")
+    group.add_argument("--format", choices=tuple(suffix[1:] for suffix in TABLES),
+                       help="in place of the file's suffix; csv on standard input")
+    group.add_argument("--zero-based", action="store_true", help="svmlight files count columns from 0")
 
 
 def add_loss(command):
@@ -37,6 +69,12 @@ def add_problem(command):
     command.add_argument("--eps", type=real(0, 1, open_low=True), default=1e-3,
                          help="smallest alpha of the grid / largest (1e-3)")
     command.add_argument("--l1-ratio", type=real(0, 1), default=1.0, help="1 lasso, between elastic net, 0 ridge (1)")
+    command.add_argument("--penalty-factor", metavar="COL=V,...|FILE",
+                         help="penalty of single columns, 0 for none; or a file of one number per column")
+    command.add_argument("--positive", action="store_true", help="no coefficient below 0")
+    command.add_argument("--dfmax", type=whole(0), metavar="N", help="end the path before more than N features")
+    command.add_argument("--max-r2", type=real(0, 1), metavar="SHARE",
+                         help="end the path once it explains more of the variance or deviance")
     command.add_argument("--standardize", action="store_true", help="penalise columns as if their sd were 1")
     command.add_argument("--no-intercept", action="store_true")
     command.add_argument("--tol", type=real(0, math.inf), default=1e-6,
@@ -47,9 +85,18 @@ def add_problem(command):
 
 def add_output(command):
     """Add the arguments that say what becomes of the result."""
-    command.add_argument("--out", type=npz_file, metavar="FILE.npz", help="save the path; LassoPath.load reads it")
+    command.add_argument("--out", type=npz_file, metavar="FILE.npz",
+                         help="save the result for predict and show; LassoPath.load reads it")
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     command.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw the result")
+
+
+def separator(text):
+    """Parse what is between fields."""
+    mark = SEPARATORS.get(text, text)
+    if len(mark) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, nor tab, blank, comma or semicolon")
+    return mark
 
 
 def real(low, high, open_low=False):

@@ -7,6 +7,9 @@ from ..losses.choose import SQUARED_ERROR, as_loss
 from .common import CERTIFIED, exit_code
 from .report import label
 
+# The information criteria of a path.
+CRITERIA = ("aic", "bic", "ebic")
+
 
 def print_json(arguments, data, path, pathcv=None, judged=None):
     """Print everything about a path, and a cross-validation of it, as one JSON object."""
@@ -16,12 +19,28 @@ def print_json(arguments, data, path, pathcv=None, judged=None):
               "null_objective": path.null_objective, "seconds": path.seconds,
               "path": [point(path, pathcv, k) for k in range(len(path))]}
     if pathcv is not None:
-        result["cv"] = {"measure": pathcv.measure, "folds": arguments.folds, "seed": arguments.seed,
-                        "rule": arguments.rule, "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se,
-                        "alpha": pathcv.alpha, "index": pathcv.index}
+        result["cv"] = cv_facts(pathcv, arguments.seed)
+    if len(path) and path.status != "interrupted":
+        result["criteria"] = criteria(path)
     if judged is not None:
         result["judged_gaps"] = judged
     print(json.dumps(plain(result), allow_nan=False))
+
+
+def cv_facts(pathcv, seed):
+    """Return what a cross-validation was and chose."""
+    return {"measure": pathcv.measure, "folds": pathcv.errors.shape[1], "seed": seed, "rule": pathcv.rule,
+            "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se, "alpha": pathcv.alpha, "index": pathcv.index}
+
+
+def criteria(path):
+    """Return for each information criterion its values along the path, and which alpha makes it smallest."""
+    df = path.effective_df()
+    found = {}
+    for name in CRITERIA:
+        index = path.select(name, df=df)
+        found[name] = {"values": path.criterion(name, df=df).tolist(), "index": index, "alpha": path.alphas[index]}
+    return {"df": df.tolist(), **found}
 
 
 def loss_facts(path):

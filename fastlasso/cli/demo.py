@@ -20,7 +20,7 @@ def add(commands):
                                description="Fit three real data sets that come with fastlasso: path, cross-validation, "
                                            "strongest features.")
     demo.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw paths and cross-validation")
-    demo.set_defaults(run=run)
+    return demo
 
 
 def run(arguments):

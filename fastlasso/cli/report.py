@@ -36,11 +36,15 @@ def heading(name, data, loss=SQUARED_ERROR):
 
 
 def table(path, seconds, pathcv=None):
-    """Return about a dozen rows of the path, the cross-validation's choices always among them."""
+    """Return about a dozen rows of the path, the cross-validation's choices always among them.
+
+    `seconds` says after how long each alpha was certified; None leaves the column out.
+    """
     noted = {} if pathcv is None else notes(pathcv)
     shown = representative(len(path), noted)
     errors = () if pathcv is None else (f"CV {MEASURES[pathcv.measure][0]}", "std err")
-    lines = [("alpha", "features", share_name(path), *errors, "gap / P(0)", "passes", "seconds")]
+    times = () if seconds is None else ("seconds",)
+    lines = [("alpha", "features", share_name(path), *errors, "gap / P(0)", "passes", *times)]
     lines += [row(path, seconds, pathcv, k) for k in shown]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
@@ -50,9 +54,9 @@ def table(path, seconds, pathcv=None):
 def row(path, seconds, pathcv, k):
     """Return the cells of one alpha's row."""
     error = () if pathcv is None else (digits(shown(pathcv, k), 5), digits(pathcv.standard_error[k], 3))
+    times = () if seconds is None else (f"{seconds.get(k, path.seconds):.4f}",)
     return (digits(path.alphas[k], 4), f"{path.df[k]:,}", f"{path.r2[k]:.4f}", *error,
-            f"{path.gaps[k] / (path.null_objective or 1.0):.1e}", f"{path.n_passes[k]:.1f}",
-            f"{seconds.get(k, path.seconds):.4f}")
+            f"{path.gaps[k] / (path.null_objective or 1.0):.1e}", f"{path.n_passes[k]:.1f}", *times)
 
 
 def share_name(path):
@@ -95,7 +99,7 @@ def summary(path, judged=None):
     gap = max(path.gaps, default=0.0) / (path.null_objective or 1.0)
     certified = int(path.certified.sum())
     verdict = "all certified" if certified == len(path) else f"only {certified} certified"
-    return (f"Path: {len(path)} alphas in {path.seconds:.3g} s, {path.n_passes[-1]:.1f} passes over X; "
+    return (f"Path: {len(path)} alphas in {path.seconds:.3g} s, {max(path.n_passes, default=0.0):.1f} passes over X; "
             f"largest gap {gap:.1e} of P(0), asked for {path.tol:g}: {verdict}.") + judged_words(path, judged)
 
 
@@ -120,10 +124,10 @@ def report_cv(pathcv, monitor, data, judged=None):
                         strongest_at(pathcv.path, pathcv.index, data)])
 
 
-def choice(pathcv, seconds):
+def choice(pathcv, seconds=None):
     """Return both choices of a cross-validation in words."""
     folds = pathcv.errors.shape[1]
-    return (f"{folds}-fold cross-validation in {seconds:.3g} s:\n"
+    return (f"{folds}-fold cross-validation{'' if seconds is None else f' in {seconds:.3g} s'}:\n"
             f"  {best_words(pathcv):<22}  {described(pathcv.path, pathcv.best_index)}\n"
             f"  one standard error      {described(pathcv.path, pathcv.index_1se)}")
 
