@@ -23,7 +23,7 @@ FLOORS = [
     {"solver"},
     {"path"},
     {"selection"},
-    {"refinement"},
+    {"refinement", "inference"},                # side by side
     {"estimators"},
     {"cli"},
     {"__main__"},
