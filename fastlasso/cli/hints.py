@@ -2,14 +2,14 @@
 
 import re
 
-from ..datasets.errors import ColumnError, EncodingError, IndexBaseError, MissingError, TargetError, WordsError
+from ..datasets.errors import EncodingError, IndexBaseError, MissingError, TargetError, UnnamedError, WordsError
 from ..datasets.matching import ColumnCountError
 
 # (kind of error, the options that a hint needs, the hint); the first whose options a command has is said.
 HINTS = (
     (TargetError, ("--target", "--target-file"), "--target NAME|NUMBER or --target-file FILE"),
     (TargetError, ("--target",), "--target NAME|NUMBER"),
-    (ColumnError, ("--header",), "a first line of numbers names the columns on --header"),
+    (UnnamedError, ("--header",), "a first line of numbers names the columns on --header"),
     (MissingError, ("--na", "--drop"), "--na drop leaves the rows out, --na mean fills them in, --drop NAME leaves the "
                                        "column out"),
     (WordsError, ("--drop", "--one-hot", "--decimal"),

@@ -16,6 +16,10 @@ class ColumnError(DataError):
     """A column asked for is not in the data, or is asked for twice."""
 
 
+class UnnamedError(ColumnError):
+    """A column is asked for by a name, and no line of the file names columns."""
+
+
 class WordsError(DataError):
     """Columns hold something that is no finite number."""
 

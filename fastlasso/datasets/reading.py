@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .errors import ColumnError, TargetError, some
+from .errors import ColumnError, TargetError, UnnamedError, some
 
 # What becomes of missing values.
 NA = ("error", "drop", "mean")
@@ -126,6 +126,7 @@ def column_number(given, table, kind=ColumnError):
         number = int(given)
     except ValueError:
         known = f"; it has {some(names)}" if names is not None else f"; it has no header, number its columns 1 to {p}"
+        kind = UnnamedError if names is None and kind is ColumnError else kind
         raise kind(f"{table.file} has no column {given!r}{known}") from None
     if number == 0 or abs(number) > p:
         raise kind(f"{table.file} has no column {number}; it has columns 1 to {p} (-1 is the last)")
