@@ -116,6 +116,23 @@ def test_the_rigorous_alpha_does_not_depend_on_units_storage_or_blocks(data, mon
 
 
 @pytest.mark.parametrize("loadings", LOADINGS)
+def test_columns_that_are_made_up_already_are_never_used(data, loadings):
+    """A constant, and a copy of a control that is kept: their loadings are rounding, and must not free them."""
+    X, y, *_ = data
+    X = np.column_stack([X, np.full(90, 3.7), 2 * X[:, 0] + 1])
+    found = plugin_alpha(X, y, loadings=loadings, penalty_factor=[0, *[1] * 41])
+    assert found.penalty_factor[-2:].tolist() == [np.inf, np.inf]
+    assert found.penalty_factor[0] == 0
+    np.testing.assert_array_equal(found.lasso.coef[-2:], 0)
+
+
+@pytest.mark.parametrize("loadings", LOADINGS)
+def test_y_without_noise_selects_no_more_than_it_is_made_of(data, loadings):
+    X = data[0]
+    assert np.flatnonzero(plugin_alpha(X, 2 * X[:, 4] - X[:, 9] + 1, loadings=loadings).lasso.coef).tolist() == [4, 9]
+
+
+@pytest.mark.parametrize("loadings", LOADINGS)
 def test_noise_alone_is_seldom_selected(loadings):
     """Of 100 samples without a signal at most a few select a column; gamma promises 0.1 / log(80) = 2.3 %."""
     rng = np.random.default_rng(0)

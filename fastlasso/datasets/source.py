@@ -42,6 +42,11 @@ class Source:
         self.suffix = suffix if format is None else f".{format.lower().lstrip('.')}"
         self._kept = None
 
+    @property
+    def is_plain(self):
+        """Whether NumPy can read the file itself, as text in UTF-8."""
+        return not (self.is_stdin or self.is_packed) and is_utf8(self.encoding)
+
     def __str__(self):
         return self.name
 
@@ -73,7 +78,7 @@ class Source:
     @contextmanager
     def text(self):
         """Within the context, the lines of the file; what is wrong with its bytes is a DataError."""
-        encoding = "utf-8-sig" if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else self.encoding
+        encoding = "utf-8-sig" if is_utf8(self.encoding) else self.encoding
         try:
             with self._opened(encoding) as lines:
                 yield lines
@@ -90,3 +95,8 @@ class Source:
         if self.is_stdin:
             return io.TextIOWrapper(self.file(), encoding=encoding)
         return open(self.path, encoding=encoding)
+
+
+def is_utf8(encoding):
+    """Whether an encoding is UTF-8 by one of its names."""
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8")

@@ -32,6 +32,8 @@ LOADINGS = ("heteroskedastic", "homoskedastic")
 FIRST_COLUMNS = 5
 # Steps of the estimation at most, and the change of the residuals' deviation, as a share of that of y, that ends it.
 MAX_STEPS, CHANGE = 15, 1e-6
+# A share of a column, or of y, that is rounding.
+NEGLIGIBLE = 1e-10
 # The tolerance of its fits.
 TOL = 1e-9
 
@@ -45,7 +47,8 @@ class PluginAlpha:
     alpha : float
         c / sqrt(n) Phi^-1(1 - gamma / (2 p)); it has no unit.
     penalty_factor : ndarray of shape (n_features,)
-        The loadings, times the penalty factors that were given: what `fit` takes.
+        The loadings, times the penalty factors that were given: what `fit` takes. inf for columns that intercept and
+        unpenalised columns make up already.
     sigma : float
         Deviation of the last residuals.
     n_iter : int
@@ -131,16 +134,19 @@ def rigorous(data, y, loadings="heteroskedastic", c=1.1, gamma=None, refit=True)
     errors, last = columns.first_errors(y), deviation(data, columns.projected(y))
     scale = last or 1.0
     for step in range(MAX_STEPS):
+        if step and last <= NEGLIGIBLE * scale:
+            break       # no error is left to estimate from
         factor = columns.factor(loadings, errors)
         lasso = fit(data.X, y, alpha / 2 if refit and step == 0 else alpha, penalty_factor=factor, tol=TOL,
                     sample_weight=data.weights, fit_intercept=data.fit_intercept)
         used = np.flatnonzero(lasso.coef)
         errors = data.refit(y, np.union1d(used, data.kept))[2] if refit else y - lasso.predict(data.X)
         sigma = deviation(data, errors)
-        if step and abs(sigma - last) <= CHANGE * scale:
+        settled = step and abs(sigma - last) <= CHANGE * scale
+        last, steps = sigma, step + 1
+        if settled:
             break
-        last = sigma
-    return PluginAlpha(float(alpha), factor, float(sigma), step + 1, lasso)
+    return PluginAlpha(float(alpha), factor, sigma, steps, lasso)
 
 
 def deviation(data, values):
@@ -171,7 +177,10 @@ class Columns:
         """Return the penalty factors: the loadings of the columns times what was given."""
         factor = self.data.factor.copy()
         for part, X in self.data.blocks(self.which):
-            factor[self.which[part]] *= np.sqrt(self._variances(self.projected(X), loadings, errors))
+            own = self.projected(X)
+            size, rest = ((values**2).T @ self.data.shares for values in (X, own))
+            loading = np.sqrt(self._variances(own, loadings, errors))
+            factor[self.which[part]] *= np.where(rest > NEGLIGIBLE**2 * size, loading, np.inf)
         return factor
 
     def _variances(self, X, loadings, errors):
