@@ -314,6 +314,38 @@ def test_groups_and_scoring_reach_the_cross_validation(run, tmp_path, table):
     assert (code, "needs a classifier" in err) == (2, True)
 
 
+def groups_are_obeyed():
+    """Whether an integer cv makes folds of whole groups."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(10), 3)
+    X, y = rng.standard_normal((30, 2)), rng.standard_normal(30)
+    found = cross_validate_path(X, y, cv=2, groups=groups, alphas=[0.1], random_state=0)
+    return not np.array_equal(found.errors, cross_validate_path(X, y, cv=2, alphas=[0.1], random_state=0).errors)
+
+
+@pytest.mark.skipif(not groups_are_obeyed(), reason="an integer cv does not know groups yet")
+def test_rows_of_a_group_stay_in_one_fold(run, tmp_path):
+    """30 patients of 8 visits, whose own level hides in the columns: torn apart, the error is far too small."""
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(30), 8)
+    X = rng.standard_normal((30, 40))[who] + 0.01 * rng.standard_normal((240, 40))
+    y = 2 * rng.standard_normal(30)[who] + 0.1 * rng.standard_normal(240)
+    columns = {f"c{j}": X[:, j] for j in range(40)} | {"who": [f"p{i}" for i in who], "y": y}
+    (tmp_path / "t.csv").write_text(lines(columns))
+    errors = []
+    for more in (("--drop", "who"), ("--groups", "who")):
+        code, out, _ = run("cv", "t.csv", "--target", "y", "--folds", "5", "--json", *more)
+        assert code == 0
+        errors.append(min(point["cv_error"] for point in json.loads(out)["path"]))
+    assert errors[1] > 3 * errors[0]
+
+
+def test_the_command_needs_no_pandas(run, tmp_path, table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "t.csv").write_text(lines(table))
+    assert run("cv", "t.csv", "--target", "y", "--drop", "note", "--one-hot", "city", "--folds", "3")[0] == 0
+
+
 def test_the_path_as_json_has_the_criteria(run, tmp_path, table):
     (tmp_path / "t.csv").write_text(lines(table))
     for ratio in ("1", "0.5"):

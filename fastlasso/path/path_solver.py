@@ -1,5 +1,6 @@
 """The way down a grid: batches of alphas, what ends a path, and the results put together."""
 
+from copy import copy
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -71,6 +72,8 @@ class PathSolver:
         "complete", or what ended the path.
     n_done, n_alphas : int
         Solutions kept, and alphas asked for.
+    so_far : callable
+        Returns the solutions kept so far as a `LassoPath`, for whoever has interrupted the work.
     """
 
     def __init__(self, problem, limits, screening=True, callback=None, on_residual=None, options=None):
@@ -78,6 +81,7 @@ class PathSolver:
         self.solver = started_solver(problem, limits.tol, limits.max_iter, screening, on_residual)
         self.batches, self.passes, self.observed, self.status = [], [], [], "complete"
         self.n_done = self.n_alphas = 0
+        self.so_far = None
 
     @property
     def goes_on(self):
@@ -87,6 +91,7 @@ class PathSolver:
     def down(self, grid):
         """Solve the grid batch by batch until its end or the first reason to stop; return self."""
         size, at, self.n_alphas = FIRST_BATCH, 0, len(grid)
+        self.so_far = self._kept()
         while at < len(grid) and self.goes_on:
             if self.solver.compressed:
                 size = len(grid) if self.callback is None else FIRST_BATCH
@@ -152,10 +157,15 @@ class PathSolver:
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]), problem.loss_given,
                         problem.classes, "newton" if batch.newton is not None and batch.newton[k] else "residual")
 
-    def so_far(self):
-        """The solutions kept so far as a `LassoPath`, for whoever has interrupted the work."""
-        path = self.result(self.options)
-        return path if len(path) == self.n_alphas else replace(path, status="interrupted")
+    def _kept(self):
+        """Return a function that returns the solutions kept so far; it does not keep the solver's memory alive."""
+        view = copy(self)           # of the lists of batches, which grow
+        view.solver = None
+
+        def so_far():
+            path = view.result(view.options)
+            return path if len(path) == view.n_alphas else replace(path, status="interrupted")
+        return so_far
 
     def result(self, options):
         """Everything found so far as a `LassoPath`."""
