@@ -27,7 +27,7 @@ from fastlasso import (
     verify,
 )
 from fastlasso.cli import column_sd as deviations
-from fastlasso.cli import demo, main
+from fastlasso.cli import demo, fitting, main
 from fastlasso.cli import path as path_command
 from fastlasso.cli import progress as progressing
 from fastlasso.cli.common import CLOSED_PIPE
@@ -336,6 +336,22 @@ def test_an_interrupt_among_the_folds_keeps_the_path(run, folder, monkeypatch):
     assert code == 130
     assert "interrupted: 20 alphas kept, 20 of them certified, saved to path_alone.npz" in err
     assert len(LassoPath.load(folder / "path_alone.npz")) == 20
+
+
+def test_an_interrupt_of_the_judge_loses_nothing(run, folder, monkeypatch):
+    calls = []
+
+    def judge(*given, **more):
+        calls.append(given)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return verify(*given, **more)
+    monkeypatch.setattr(fitting, "verify", judge)
+    code, out, err = run("path", "d.csv", "--target", "y", "--alphas", "9", "--verify", "--out", "judged.npz")
+    assert code == 130
+    assert "3 of 9 solutions verified" in err
+    assert "BIC chooses" in out
+    assert len(LassoPath.load(folder / "judged.npz")) == 9
 
 
 def test_an_interrupt_before_anything_is_certified(run, folder, monkeypatch):

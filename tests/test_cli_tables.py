@@ -407,6 +407,24 @@ def test_predict_refuses_what_is_missing_or_new(run, tmp_path, table, model):
         assert message in err
 
 
+@pytest.mark.parametrize("offset", ["2", "o.txt"])
+def test_an_offset_by_number_or_file_is_asked_for_again(run, tmp_path, table, offset):
+    """In another table it may be another column or file."""
+    columns = {name: table[name] for name in ("age", "shift", "y")}
+    (tmp_path / "t.csv").write_text(lines(columns))
+    np.savetxt(tmp_path / "o.txt", table["shift"])
+    options = ("--target", "y", "--columns", "age", "--offset", offset)
+    assert run("path", "t.csv", *options, "--out", "m.npz")[0] == 0
+    path = LassoPath.load(tmp_path / "m.npz")
+    alpha = f"{path.alphas[-1]:.6g}"
+    code, out, err = run("predict", "m.npz", "t.csv", "--alpha", alpha)
+    assert (code, out) == (2, "")
+    assert "--offset COL|FILE" in err
+    code, out, _ = run("predict", "m.npz", "t.csv", "--alpha", alpha, "--offset", "shift")
+    expected = path.fit_at(-1).predict(table["age"][:, None], offset=table["shift"])
+    np.testing.assert_allclose(np.array(out.split(), float), expected)
+
+
 def test_means_of_the_fit_fill_in_what_is_predicted(run, tmp_path, table):
     (tmp_path / "t.csv").write_text(lines(with_holes(table)))
     assert run("path", "t.csv", "--target", "y", "--one-hot", "city", "--na", "mean", "--out", "m.npz")[0] == 0

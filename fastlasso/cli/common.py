@@ -22,4 +22,6 @@ def exit_code(*paths):
 
 def judged_code(path, judged):
     """Return the exit code of the judge's gaps."""
+    if judged is not None and len(judged) < len(path):
+        return INTERRUPTED
     return CERTIFIED if judged is None or max(judged, default=0.0) <= path.tol else NOT_CERTIFIED

@@ -10,6 +10,7 @@ from .fitting import (
     data_options,
     fit_options,
     interrupted,
+    keeping,
     limits,
     need_matplotlib,
     need_measure,
@@ -18,6 +19,7 @@ from .fitting import (
     verified,
 )
 from .path import report_path
+from .progress import progress
 from .report import MEASURES, heading, report_cv
 
 # scikit-learn's names of what the folds are judged by.
@@ -87,7 +89,8 @@ def alphas_within(arguments, data, options):
     ends = limits(arguments)
     if all(end is None for end in ends.values()):
         return options["alphas"]
-    alphas = fit_path(data.X, data.y, **options, **ends).alphas
+    with progress(f"{arguments.data}: alphas") as monitor, keeping(monitor, data):
+        alphas = fit_path(data.X, data.y, **options, **ends, callback=monitor).alphas
     if not len(alphas):
         raise UsageError(f"--dfmax {arguments.dfmax} leaves no alpha: more columns than that have no penalty")
     return alphas

@@ -111,13 +111,23 @@ def need_measure(measure, loss, name, otherwise=None):
 
 
 def verified(arguments, path, data, options):
-    """Return each gap as the judge computes it, in units of P(0), or None where nobody asked."""
+    """Return each gap as the judge computes it, in units of P(0), or None where nobody asked.
+
+    Ctrl-C ends that alone: the gaps so far are returned.
+    """
     if not arguments.verify:
         return None
     options = {name: value for name, value in options.items()
                if name not in ("alphas", "eps", "tol", "n_threads", "dfmax", "max_r2")}
     fits = [path.fit_at(k) for k in range(len(path))]
-    return [verify(data.X, data.y, fit.coef, fit.intercept, alpha=fit.alpha, **options).relative_gap for fit in fits]
+    gaps = []
+    try:
+        for fit in fits:
+            judged = verify(data.X, data.y, fit.coef, fit.intercept, alpha=fit.alpha, **options)
+            gaps.append(judged.relative_gap)
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(gaps)} of {len(path)} solutions verified")
+    return gaps
 
 
 def fit_options(arguments):

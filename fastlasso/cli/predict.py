@@ -1,6 +1,7 @@
 """`fastlasso predict MODEL DATA`: predictions from a saved path."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,12 +63,17 @@ def rows_of(arguments, model):
     recipe = model.recipe
     how = reading_of(arguments)
     offset = how.offset or recipe.get("offset")
-    if recipe.get("offset") and arguments.offset is None and Path(recipe["offset"]).is_file():
+    if recipe.get("offset") and arguments.offset is None and not is_name(recipe["offset"]):
         raise UsageError(f"the fit had its offset from {recipe['offset']}: say by --offset COL|FILE which it is here")
     how = replace(how, offset=offset, categories=recipe.get("categories", {}), means=recipe.get("means", {}),
                   na="mean" if recipe.get("means") else "error",
                   zero_based=how.zero_based or recipe.get("zero_based", False))
     return read_like(arguments.data, model.path.feature_names, model.path.n_features, how, arguments.target)
+
+
+def is_name(offset):
+    """Whether an offset was the name of a column, rather than a number or a file, which may be another one here."""
+    return not re.fullmatch("-?[0-9]+", offset) and not Path(offset).is_file()
 
 
 def write_table(file, values, ids, arguments):
