@@ -18,7 +18,7 @@ from fastlasso import LassoPath, cross_validate_path, fit_path
 from fastlasso.cli import main
 from fastlasso.cli.hints import HINTS, options_of
 from fastlasso.cli.main import COMMANDS
-from fastlasso.datasets import DataError, Reading, read_dataset
+from fastlasso.datasets import DataError, Reading, read_dataset, read_matrix
 from fastlasso.datasets.matching import read_like
 
 N = 60
@@ -240,6 +240,46 @@ def test_a_missing_target_is_not_filled_in(run, tmp_path, table):
     code, _, err = run("path", "t.csv", "--target", "y", "--na", "mean")
     assert (code, "column the target: missing value" in err) == (3, True)
     assert run("path", "t.csv", "--target", "y", "--na", "drop")[0] == 0
+
+
+@pytest.mark.parametrize(("text", "how", "message"), [
+    ("a,y\n,1\n2,\n", Reading(na="drop"), "every row has a missing value"),
+    ("a,b,y\n,1,1\n,2,3\n", Reading(na="mean"), "column 'a' has no value to take the mean of"),
+    ("a,k,y\n1,u,1\n2,?,3\n", Reading(one_hot=("k",)), "line 3, column 'k': missing value"),
+    ("a,g,y\n1,u,1\n2,NA,3\n", Reading(groups="g"), "line 3, column 'g': missing group"),
+    ("a,y\n1,2\n3,4\n", Reading(weights="w.svm"), "cannot read .svm"),
+    ("a,y\n1,2\n3,4\n", Reading(weights="short.txt"), "weights has 1 values, but .* has 2 rows")])
+def test_what_cannot_be_filled_in_or_read(tmp_path, monkeypatch, text, how, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "w.svm").write_text("1 1:1\n")
+    (tmp_path / "short.txt").write_text("1\n")
+    with pytest.raises(DataError, match=message):
+        read_dataset("t.csv", "y", how=how)
+
+
+@pytest.mark.parametrize("how", [Reading(na="guess"), Reading(decimal=";")])
+def test_a_reading_is_checked(tmp_path, how):
+    (tmp_path / "t.csv").write_text("a,y\n1,2\n")
+    with pytest.raises(ValueError, match="must be one of"):
+        read_dataset(tmp_path / "t.csv", "y", how=how)
+
+
+def test_a_matrix_alone(tmp_path):
+    (tmp_path / "t.svm").write_text("1 1:1 2:2\n2 2:3\n")
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    X, names = read_matrix(tmp_path / "t.svm")
+    assert (X.toarray().tolist(), names) == ([[1, 2], [0, 3]], ("x1", "x2"))
+    X, names = read_matrix(tmp_path / "t.csv")
+    assert (X.tolist(), names) == ([[1, 2]], ("a", "b"))
+
+
+def test_groups_from_a_file_of_words(run, tmp_path, table):
+    (tmp_path / "t.csv").write_text(lines({name: table[name] for name in ("age", "visit", "y")}))
+    (tmp_path / "g.txt").write_text("\n".join(f"v{v:g}" for v in table["visit"]))
+    results = [json.loads(run("cv", "t.csv", "--target", "y", "--columns", "age", "--groups", groups, "--json")[1])
+               for groups in ("visit", "g.txt")]
+    assert len({len(result["path"]) for result in results}) == 1
 
 
 def test_many_categories_are_stored_sparse(tmp_path):

@@ -11,7 +11,7 @@ from .arrow_table import read_feather, read_parquet
 from .errors import DataError, MissingError, TargetError, bad_columns
 from .matrix_table import load_array, read_mtx, read_npy, read_npz, read_svm
 from .one_hot import one_hot, with_blocks
-from .reading import NA, Reading, column_number, roles_of
+from .reading import NA, Reading, roles_of
 from .source import Source
 from .text_table import MISSING, TextTable, is_number
 
@@ -111,16 +111,10 @@ def read_classified(file, target=None, target_file=None, how=None):
 
 def read_matrix(file):
     """Read (X, names) of a file, its own target left aside."""
-    data = read_rows(file)
+    how = Reading()
+    table = open_table(file, how, ())
+    data = assembled(table, how, roles_of(table, how), {}, aside=True)
     return data.X, data.feature_names
-
-
-def read_rows(file, target=None, how=None):
-    """Read a file as a `Dataset` whose y is None, a target column or one that the file carries left aside."""
-    how = checked(how)
-    table = open_table(file, how, how.wordy(target))
-    how, beside = files_beside(table, how)
-    return assembled(table, how, roles_of(table, how, target), beside, aside=True)
 
 
 def read_problem(file, target, target_file, how, words):
@@ -362,7 +356,3 @@ def groups_of(table, roles):
         raise MissingError(f"{table.file} {table.place(int(np.argmax(missing)))}, column "
                            f"{table.label(roles.groups)}: missing group")
     return groups
-
-
-__all__ = ["DataError", "Dataset", "Reading", "TargetError", "column_number", "read_classified", "read_dataset",
-           "read_matrix", "read_rows"]
