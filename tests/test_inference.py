@@ -16,6 +16,8 @@ from sklearn.linear_model import LassoLarsIC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastlasso import LassoIC, double_selection, fit, fit_path, plugin_alpha, post_lasso
+from fastlasso.inference.data import Regression
+from fastlasso.inference.plugin import Columns
 
 LOADINGS = ("heteroskedastic", "homoskedastic")
 
@@ -85,6 +87,20 @@ def test_the_rigorous_alpha_solves_its_own_equation(data, loadings, weighted, re
         assert found.penalty_factor[j] == pytest.approx(np.sqrt(expected), rel=1e-4)
     assert found.penalty_factor[0] == 0
     assert found.penalty_factor[39] == np.inf
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e7])
+def test_squares_of_columns_less_their_projection(data, shift):
+    """Sparse ones are expanded, which cancels where columns are far from zero: these are made dense."""
+    X, y, _, w, _ = data
+    far, a = X + shift, y**2
+    root = np.sqrt(w)[:, None]
+    Z = np.column_stack([np.ones(90), far[:, 0] - far[:, 0].mean()])
+    own = far[:, 1:] - far[:, 1:].mean(axis=0)
+    expected = a @ (own - Z @ np.linalg.lstsq(root * Z, root * own, rcond=None)[0]) ** 2
+    for given in (far, sparse.csr_array(far)):
+        columns = Columns(Regression.checked(given, w, None, [0, *[1] * 39], True), np.arange(1, 40))
+        np.testing.assert_allclose(columns.squares(a), expected, rtol=1e-6)
 
 
 def test_clusters_count_scores_of_a_cluster_together(data):

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -54,6 +55,8 @@ def write_model(file, path, pathcv, seed, recipe):
 
 def read_model(file):
     """Read a `Model`; raise ValueError where the file is none."""
+    if Path(file).is_file() and not zipfile.is_zipfile(file):
+        raise ValueError(f"{file} is not a path saved by fastlasso")
     path = LassoPath.load(file)
     with np.load(file, allow_pickle=False) as stored:
         if MEMBER not in stored:

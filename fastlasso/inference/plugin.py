@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy import sparse
 
 from .. import validation
 from ..path.fit import fit
-from .data import Regression, least_squares
+from .data import Regression
 
 LOADINGS = ("heteroskedastic", "homoskedastic")
 
@@ -34,6 +35,8 @@ FIRST_COLUMNS = 5
 MAX_STEPS, CHANGE = 15, 1e-6
 # A share of a column, or of y, that is rounding.
 NEGLIGIBLE = 1e-10
+# A sum of squares below this share of what it is the difference of is computed from dense columns.
+CANCELS = 1e-6
 # The tolerance of its fits.
 TOL = 1e-9
 
@@ -155,52 +158,93 @@ def deviation(data, values):
 
 
 class Columns:
-    """The penalised columns, less their projection on what has no penalty.
+    """The penalised columns x, less their projection on what has no penalty: x~ = x - Z g.
 
     Attributes
     ----------
     data : Regression
     which : ndarray of int
     Z : ndarray of shape (n, n_unpenalised)
-        Intercept and unpenalised columns.
+        Unpenalised columns, less their mean where an intercept is fitted.
+    solve : ndarray of shape (n_unpenalised, n)
+        What makes g of a centred x: g = solve @ x.
+    size, rest : ndarray of shape (len(which),)
+        sum_i w_i x_ij^2, and the same of x~.
     """
 
     def __init__(self, data, which):
         self.data, self.which = data, which
-        self.Z = data.with_intercept(data.columns(data.kept))
+        self.Z = self._centred(data.columns(data.kept))
+        root = np.sqrt(data.shares)
+        self.solve = np.linalg.pinv(self.Z * root[:, None]) * root
+        self.size = self._squares_as_they_are(data.shares)
+        self.rest = self.squares(data.shares)
 
     def projected(self, values):
         """Return values, or columns of them, less their projection."""
-        return values - self.Z @ least_squares(self.Z, values, self.data.weights) if self.Z.shape[1] else values
+        values = self._centred(values)
+        return values - self.Z @ (self.solve @ values)
+
+    def _centred(self, values):
+        """Return values, or columns of them, less their weighted mean where an intercept is fitted."""
+        return values - self.data.shares @ values / self.data.n_rows if self.data.fit_intercept else values
 
     def factor(self, loadings, errors):
         """Return the penalty factors: the loadings of the columns times what was given."""
         factor = self.data.factor.copy()
-        for part, X in self.data.blocks(self.which):
-            own = self.projected(X)
-            size, rest = ((values**2).T @ self.data.shares for values in (X, own))
-            loading = np.sqrt(self._variances(own, loadings, errors))
-            factor[self.which[part]] *= np.where(rest > NEGLIGIBLE**2 * size, loading, np.inf)
+        loading = np.sqrt(self._variances(loadings, errors) / self.data.n_rows)
+        factor[self.which] *= np.where(self.rest > NEGLIGIBLE**2 * self.size, loading, np.inf)
         return factor
 
-    def _variances(self, X, loadings, errors):
-        """Return the estimated variance of each column's score."""
-        w, n = self.data.shares, self.data.n_rows
+    def _variances(self, loadings, errors):
+        """Return n times the estimated variance of each column's score."""
+        w = self.data.shares
         if self.data.codes is not None:
-            sums = np.zeros((self.data.codes.max() + 1, X.shape[1]))
-            np.add.at(sums, self.data.codes, X * (w * errors)[:, None])
-            return (sums**2).sum(axis=0) / n
+            return self._of_blocks(lambda X: self._cluster_squares(X, w * errors))
         if loadings == "homoskedastic":
-            return (X**2).T @ w / n * (errors**2 @ w / n)
-        return (X**2).T @ (w * errors) ** 2 / n
+            return self.rest * (w @ errors**2 / self.data.n_rows)
+        return self.squares((w * errors) ** 2)
+
+    def _cluster_squares(self, X, weighted):
+        """Return for each column the sum of squares, over clusters, of the sum of its scores."""
+        sums = np.zeros((self.data.codes.max() + 1, X.shape[1]))
+        np.add.at(sums, self.data.codes, X * weighted[:, None])
+        return (sums**2).sum(axis=0)
+
+    def squares(self, a):
+        """Return sum_i a_i x~_ij^2 of each column; those of a sparse X without making it dense.
+
+            sum a x~^2 = sum a x^2 - 2 g'(Z' a x) + g'(Z' a Z) g,     the ones among Z, the mean among g
+
+        Where that cancels, the columns are made dense.
+        """
+        if not sparse.issparse(self.data.X):
+            return self._of_blocks(lambda X: a @ X**2)
+        X, Z, plain = self.data.X[:, self.which], self.data.with_intercept(self.Z), self._squares_as_they_are(a)
+        mean = [self.data.shares / self.data.n_rows] if self.data.fit_intercept else []
+        g = X.T @ np.vstack([*mean, self.solve]).T
+        across, inner = X.T @ (Z * a[:, None]), (Z.T * a) @ Z
+        found = plain - 2 * (g * across).sum(axis=1) + ((g @ inner) * g).sum(axis=1)
+        unclear = np.flatnonzero(found <= CANCELS * plain)
+        found[unclear] = self._of_blocks(lambda X: a @ X**2, unclear)
+        return found
+
+    def _squares_as_they_are(self, a):
+        """Return sum_i a_i x_ij^2 of each column."""
+        if not sparse.issparse(self.data.X):
+            return np.concatenate([a @ X**2 for _, X in self.data.blocks(self.which)])
+        X = self.data.X[:, self.which]
+        return X.multiply(X).T @ a
+
+    def _of_blocks(self, measure, among=None):
+        """Return what `measure` says of each projected column, or of those `among` them."""
+        which = self.which if among is None else self.which[among]
+        return np.concatenate([np.zeros(0), *(measure(self.projected(X)) for _, X in self.data.blocks(which))])
 
     def first_errors(self, y):
         """Return the residuals of least squares on the columns that correlate most with y."""
-        w, centred = self.data.shares, self.projected(y)
-        correlation = np.zeros(len(self.which))
-        for part, X in self.data.blocks(self.which):
-            X = self.projected(X)
-            size = np.sqrt((X**2).T @ w)
-            correlation[part] = np.abs(X.T @ (w * centred)) / np.where(size > 0, size, np.inf)
+        product = self.data.X[:, self.which].T @ (self.data.shares * self.projected(y))
+        known = self.rest > NEGLIGIBLE**2 * self.size
+        correlation = np.where(known, np.abs(product) / np.sqrt(np.where(known, self.rest, 1.0)), 0.0)
         first = self.which[np.argsort(-correlation, kind="stable")[:FIRST_COLUMNS]]
         return self.data.refit(y, np.union1d(first, self.data.kept))[2]
