@@ -196,6 +196,17 @@ def test_rules_choose_the_alphas_of_the_path(data):
         assert post_lasso(X, y, rule=rule).lasso.alpha == pytest.approx(path.alphas[path.select(rule)])
 
 
+@pytest.mark.parametrize("rule", ["bic", "ebic"])
+def test_criteria_do_not_choose_a_saturated_fit(rule):
+    """300 columns on 60 rows, two of them with a say."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 300))
+    y = 2 * X[:, 4] - 2 * X[:, 9] + rng.standard_normal(60)
+    result = post_lasso(X, y, rule=rule)
+    assert {4, 9} <= set(result.support)
+    assert len(result.support) <= 30
+
+
 def test_clustered_errors_and_those_asked_for(data):
     sm = pytest.importorskip("statsmodels.api")
     X, y, _, _, groups = data

@@ -71,7 +71,8 @@ def post_lasso(X, y, *, rule="plugin", loadings="heteroskedastic", sample_weight
     y : array of shape (n_samples,)
     rule : {"plugin", "aic", "bic", "ebic", "min", "1se"} or float, default="plugin"
         How alpha is chosen: the rigorous one of `plugin_alpha`, an information criterion of the path, its
-        cross-validation; or alpha itself.
+        cross-validation; or alpha itself. For a criterion the path ends where it has used half as many columns as
+        there are rows: near as many as rows the deviance falls without end.
     loadings : {"heteroskedastic", "homoskedastic"}
         What rule="plugin" supposes about the errors.
     sample_weight : array of shape (n_samples,), optional
@@ -157,7 +158,7 @@ class Selector:
         if not isinstance(self.rule, str):
             return fit(X, y, self.rule, **self.options)
         if self.rule in CRITERIA:
-            path = fit_path(X, y, **self.options)
+            path = fit_path(X, y, dfmax=max(self.data.n_rows // 2, len(self.data.kept) + 1), **self.options)
             return path.fit_at(path.select(self.rule))
         result = cross_validate_path(X, y, rule=self.rule, **self.folds, **self.options)
         return result.path.fit_at(result.index)
