@@ -10,18 +10,22 @@ from .path.warn import ConvergenceWarning
 from .selection.cross_validation import cross_validate_path
 from .selection.path_cv import PathCV
 
-__all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "Gamma", "Huber", "LassoFit", "LassoPath", "LogLoss",
-           "NegativeBinomial", "PathCV", "Poisson", "RelaxedCV", "RelaxedPath", "ReweightedPath", "ScheduleFit",
-           "SquaredHinge", "StabilityPath", "Stage", "Tweedie", "adaptive_factors",
-           "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed",
-           "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "laplace_prior", "laplace_scale",
-           "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
+__all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "DoubleSelection", "Gamma", "Huber", "LassoFit",
+           "LassoPath", "LogLoss", "NegativeBinomial", "PathCV", "PluginAlpha", "Poisson", "PostLasso", "RelaxedCV",
+           "RelaxedPath", "ReweightedPath", "ScheduleFit", "SquaredHinge", "StabilityPath", "Stage", "Tweedie",
+           "adaptive_factors", "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path",
+           "cross_validate_relaxed", "cross_validate_reweighted", "double_selection", "fit", "fit_path", "fit_schedule",
+           "laplace_prior", "laplace_scale", "plugin_alpha", "post_lasso", "relaxed_path", "reweighted_path",
+           "stability_selection", "support_proof", "verify"]
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {
     "losses.log_link": ("Gamma", "NegativeBinomial", "Poisson", "Tweedie"),
     "losses.log_loss": ("LogLoss",),
     "losses.piecewise": ("Huber", "SquaredHinge"),
+    "inference.double_selection": ("DoubleSelection", "double_selection"),
+    "inference.plugin": ("PluginAlpha", "plugin_alpha"),
+    "inference.post_lasso": ("PostLasso", "post_lasso"),
     "judge": ("Certificate", "support_proof", "verify"),
     "refinement.adaptive": ("adaptive_path", "cross_validate_adaptive"),
     "refinement.prior": ("laplace_prior", "laplace_scale"),
@@ -30,11 +34,11 @@ ON_FIRST_USE = {
     "refinement.schedule": ("ScheduleFit", "Stage", "adaptive_factors", "fit_schedule"),
     "selection.stability": ("StabilityPath", "stability_selection"),
     "estimators": ("AdaptiveLasso", "AdaptiveLassoCV", "ElasticNet", "ElasticNetCV", "GammaRegressor",
-                   "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "Lasso", "LassoCV", "LogisticRegression",
-                   "LogisticRegressionCV", "NegativeBinomialRegressor", "NegativeBinomialRegressorCV",
-                   "PoissonRegressor", "PoissonRegressorCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
-                   "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor", "TweedieRegressorCV",
-                   "TwoStageLasso", "enet_path", "lasso_path"),
+                   "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "Lasso", "LassoCV", "LassoIC",
+                   "LogisticRegression", "LogisticRegressionCV", "NegativeBinomialRegressor",
+                   "NegativeBinomialRegressorCV", "PoissonRegressor", "PoissonRegressorCV", "RelaxedLasso",
+                   "RelaxedLassoCV", "ReweightedLasso", "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor",
+                   "TweedieRegressorCV", "TwoStageLasso", "enet_path", "lasso_path"),
 }
 
 

@@ -22,13 +22,17 @@ from fastlasso import (
     NegativeBinomial,
     Tweedie,
     __version__,
-    cli,
     cross_validate_path,
     fit_path,
     verify,
 )
-from fastlasso.cli import main
+from fastlasso.cli import column_sd as deviations
+from fastlasso.cli import demo, fitting, main
+from fastlasso.cli import path as path_command
+from fastlasso.cli import progress as progressing
+from fastlasso.cli.common import CLOSED_PIPE
 from fastlasso.datasets import load_diabetes
+from fastlasso.selection.folds import Folds
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +110,7 @@ def test_every_format_gives_the_same_path(run, arguments):
 
 
 def test_demo(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "DEMOS", [(name, loader, max(eps, 0.05), more) for name, loader, eps, more in cli.DEMOS])
+    monkeypatch.setattr(demo, "DEMOS", [(name, loader, max(eps, 0.05), more) for name, loader, eps, more in demo.DEMOS])
     pytest.importorskip("matplotlib")
     code, out, err = run("demo", "--plot", str(tmp_path / "demo.png"))
     assert (code, err) == (0, "")
@@ -208,7 +212,7 @@ def test_uncertified_is_1_and_says_so_once(run):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ((), "required: demo | path | cv | predict"),
+    ((), "required: demo | path | cv | predict | show"),
     (("fly",), "invalid choice"),
     (("path",), "required: DATA"),
     (("path", "d.csv"), "say which column is the target"),
@@ -299,15 +303,64 @@ def test_help_is_0(run):
     assert run("cv", "--help")[0] == 0
 
 
-def test_interrupt_is_130_and_quiet(run, folder, monkeypatch):
-    X = np.random.default_rng(0).standard_normal((1000, 4000))
-    np.save(folder / "long.npy", X)
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-    monkeypatch.setattr(cli.Progress, "start", lambda monitor: timer.start())
+@pytest.mark.parametrize("out", [False, True])
+def test_an_interrupt_keeps_and_saves_the_certified_part(run, folder, monkeypatch, out):
+    np.save(folder / "long.npy", np.random.default_rng(0).standard_normal((1000, 4000)))
+    timer = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(progressing.Progress, "start", lambda monitor: timer.start())
+    options = ("--out", "part.npz") if out else ()
     try:
-        assert run("path", "long.npy", "--target", "1", "--alphas", "1000", "--eps", "1e-5") == (130, "", "")
+        code, text, err = run("path", "long.npy", "--target", "1", "--alphas", "1000", "--eps", "1e-5", *options)
     finally:
         timer.cancel()      # a fit that ended before its interrupt must not take the other tests along
+    kept = int(err.split("interrupted: ")[1].split()[0])
+    assert code == 130
+    assert 0 < kept < 1000
+    assert f"{kept} of them certified" in err
+    assert "all certified" in text
+    if out:
+        part = LassoPath.load(folder / "part.npz")
+        assert (len(part), part.status, bool(part.certified.all())) == (kept, "interrupted", True)
+    else:
+        assert "--out" in err
+
+
+def test_an_interrupt_among_the_folds_keeps_the_path(run, folder, monkeypatch):
+    def stops(self, k, *_):
+        if k >= 0:
+            raise KeyboardInterrupt
+        return take(self, k, *_)
+    take = Folds.problem
+    monkeypatch.setattr(Folds, "problem", stops)
+    code, _, err = run("cv", "d.csv", "--target", "y", "--alphas", "20", "--out", "path_alone.npz")
+    assert code == 130
+    assert "interrupted: 20 alphas kept, 20 of them certified, saved to path_alone.npz" in err
+    assert len(LassoPath.load(folder / "path_alone.npz")) == 20
+
+
+def test_an_interrupt_of_the_judge_loses_nothing(run, folder, monkeypatch):
+    calls = []
+
+    def judge(*given, **more):
+        calls.append(given)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return verify(*given, **more)
+    monkeypatch.setattr(fitting, "verify", judge)
+    code, out, err = run("path", "d.csv", "--target", "y", "--alphas", "9", "--verify", "--out", "judged.npz")
+    assert code == 130
+    assert "3 of 9 solutions verified" in err
+    assert "BIC chooses" in out
+    assert len(LassoPath.load(folder / "judged.npz")) == 9
+
+
+def test_an_interrupt_before_anything_is_certified(run, folder, monkeypatch):
+    monkeypatch.setattr(path_command, "fit_path", interrupt)
+    assert run("path", "d.csv", "--target", "y") == (130, "", "fastlasso: interrupted\n")
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
 
 
 # ---- other losses
@@ -428,7 +481,7 @@ def test_what_cannot_be_predicted(run, folder, classes):
     for arguments, expected, message in [
             (("X.npy", "--alpha", "1e-9"), 2, "the nearest is"), (("X.npy",), 2, "required: --alpha"),
             (("X.npy", "--alpha", alpha, "--kind", "class"), 2, "needs a path of two classes"),
-            (("counts.csv", "--alpha", alpha), 3, "has 11 columns, the path 10"),
+            (("d.npy", "--alpha", alpha), 3, "has 11 columns, the path 10 (--target NAME|NUMBER leaves one out)"),
             (("gone.csv", "--alpha", alpha), 3, "No such file")]:
         code, out, err = run("predict", "m.npz", *arguments)
         assert (code, out) == (expected, "")
@@ -484,17 +537,17 @@ class Terminal:
 
 
 def test_no_progress_in_a_pipe(capsys, monkeypatch):
-    monkeypatch.setattr(cli, "PATIENCE", 0.0)
-    with cli.progress("path"):
+    monkeypatch.setattr(progressing, "PATIENCE", 0.0)
+    with progressing.progress("path"):
         time.sleep(0.25)
     assert capsys.readouterr().err == ""
 
 
 def test_progress_on_a_terminal_when_the_work_is_long(monkeypatch):
-    monkeypatch.setattr(cli, "PATIENCE", 0.0)
+    monkeypatch.setattr(progressing, "PATIENCE", 0.0)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     data = load_diabetes()
-    with cli.progress("path") as monitor:
+    with progressing.progress("path") as monitor:
         fit_path(data.X, data.y, alphas=20, callback=monitor)
         time.sleep(0.25)
     assert "] 20/20 alphas" in terminal.text
@@ -504,7 +557,7 @@ def test_progress_on_a_terminal_when_the_work_is_long(monkeypatch):
 
 def test_no_progress_when_the_work_is_short(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with cli.progress("path"):
+    with progressing.progress("path"):
         pass
     assert terminal.text == ""
 
@@ -529,7 +582,7 @@ def test_a_closed_pipe_is_no_error(folder):
     with process("path", "d.csv", "--target", "y", cwd=folder) as command:
         command.stdout.close()
         assert command.stderr.read() == ""
-        assert command.wait(60) == cli.CLOSED_PIPE
+        assert command.wait(60) == CLOSED_PIPE
 
 
 # ---- odd ends
@@ -544,10 +597,10 @@ def test_python_dash_m_is_the_command(monkeypatch, capsys):
 
 def test_a_reader_that_has_seen_enough_is_no_error(run, monkeypatch):
     redirected = []
-    monkeypatch.setattr(cli.os, "dup2", lambda *files: redirected.append(files))
-    monkeypatch.setattr(cli, "print", closed_pipe, raising=False)
-    monkeypatch.setattr(cli.sys.stdout, "fileno", lambda: 1)
-    assert main(["path", "d.csv", "--target", "y"]) == cli.CLOSED_PIPE
+    monkeypatch.setattr(os, "dup2", lambda *files: redirected.append(files))
+    monkeypatch.setattr(path_command, "print", closed_pipe, raising=False)
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1)
+    assert main(["path", "d.csv", "--target", "y"]) == CLOSED_PIPE
     assert len(redirected) == 1
 
 
@@ -556,14 +609,14 @@ def closed_pipe(*_, **__):
 
 
 def test_demo_without_a_picture_says_how_to_get_one(run, monkeypatch):
-    monkeypatch.setattr(cli, "DEMOS", cli.DEMOS[:1])
+    monkeypatch.setattr(demo, "DEMOS", demo.DEMOS[:1])
     code, out, _ = run("demo")
     assert code == 0
     assert "fastlasso demo --plot demo.png" in out
 
 
 def test_the_progress_line_says_what_is_going_on():
-    progress = cli.Progress("path", "cross-validation")
+    progress = progressing.Progress("path", "cross-validation")
     assert progress.line().split() == ["path", "0", "s"]
     progress(SimpleNamespace(index=0, n_alphas=2, df=3))
     assert "1/2 alphas, 3 features" in progress.line()
@@ -575,17 +628,17 @@ def test_the_progress_line_says_what_is_going_on():
                                   lambda X: sparse.csr_array(np.rint(X).astype(int))])
 def test_standard_deviations_of_columns(make, monkeypatch):
     """Also where means are far from zero, values few, and entries of a sparse X duplicate."""
-    monkeypatch.setattr(cli, "SD_BLOCK", 21)
+    monkeypatch.setattr(deviations, "SD_BLOCK", 21)
     rng = np.random.default_rng(0)
     X = np.rint(8 * rng.standard_normal((40, 6)) * (rng.random((40, 6)) < 0.5))
     X[:, 1] += 1e6
     X[:, 2] = 3.0
     given = make(X)
     expected = np.std(X, axis=0)
-    np.testing.assert_allclose(cli.column_sd(given), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(deviations.column_sd(given), expected, rtol=1e-12, atol=1e-14)
     if sparse.issparse(given):
         halves = type(given)((np.repeat(given.data / 2, 2), np.repeat(given.indices, 2), 2 * given.indptr), X.shape)
-        np.testing.assert_allclose(cli.column_sd(halves), expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(deviations.column_sd(halves), expected, rtol=1e-12, atol=1e-14)
         assert halves.nnz == 2 * given.nnz
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from fastlasso.matrices import dense, tiling
 from fastlasso.matrices import sparse as sparse_matrices
 from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool, Stopped
+from fastlasso.path.path_solver import PathSolver
 
 LATENCY = 0.1       # seconds, in the best of three tries: machines are busy with other things too
 pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="SIGINT by os.kill is POSIX"),
@@ -236,3 +238,45 @@ def test_an_interrupt_from_the_callback_comes_through():
     with pytest.raises(KeyboardInterrupt):
         fit_path(X, X[:, 0], callback=callback)
     assert fit_path(X, X[:, 0], alphas=3).certified.all()
+
+
+# ---- what is kept
+
+@pytest.mark.parametrize("call", [fit_path, functools.partial(cross_validate_path, cv=3)])
+@pytest.mark.parametrize(("kind", "loss"), [("F", "squared_error"), ("C", "log_loss"), ("csr", "squared_error")])
+def test_what_was_solved_before_an_interrupt_is_not_lost(call, kind, loss):
+    X, y = data(kind, 60, 90, 0.5 if kind == "csr" else 1.0)
+    y = y > 0 if loss == "log_loss" else y
+    whole, states = fit_path(X, y, loss=loss, l1_ratio=0.9), []
+
+    def callback(state):
+        states.append(state)
+        if state.index == 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        call(X, y, loss=loss, l1_ratio=0.9, callback=callback)
+    part = states[-1].path()
+    assert 20 < len(part) <= 41
+    assert (part.status, part.params["l1_ratio"], bool(part.certified.all())) == ("interrupted", 0.9, True)
+    np.testing.assert_allclose(part.alphas, whole.alphas[:len(part)], rtol=1e-9)
+    np.testing.assert_allclose(part.intercepts, whole.intercepts[:len(part)], rtol=1e-3, atol=1e-3)
+    assert len(states[0].path()) == len(part)
+
+
+def test_a_state_that_is_kept_does_not_keep_the_solver():
+    """Its working set may be as large as X."""
+    X, y = data("F", 60, 90)
+    states, solvers = [], []
+    init = PathSolver.__init__
+
+    def noted(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        solvers.append(weakref.ref(self.solver))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PathSolver, "__init__", noted)
+        path = fit_path(X, y, callback=states.append)
+    gc.collect()
+    assert [solver() for solver in solvers] == [None]
+    assert (len(states[-1].path()), states[-1].path().status) == (len(path), "complete")

@@ -1,35 +1,29 @@
-"""Read a regression problem from a file: .npz, .npy, .csv, .mtx, .svm or .libsvm.
+"""Read a regression or classification problem from a file: `read_dataset`, `read_classified`, `read_matrix`."""
 
-A reader of one format takes a path and returns (X, feature names or None, y or None). What is wrong with a file is said
-in one line, a `DataError`.
-"""
-
-import csv
-import warnings
-import zipfile
-from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import io, sparse
+from scipy import sparse
 
-# Rows or columns that a text file may announce: one wrong number must not ask for gigabytes.
-MAX_SIDE = 100_000_000
+from .. import validation
+from .arrow_table import read_feather, read_parquet
+from .errors import DataError, MissingError, TargetError, bad_columns
+from .matrix_table import load_array, read_mtx, read_npy, read_npz, read_svm
+from .one_hot import one_hot, with_blocks
+from .reading import NA, Reading, roles_of
+from .source import Source
+from .text_table import MISSING, TextTable, is_number
 
 # Columns without a header that still get a name each.
 MAX_NAMED = 1_000_000
 
-# Fields that stand for a missing value, in lower case.
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+# The table of each suffix.
+TABLES = {".npz": read_npz, ".npy": read_npy, ".csv": TextTable, ".tsv": TextTable, ".txt": TextTable, ".mtx": read_mtx,
+          ".svm": read_svm, ".libsvm": read_svm, ".parquet": read_parquet, ".feather": read_feather}
 
-
-class DataError(ValueError):
-    """A data file cannot be used; the message is one line that names the file and, where it can, the line."""
-
-
-class TargetError(DataError):
-    """The target asked for is not in the data, or none was asked for."""
+# Suffixes of text in columns.
+TEXT = (".csv", ".tsv", ".txt")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +39,14 @@ class Dataset:
     target_name : str
     source : str
         Where the data come from, in a few words.
+    weights, groups, offset, ids : ndarray of shape (n_samples,), or None
+        More about the rows, where it was asked for. Groups may be numbers or words.
+    categories : dict
+        Name of a one-hot column -> its values.
+    means : dict
+        Name of a column -> what took the place of its missing values.
+    notes : tuple of str
+        What was left out.
     """
 
     X: np.ndarray | sparse.csr_array
@@ -52,20 +54,30 @@ class Dataset:
     feature_names: tuple | None
     target_name: str
     source: str
+    weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    categories: dict | None = None
+    means: dict | None = None
+    notes: tuple = ()
 
 
-def read_dataset(file, target=None, target_file=None):
+def read_dataset(file, target=None, target_file=None, how=None):
     """Read a regression problem from a file.
 
     Parameters
     ----------
     file : str or path
-        .npz (a scipy sparse matrix), .npy (memory-mapped), .csv (numbers, with or without a header), .mtx (Matrix
-        Market), .svm or .libsvm (carries its target).
+        .npz (a scipy sparse matrix), .npy (memory-mapped), .csv, .tsv or .txt (numbers, with or without a header),
+        .mtx (Matrix Market), .svm or .libsvm (carries its target), .parquet or .feather (extra "parquet"); any of
+        these packed by gzip, with .gz at the end; "-" for standard input.
     target : str, optional
         Name of a column, or its number: 1 is the first, -1 the last.
     target_file : str or path, optional
-        .npy, .npz, .csv or .txt with one number for each row; takes the place of `target`.
+        .npy, .npz, .csv, .tsv or .txt with one number for each row; takes the place of `target`.
+    how : Reading, optional
+        Which columns are what, missing values, one-hot columns, and the ways of text files.
 
     Returns
     -------
@@ -78,312 +90,269 @@ def read_dataset(file, target=None, target_file=None):
     OSError
         Where a file cannot be opened.
     """
-    file = Path(file)
-    X, names, y = reader_of(file, READERS)(file)
+    return read_problem(file, target, target_file, how, words=False)
+
+
+def read_classified(file, target=None, target_file=None, how=None):
+    """Read a classification problem from a file.
+
+    Parameters
+    ----------
+    file, target, target_file, how
+        As in `read_dataset`. The target column of a table, and a target file in text, may hold words.
+
+    Returns
+    -------
+    Dataset
+        y are numbers, or strings where a label is none.
+    """
+    return read_problem(file, target, target_file, how, words=True)
+
+
+def read_matrix(file):
+    """Read (X, names) of a file, its own target left aside."""
+    how = Reading()
+    table = open_table(file, how, ())
+    data = assembled(table, how, roles_of(table, how), {}, aside=True)
+    return data.X, data.feature_names
+
+
+def read_problem(file, target, target_file, how, words):
+    """As `read_dataset`; with `words` the target may hold words."""
+    how = checked(how)
+    table = open_table(file, how, how.wordy(target if words else None))
+    if target is not None and target_file is None and table.y is not None:
+        raise TargetError(f"{table.file} carries its own target; a target file can replace it, a column cannot")
+    if target is None and target_file is None and table.y is None:
+        raise TargetError(f"{table.file}: say which column is the target, or give a file with it")
+    how, beside = files_beside(table, how)
     if target_file is not None:
-        y, target_name = read_target(Path(target_file), X.shape[0], file), Path(target_file).stem
-    elif target is not None:
-        if y is not None:
-            raise TargetError(f"{file} carries its own target; a target file can replace it, a column cannot")
-        X, names, y, target_name = take_target(X, names, target, file)
-    elif y is not None:
-        target_name = "y"
+        source = Source(target_file, how.encoding)
+        y = read_labels(source) if words else read_vector(source)
+        return assembled(table, how, roles_of(table, how), {**beside, "y": y}, words, target_name=source.stem)
+    if table.y is not None:
+        beside["y"] = table.y
+    return assembled(table, how, roles_of(table, how, target), beside, words)
+
+
+def files_beside(table, how):
+    """Return (the `Reading` of what is in columns, {"weights": vector, ...} of what is in files of its own)."""
+    beside = {}
+    for name in ("weights", "offset", "groups"):
+        given = getattr(how, name)
+        if given is None or (table.names is not None and given in table.names):
+            continue
+        if name == "groups" and given == "qid" and table.qid is not None:
+            beside[name] = table.qid
+        elif Path(given).suffix and Path(given).is_file():
+            beside[name] = (read_labels if name == "groups" else read_vector)(Source(given, how.encoding))
+    return replace(how, **dict.fromkeys(beside)), beside
+
+
+def checked(how):
+    """Return the `Reading`, its parts that are one of few checked."""
+    how = Reading() if how is None else how
+    validation.one_of(how.na, "na", NA)
+    validation.one_of(how.decimal, "decimal", (".", ","))
+    return how
+
+
+def open_table(file, how, wordy):
+    """Open a table by the suffix of its file."""
+    source = Source(file, how.encoding, how.format)
+    if source.suffix not in TABLES:
+        raise DataError(f"{source}: cannot read {source.suffix or 'a file without a suffix'}; "
+                        f"known are {', '.join(TABLES)}")
+    return TABLES[source.suffix](source, how, wordy)
+
+
+def assembled(table, how, roles, beside, words=False, target_name="y", aside=False):
+    """Return the `Dataset` of a table whose columns have their roles.
+
+    `beside` are vectors that come from elsewhere, among them perhaps y. With `aside` there is no y.
+    """
+    numeric = [j for j in roles.features if j not in roles.one_hot]
+    column_y = None if aside or "y" in beside else roles.target
+    labels = labels_of(table, column_y) if words and column_y is not None else None
+    others = [j for j in (column_y if labels is None else None, roles.weights, roles.offset) if j is not None]
+    X, vectors = table.parts(numeric, others, missing_ok=how.na != "error")
+    if X.shape[0] == 0:
+        raise DataError(f"{table.file} has no rows")
+    if not roles.features:
+        raise DataError(f"{table.file} has no column besides the target")
+    rows = {"y": labels if labels is not None else vectors.get(column_y), "weights": vectors.get(roles.weights),
+            "offset": vectors.get(roles.offset), "groups": groups_of(table, roles), "ids": words_of(table, roles.id)}
+    rows |= {name: aligned(values, X.shape[0], name, table) for name, values in beside.items()
+             if not (aside and name == "y")}
+    name = target_name if column_y is None else name_of(table, column_y)
+    data = Dataset(X, rows.pop("y"), None, name, table.file.short, **rows, notes=notes_of(table, roles, rows))
+    return with_features(table, how, roles, numeric, data)
+
+
+def with_features(table, how, roles, numeric, data):
+    """Return the data with names, one-hot columns, and without missing values."""
+    names, blocks, positions = [], [], []
+    categories, means = {}, {}
+    absent = np.zeros(data.X.shape[0], bool)
+    for j in roles.features:
+        if j not in roles.one_hot:
+            names.append(None)
+            continue
+        block, labels, categories[name_of(table, j)], missing = one_hot(table, j, how, means)
+        absent |= missing
+        positions.append(len(names) - sum(other.shape[1] for other in blocks))
+        blocks.append(block)
+        names.extend(labels)
+    X = data.X
+    rows = rows_kept(table, how, data, numeric, absent if how.na == "drop" else None)
+    if how.na == "mean":
+        X = filled(table, how, X, numeric, means)
+    if blocks:
+        X = with_blocks(X, positions, blocks)
+    data = replace(data, X=X, feature_names=names_of(table, numeric, names, X.shape[1]), categories=categories,
+                   means=means)
+    return data if rows is None else only(data, rows)
+
+
+def names_of(table, numeric, names, p):
+    """Return the names of the features, None where they are too many and have none; names of one-hot columns stand."""
+    if table.names is None and p > MAX_NAMED:
+        return None
+    plain = iter(numeric)
+    return tuple(name_of(table, next(plain)) if name is None else name for name in names)
+
+
+def rows_kept(table, how, data, numeric, absent):
+    """Return a mask of the rows that stay, or None for all; raise MissingError where y, a weight or an offset lacks."""
+    bad = {}
+    keep = np.ones(data.X.shape[0], bool)
+    for name, vector in (("the target", data.y), ("weights", data.weights), ("offset", data.offset)):
+        if vector is not None and vector.dtype.kind == "f" and np.isnan(vector).any():
+            bad[name] = (table.place(int(np.argmax(np.isnan(vector)))), None)
+            keep &= ~np.isnan(vector)
+    if bad and how.na != "drop":
+        raise bad_columns(table.file, bad)
+    if how.na != "drop":
+        return None
+    if not sparse.issparse(data.X):
+        keep &= ~np.isnan(data.X).any(axis=1)
+    keep &= ~absent
+    if not keep.any():
+        raise MissingError(f"{table.file}: every row has a missing value")
+    return keep
+
+
+def only(data, keep):
+    """Return the data without the rows that are not kept."""
+    dropped = int((~keep).sum())
+    if not dropped:
+        return data
+    rows = {name: getattr(data, name)[keep] for name in ("y", "weights", "groups", "offset", "ids")
+            if getattr(data, name) is not None}
+    note = f"{dropped:,} of {len(keep):,} rows have missing values and are left out"
+    return replace(data, X=data.X[np.flatnonzero(keep)], **rows, notes=(*data.notes, note))
+
+
+def filled(table, how, X, numeric, means):
+    """Return X with the mean of each column in place of its missing values.
+
+    The means, those of the fit where there was one (`Reading.means`), are noted for every column.
+    """
+    if sparse.issparse(X):
+        return X
+    X = np.array(X, dtype=float)
+    for k, j in enumerate(numeric):
+        missing, name = np.isnan(X[:, k]), name_of(table, j)
+        if missing.all() and name not in how.means:
+            raise MissingError(f"{table.file}: column {table.label(j)} has no value to take the mean of")
+        means[name] = float(how.means[name] if name in how.means else X[~missing, k].mean())
+        X[missing, k] = means[name]
+    return X
+
+
+def name_of(table, j):
+    """Return the name of a column; one that has none is called after its place."""
+    return f"x{j + 1}" if table.names is None else table.names[j]
+
+
+def notes_of(table, roles, rows):
+    """Return what is said about columns that are no features by themselves."""
+    query = table.qid is not None and rows["groups"] is None
+    queries = ("qid is left out: groups 'qid' keeps the rows of a query together",) if query else ()
+    used = {*roles.features, roles.id, roles.target, roles.groups, roles.weights, roles.offset}
+    left_out = [f"column {table.label(j)} is left out: {why}" for j, why in table.left_out.items() if j not in used]
+    return (*left_out, *queries)
+
+
+# ---------------------------------------------------------------- the target, and more about the rows
+
+
+def labels_of(table, j):
+    """Return the labels of a column of words, or None where they are numbers."""
+    labels = table.words([j])[j]
+    return None if all(is_number(label) for label in labels) else complete(labels, table.file)
+
+
+def complete(labels, file):
+    """Return the labels as an array, none of them empty."""
+    missing = next((i for i, label in enumerate(labels, 1) if label.lower() in MISSING), None)
+    if missing is not None:
+        raise DataError(f"{file}: the label of row {missing} is missing")
+    return np.array(labels)
+
+
+def aligned(values, n, name, table):
+    """Return a vector of n rows; of labels, a first one too many is a header."""
+    if values.dtype.kind in "US" and len(values) == n + 1:
+        values = values[1:]
+    if len(values) != n:
+        what = "the target" if name == "y" else name
+        raise DataError(f"{what} has {len(values)} values, but {table.file} has {n} rows")
+    return values
+
+
+def read_vector(source):
+    """Read one number for each row from a file of its own."""
+    if source.suffix in TEXT:
+        table = TextTable(source, Reading())
+        y = table.parts(list(range(table.width)), [], missing_ok=False)[0]
+    elif source.suffix in (".npy", ".npz"):
+        y = load_array(source)
     else:
-        raise TargetError(f"{file}: say which column is the target, or give a file with it")
-    if X.shape[1] == 0:
-        raise DataError(f"{file} has no column besides the target")
-    if names is None and X.shape[1] <= MAX_NAMED:
-        names = numbered(X.shape[1])
-    return Dataset(X, y, names, target_name, file.name)
-
-
-def reader_of(file, readers):
-    """Return the reader of a file's suffix."""
-    try:
-        return readers[file.suffix.lower()]
-    except KeyError:
-        raise DataError(f"{file}: cannot read {file.suffix or 'a file without a suffix'}; "
-                        f"known are {', '.join(readers)}") from None
-
-
-def numbered(p):
-    """Return the names x1, x2, ... of p columns."""
-    return tuple(f"x{j}" for j in range(1, p + 1))
-
-
-# ---------------------------------------------------------------- the target
-
-
-def take_target(X, names, target, file):
-    """Return (X without the target column, its names, the column, the column's name)."""
-    j = column_number(target, names, X.shape[1], file)
-    names = numbered(X.shape[1]) if names is None else names
-    y = X[:, [j]].toarray().ravel() if sparse.issparse(X) else np.array(X[:, j])
-    return without_column(X, j), names[:j] + names[j + 1:], y, names[j]
-
-
-def without_column(X, j):
-    """Return X without column j; a dense X is copied only where the column is neither the first nor the last."""
-    p = X.shape[1]
-    if j in (0, p - 1):
-        return X[:, slice(1, None) if j == 0 else slice(None, p - 1)]
-    return X[:, np.delete(np.arange(p), j)]
-
-
-def column_number(target, names, p, file):
-    """Return the index of the target column from its name or its number."""
-    if names is not None and target in names:
-        return names.index(target)
-    try:
-        number = int(target)
-    except ValueError:
-        known = f"; it has {some(names)}" if names is not None else f"; it has no header, number its columns 1 to {p}"
-        raise TargetError(f"{file} has no column {target!r}{known}") from None
-    if number == 0 or abs(number) > p:
-        raise TargetError(f"{file} has no column {number}; it has columns 1 to {p} (-1 is the last)")
-    return number - 1 if number > 0 else p + number
-
-
-def some(names, at_most=8):
-    """Return the first names in one line."""
-    return ", ".join(names[:at_most]) + (", ..." if len(names) > at_most else "")
-
-
-def read_target(file, n, data_file):
-    """Read a target of n numbers from a file of its own."""
-    y = reader_of(file, TARGET_READERS)(file)
+        raise DataError(f"{source}: cannot read {source.suffix or 'a file without a suffix'}; "
+                        f"known are {', '.join((*TEXT, '.npy', '.npz'))}")
     if y.ndim == 2 and 1 in y.shape:
         y = y.ravel()
     if y.ndim != 1:
-        raise DataError(f"{file} has shape {y.shape}; a target is one number for each row")
+        raise DataError(f"{source} has shape {y.shape}; one number for each row is needed")
     if y.dtype.kind not in "fiub":
-        raise DataError(f"{file} holds {y.dtype}, not numbers")
-    if len(y) != n:
-        raise DataError(f"{file} has {len(y)} values, but {data_file} has {n} rows")
+        raise DataError(f"{source} holds {y.dtype}, not numbers")
     return y.astype(float)
 
 
-# ---------------------------------------------------------------- .csv
+def read_labels(source):
+    """Read one label for each row from a file of its own; the first line may be a name."""
+    if source.suffix not in TEXT:
+        return read_vector(source)
+    table = TextTable(source, Reading(header=False))
+    labels = table.words([0])[0]
+    if table.width > 1 or all(is_number(label) for label in labels[1:]):
+        return read_vector(source)
+    return complete(labels, source)
 
 
-def read_csv(file, text=None, header=None):
-    """Read numbers separated by commas, semicolons, tabs or blanks; the first line may name the columns.
-
-    Column `text` is not numbers and is left out. `header` says whether the first line names columns; None looks.
-    """
-    skip, first, delimiter = first_line(file)
-    kept = [j for j in range(len(first)) if j != text]
-    header = is_header([first[j] for j in kept]) if header is None else header
-    names = tuple(first[j].strip() for j in kept) if header else None
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*input contained no data")
-            X = np.loadtxt(file, delimiter=delimiter, skiprows=skip + header, quotechar='"', comments=None, ndmin=2,
-                           encoding="utf-8-sig", usecols=None if text is None else kept)
-    except UnicodeDecodeError:
-        raise DataError(f"{file} is not text in UTF-8") from None
-    except ValueError as error:
-        raise DataError(f"{file} {first_bad_field(file, delimiter, first, header, text) or one_line(error)}") from None
-    if len(X) == 0:
-        raise DataError(f"{file} has no rows")
-    if not np.isfinite(X).all():
-        bad = first_bad_field(file, delimiter, first, header, text)
-        raise DataError(f"{file} {bad or 'holds NaN or infinity'}")
-    return X, checked_names(names, X.shape[1], file), None
+def words_of(table, j):
+    """Return the words of a column as an array, or None for no column."""
+    return None if j is None else np.array(table.words([j])[j])
 
 
-def read_column(file):
-    """Read the numbers of a .csv or .txt alone."""
-    return read_csv(file)[0]
-
-
-def first_line(file):
-    """Return (blank lines before it, fields, delimiter) of the first line with text."""
-    try:
-        with open(file, encoding="utf-8-sig") as lines:
-            for skip, line in enumerate(lines):
-                if line.strip():
-                    delimiter = next((mark for mark in "\t;," if mark in line), None)
-                    return skip, split(line, delimiter), delimiter
-    except UnicodeDecodeError:
-        raise DataError(f"{file} is not text in UTF-8") from None
-    raise DataError(f"{file} is empty")
-
-
-def split(line, delimiter):
-    """Return the fields of a line; a delimiter of None stands for blanks."""
-    try:
-        return next(csv.reader([line.strip("\r\n")], delimiter=delimiter), []) if delimiter else line.split()
-    except csv.Error as error:
-        raise DataError(f"unreadable line {line[:40]!r}: {error}") from None
-
-
-def is_header(fields):
-    """Tell whether a first line names columns: a field is neither a number nor a missing value."""
-    return any(field.strip().lower() not in MISSING and not is_number(field) for field in fields)
-
-
-def is_number(field):
-    """Tell whether a field is a finite number; Python would take 1_000 for one."""
-    try:
-        return np.isfinite(float(field)) and "_" not in field
-    except ValueError:
-        return False
-
-
-def first_bad_field(file, delimiter, first, header, text=None):
-    """Read a .csv again, line by line, and say where it first goes wrong; None where no line alone is wrong."""
-    width, is_first = None, header
-    with open(file, encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            fields = split(line, delimiter)
-            if not line.strip():
-                continue
-            width = width or len(fields)
-            if len(fields) != width:
-                return f"line {number}: {len(fields)} fields, but {width} in the lines before"
-            bad = next((j for j, field in enumerate(fields) if not (is_first or j == text or is_number(field))), None)
-            if bad is not None:
-                column = repr(first[bad].strip()) if header else bad + 1
-                return f"line {number}, column {column}: {complaint(fields[bad].strip())}"
-            is_first = False
-    return None
-
-
-def complaint(field):
-    """Say what is wrong with a field that is no number."""
-    return "missing value" if field.lower() in MISSING else f"{field[:40]!r} is not a finite number"
-
-
-def checked_names(names, p, file):
-    """Return the names of a header, checked; a column whose name is empty gets its number as name."""
-    if names is None:
+def groups_of(table, roles):
+    """Return the group of each row, or None where none is asked for."""
+    groups = words_of(table, roles.groups)
+    if groups is None:
         return None
-    if len(names) != p:
-        raise DataError(f"{file}: the header names {len(names)} columns, the rows have {p}")
-    names = tuple(name or f"x{j}" for j, name in enumerate(names, 1))
-    if len(set(names)) < p:
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{file}: the header names {twice!r} twice")
-    return names
-
-
-# ---------------------------------------------------------------- .npy, .npz and .mtx
-
-
-def read_npy(file):
-    """Map a dense matrix into memory."""
-    X = load_array(file, mmap_mode="r")
-    if X.ndim != 2:
-        raise DataError(f"{file} has shape {X.shape}; a matrix of samples by features is needed")
-    if X.dtype.kind not in "fiub":
-        raise DataError(f"{file} holds {X.dtype}, not numbers")
-    return X, None, None
-
-
-def load_array(file, mmap_mode=None):
-    """Load the array of a .npy, or the only one (or the one called y) of a .npz."""
-    try:
-        loaded = np.load(file, allow_pickle=False, mmap_mode=mmap_mode)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file} is not a NumPy file of numbers: {one_line(error)}") from None
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        members = loaded.files
-        if len(members) != 1 and "y" not in members:
-            raise DataError(f"{file} holds {some(members)}; one array, or one called y, is needed")
-        return loaded["y" if "y" in members else members[0]]
-
-
-def read_npz(file):
-    """Read a matrix saved by `scipy.sparse.save_npz`."""
-    try:
-        matrix = sparse.load_npz(file)
-    except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file} is not a sparse matrix saved by scipy.sparse.save_npz: {one_line(error)}") from None
-    return as_csr_or_csc(matrix), None, None
-
-
-def read_mtx(file):
-    """Read a Matrix Market file, dense or sparse."""
-    try:
-        rows, columns, _, _, field, _ = io.mminfo(file)
-        if max(rows, columns) > MAX_SIDE:
-            raise DataError(f"{file} announces {rows} x {columns} entries; at most {MAX_SIDE} each are read")
-        if field == "complex":
-            raise DataError(f"{file} holds complex numbers")
-        matrix = io.mmread(file)
-    except DataError:
-        raise
-    except (ValueError, OverflowError, EOFError) as error:
-        raise DataError(f"{file} is not a Matrix Market file: {one_line(error)}") from None
-    return as_csr_or_csc(matrix) if sparse.issparse(matrix) else matrix, None, None
-
-
-def as_csr_or_csc(matrix):
-    """Return a sparse matrix as CSR or CSC."""
-    return matrix if matrix.format in ("csr", "csc") else sparse.csr_array(matrix)
-
-
-def one_line(error):
-    """Return the message of an error in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-# ---------------------------------------------------------------- .svm
-
-
-def read_svm(file):
-    """Read lines of `target index:value index:value ... # comment`, indices ascending from 1."""
-    y, values, columns, indptr = array("d"), array("d"), array("i"), array("q", [0])
-    try:
-        with open(file, encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if fields := line.partition("#")[0].split():
-                    try:
-                        add_row(fields, y, values, columns)
-                    except ValueError as error:
-                        raise DataError(f"{file} line {number}: {error}") from None
-                    indptr.append(len(values))
-    except UnicodeDecodeError:
-        raise DataError(f"{file} is not text") from None
-    if not y:
-        raise DataError(f"{file} has no rows")
-    if not columns:
-        raise DataError(f"{file} has no index:value entry")
-    X = sparse.csr_array(tuple(np.array(part) for part in (values, columns, indptr)), shape=(len(y), max(columns) + 1))
-    return X, None, np.array(y)
-
-
-def add_row(fields, y, values, columns):
-    """Append one line's target and entries; raise ValueError where they make no sense."""
-    y.append(finite(fields[0], "the target"))
-    last = 0
-    for field in fields[1:]:
-        index, colon, value = field.partition(":")
-        if not colon:
-            raise ValueError(f"{field[:40]!r} is not index:value")
-        if not (index.isascii() and index.isdigit()):
-            raise ValueError(f"{index[:40]!r} is not an index; they are whole numbers from 1")
-        j = int(index[:20])
-        if not last < j <= MAX_SIDE:
-            raise ValueError(f"index {index[:20]} after {last}; indices ascend from 1 to at most {MAX_SIDE}")
-        values.append(finite(value, f"the value of index {j}"))
-        columns.append(j - 1)
-        last = j
-
-
-def finite(text, what):
-    """Return a finite number from text; raise ValueError where it is none."""
-    if not is_number(text):
-        raise ValueError(f"{what} is {text[:40]!r}, not a finite number")
-    return float(text)
-
-
-# The reader of each suffix.
-READERS = {".npz": read_npz, ".npy": read_npy, ".csv": read_csv, ".mtx": read_mtx, ".svm": read_svm,
-           ".libsvm": read_svm}
-
-# The reader of each suffix that a file with nothing but the target may have.
-TARGET_READERS = {".npy": load_array, ".npz": load_array, ".csv": read_column, ".txt": read_column}
+    missing = np.isin(np.char.lower(groups), list(MISSING))
+    if missing.any():
+        raise MissingError(f"{table.file} {table.place(int(np.argmax(missing)))}, column "
+                           f"{table.label(roles.groups)}: missing group")
+    return groups

@@ -19,6 +19,7 @@ from .generalised_cv import (
     PoissonRegressorCV,
     TweedieRegressorCV,
 )
+from .information import LassoIC
 from .linear import ElasticNet, Lasso, enet_path, lasso_path
 from .logistic import LogisticRegression
 from .logistic_cv import LogisticRegressionCV
@@ -35,7 +36,7 @@ from .refined import (
 )
 
 __all__ = ["AdaptiveLasso", "AdaptiveLassoCV", "ConvergenceWarning", "ElasticNet", "ElasticNetCV", "GammaRegressor",
-           "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "InvalidParameterError", "Lasso", "LassoCV",
+           "GammaRegressorCV", "HuberLasso", "HuberLassoCV", "InvalidParameterError", "Lasso", "LassoCV", "LassoIC",
            "LogisticRegression", "LogisticRegressionCV", "NegativeBinomialRegressor", "NegativeBinomialRegressorCV",
            "PoissonRegressor", "PoissonRegressorCV", "RelaxedLasso", "RelaxedLassoCV", "ReweightedLasso",
            "ReweightedLassoCV", "StabilitySelection", "TweedieRegressor", "TweedieRegressorCV", "TwoStageLasso",

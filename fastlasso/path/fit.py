@@ -79,7 +79,8 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
         Default: the cores this process may use. The result does not depend on it, to the last bit.
     callback : callable, optional
         Called with a state (alpha, index, n_alphas, df, gap, r2, n_passes) after each alpha; a true return value stops
-        the path, and the part so far comes back.
+        the path, and the part so far comes back. ``state.path()`` is that part, after a KeyboardInterrupt too; its
+        status is then "interrupted".
 
     Returns
     -------
@@ -121,7 +122,7 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
         grid = given_grid(alphas, eps)
         path = small_path(X, y, grid, alphas, eps, options, limits) if callback is None else None
         if path is None:
-            solver = PathSolver(pose(X, y, options, pool), limits, screening, callback)
+            solver = PathSolver(pose(X, y, options, pool), limits, screening, callback, options=options)
             path = solver.down(automatic_grid(solver.solver, alphas, eps) if grid is None else grid).result(options)
         path.note_seconds(time.perf_counter() - started)
     warn_uncertified(path)

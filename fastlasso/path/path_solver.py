@@ -1,6 +1,7 @@
 """The way down a grid: batches of alphas, what ends a path, and the results put together."""
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,7 +59,7 @@ class PathSolver:
 
     Attributes
     ----------
-    problem, limits, callback : Problem, Limits, callable or None
+    problem, limits, callback, options : Problem, Limits, callable or None, Options or None
     solver : Solver or Compressed
         Started.
     batches : list of (Batch, int)
@@ -69,14 +70,18 @@ class PathSolver:
         What `on_residual` returned for each solution.
     status : str
         "complete", or what ended the path.
-    n_done : int
+    n_done, n_alphas : int
+        Solutions kept, and alphas asked for.
+    so_far : callable
+        Returns the solutions kept so far as a `LassoPath`, for whoever has interrupted the work.
     """
 
-    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None):
-        self.problem, self.limits, self.callback = problem, limits, callback
+    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None, options=None):
+        self.problem, self.limits, self.callback, self.options = problem, limits, callback, options
         self.solver = started_solver(problem, limits.tol, limits.max_iter, screening, on_residual)
         self.batches, self.passes, self.observed, self.status = [], [], [], "complete"
-        self.n_done = 0
+        self.n_done = self.n_alphas = 0
+        self.so_far = None
 
     @property
     def goes_on(self):
@@ -85,7 +90,8 @@ class PathSolver:
 
     def down(self, grid):
         """Solve the grid batch by batch until its end or the first reason to stop; return self."""
-        size, at = FIRST_BATCH, 0
+        size, at, self.n_alphas = FIRST_BATCH, 0, len(grid)
+        self.so_far = self._kept()
         while at < len(grid) and self.goes_on:
             if self.solver.compressed:
                 size = len(grid) if self.callback is None else FIRST_BATCH
@@ -130,7 +136,8 @@ class PathSolver:
             return "dfmax"
         if self.callback is not None and self.callback(SimpleNamespace(
                 alpha=float(batch.alphas[k]), index=self.n_done + k, n_alphas=n_alphas, df=int(df),
-                gap=float(batch.gaps[k]), r2=float(r2), deviance_ratio=float(r2), n_passes=self.problem.design.passes)):
+                gap=float(batch.gaps[k]), r2=float(r2), deviance_ratio=float(r2), n_passes=self.problem.design.passes,
+                path=self.so_far)):
             return "callback"
         if self.limits.max_r2 is not None and r2 > self.limits.max_r2:
             return "r2"
@@ -149,6 +156,16 @@ class PathSolver:
         return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]), problem.loss_given,
                         problem.classes, "newton" if batch.newton is not None and batch.newton[k] else "residual")
+
+    def _kept(self):
+        """Return a function that returns the solutions kept so far; it does not keep the solver's memory alive."""
+        view = copy(self)           # of the lists of batches, which grow
+        view.solver = None
+
+        def so_far():
+            path = view.result(view.options)
+            return path if len(path) == view.n_alphas else replace(path, status="interrupted")
+        return so_far
 
     def result(self, options):
         """Everything found so far as a `LassoPath`."""

@@ -142,8 +142,8 @@ class LassoPath:
     n_passes : ndarray of shape (n_alphas,)
         Passes over X up to and including each alpha.
     status : str
-        "complete", or what stopped the path: "dfmax", "r2", "callback"; "no minimum" where columns without a penalty
-        leave none.
+        "complete", or what stopped the path: "dfmax", "r2", "callback", "interrupted"; "no minimum" where columns
+        without a penalty leave none.
     null_objective, tol, seconds : float
     n_samples, n_features : int
         Number of rows of positive weight (a row of weight 0 counts as deleted), and of columns of X.

@@ -196,7 +196,8 @@ class Folds:
     def _path_solver(self, k, problem, callback):
         """Start the path of a fold, which notes its held-out errors where residuals are formed."""
         if k < 0:
-            return PathSolver(problem, self.limits, callback=callback)
+            options = replace(self.options, l1_ratio=problem.l1_ratio)
+            return PathSolver(problem, self.limits, callback=callback, options=options)
         return PathSolver(problem, self.limits, on_residual=self.held_out[k].observed)
 
     def _path(self, k, solver, grid):

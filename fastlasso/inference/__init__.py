@@ -1,0 +1,1 @@
+"""Effects after selection: the rigorous alpha, the refit, double selection. Standard errors are statsmodels'."""
