@@ -7,6 +7,7 @@ be found. Needs selenium, Chromium and its driver (Debian: chromium, chromium-dr
 """
 
 import argparse
+import base64
 import functools
 import http.server
 import shutil
@@ -14,6 +15,8 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from selenium import webdriver
@@ -92,24 +95,34 @@ def shoot(driver, file):
     picture = driver.execute_cdp_cmd("Page.captureScreenshot", {
         "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "scale": 1, "height": min(height, 6000),
                                                 "width": driver.execute_script("return innerWidth")}})
-    import base64
-
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(base64.b64decode(picture["data"]))
 
 
-def visit(driver, address, names, options):
-    """Open pages at every width; yield (page, width, complaint)."""
-    for width in WIDTHS:
-        set_width(driver, width)
-        for name in names:
-            driver.get(f"{address}/{name}")
-            yield from ((name, width, complaint) for complaint in complaints(driver))
-            if options.shots:
-                shoot(driver, options.shots / width / f"{name.replace('/', '-')}.png")
-        yield from (("search", width, complaint) for complaint in search(driver, address))
-        if options.shots:
-            shoot(driver, options.shots / width / "search-results.png")
+def visit(driver, address, names, width, shots):
+    """Open pages at a width; yield (page, complaint)."""
+    set_width(driver, width)
+    for name in names:
+        driver.get(f"{address}/{name}")
+        yield from ((name, complaint) for complaint in complaints(driver))
+        if shots:
+            shoot(driver, shots / width / f"{name.replace('/', '-')}.png")
+    yield from (("search", complaint) for complaint in search(driver, address))
+    if shots:
+        shoot(driver, shots / width / "search-results.png")
+
+
+def at_width(width, address, names, options):
+    """Return what is wrong at a width, in a browser of its own."""
+    with tempfile.TemporaryDirectory() as profile:
+        driver = browser(profile)
+        try:
+            if options.dark:
+                driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+                    "features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+            return [(name, width, complaint) for name, complaint in visit(driver, address, names, width, options.shots)]
+        finally:
+            driver.quit()
 
 
 def pages(folder, only):
@@ -128,15 +141,8 @@ def main(arguments=None):
     parser.add_argument("--only", default="", help="only pages with this in their name")
     options = parser.parse_args(arguments)
     address, names = serve(options.folder), pages(options.folder, options.only)
-    with tempfile.TemporaryDirectory() as profile:
-        driver = browser(profile)
-        try:
-            if options.dark:
-                driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-                    "features": [{"name": "prefers-color-scheme", "value": "dark"}]})
-            found = list(visit(driver, address, names, options))
-        finally:
-            driver.quit()
+    with ThreadPoolExecutor(len(WIDTHS)) as pool:
+        found = list(chain.from_iterable(pool.map(lambda width: at_width(width, address, names, options), WIDTHS)))
     for name, width, complaint in found:
         print(f"{name} ({width}): {complaint}")
     print(f"{len(names)} pages at {len(WIDTHS)} widths, {len(found)} complaints")

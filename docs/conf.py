@@ -42,7 +42,7 @@ sphinx_gallery_conf = {
     "show_memory": False, "show_signature": False, "download_all_examples": False,
     "write_computation_times": False, "min_reported_time": 0, "remove_config_comments": True,
     "doc_module": ("fastlasso",), "backreferences_dir": "api/backreferences", "image_srcset": ["2x"],
-    "matplotlib_animations": False, "default_thumb_file": None, "nested_sections": False,
+    "matplotlib_animations": False, "parallel": 2, "default_thumb_file": None, "nested_sections": False,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -53,6 +53,7 @@ html_logo = "_static/logo.svg"
 html_favicon = "_static/logo.svg"
 html_copy_source = html_show_sourcelink = False
 html_show_sphinx = False
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": []}
 html_theme_options = {
     "logo": {"text": "fastlasso", "alt_text": "fastlasso"},
