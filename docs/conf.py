@@ -6,7 +6,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]          # the extensions here, and bench for its report
+sys.path.insert(0, str(HERE / "_ext"))
+sys.path.append(str(HERE.parent))           # bench, for its report; an installed fastlasso comes first
 
 import fastlasso  # noqa: E402
 
