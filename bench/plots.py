@@ -42,7 +42,7 @@ def draw(found, folder):
     folder.mkdir(parents=True, exist_ok=True)
     rows = found["rows"]
     paths = report.group([row for row in rows if row["gap"] is not None], "main", "real")
-    figures = {"gaps": _gaps(paths), "ratios": _ratios(report.group(rows, "main", "cv", "real")),
+    figures = {"gaps": _gaps(paths), "ratios": _ratios(report.group(rows, "main", "cv", "losses", "real")),
                "scaling": _scaling(report.group(rows, "scaling"))}
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items() if figure]
 

@@ -261,7 +261,7 @@ def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=
     Returns
     -------
     PathCV
-        Its `path` and `fold_paths` are `ReweightedPath`s.
+        Its `path` and `fold_paths` are of class `ReweightedPath`.
 
     Examples
     --------
