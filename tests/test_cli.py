@@ -299,6 +299,7 @@ def test_help_is_0(run):
     assert run("cv", "--help")[0] == 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT by os.kill is POSIX")
 def test_interrupt_is_130_and_quiet(run, folder, monkeypatch):
     X = np.random.default_rng(0).standard_normal((1000, 4000))
     np.save(folder / "long.npy", X)
