@@ -1,16 +1,56 @@
 """The one compiled module of fastlasso; everything else about the project is in pyproject.toml."""
+import os
+import re
+import sysconfig
+import tomllib
+from pathlib import Path
+
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False, "freethreading_compatible": True}
+# The compiler fuses no multiply-add on its own: the same bits at every instruction level.
+FLAGS = {"unix": ["-O3", "-g0", "-ffp-contract=off"],
+         # gcc for Windows keeps the stack to 16 bytes, so that no vector on it may be taken for aligned
+         "mingw32": ["-O3", "-g0", "-ffp-contract=off", "-Wa,-muse-unaligned-vector-move"],
+         "clang-cl": ["/clang:-O3", "/clang:-ffp-contract=off"],
+         "msvc": ["/O2", "/fp:precise"]}
+
 ENGINE = Extension("fastlasso._engine.engine",
                    sources=["fastlasso/_engine/engine.pyx", "fastlasso/_engine/simd.c"],
                    depends=[f"fastlasso/_engine/{name}" for name in (
-                       "simd.h", "simd_body.h", "simd_functions.h", "functions.pxi", "penalty.pxi", "columns.pxi",
-                       "gram_store.pxi", "gram_factor.pxi", "gram_face.pxi", "gram_knots.pxi", "gram.pxi", "small.pxi",
-                       "small_loss.pxi", "small_risk.pxi", "descent.pxi")],
-                   # the compiler fuses no multiply-add on its own: the same bits at every instruction level
-                   extra_compile_args=["-O3", "-g0", "-ffp-contract=off"])
+                       "simd.h", "simd_body.h", "simd_functions.h", "vectors.h", "fma.h", "functions.pxi",
+                       "penalty.pxi", "columns.pxi", "gram_store.pxi", "gram_factor.pxi", "gram_face.pxi",
+                       "gram_knots.pxi", "gram.pxi", "small.pxi", "small_loss.pxi", "small_risk.pxi", "descent.pxi")],
+                   libraries=[] if sysconfig.get_platform().startswith("win") else ["m"])
 
-setup(ext_modules=cythonize([ENGINE], compiler_directives=DIRECTIVES))
+
+def long_description():
+    """README.md with pictures that a package page can show: by address in the repository, or left out without one."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    urls = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls", {})
+    picture = r"!\[([^]]*)\]\((docs/[^)]*)\)\n*"
+    if "Repository" not in urls:
+        return re.sub(picture, "", text)
+    return re.sub(picture, rf"![\1]({urls['Repository']}/raw/HEAD/\2)\n\n", text)
+
+
+class Build(build_ext):
+    """Chooses the flags of the compiler at hand; on Windows CC=clang-cl takes it in place of MSVC's compiler."""
+
+    def build_extensions(self):
+        kind = self.compiler.compiler_type
+        if kind == "msvc":
+            if not self.compiler.initialized:
+                self.compiler.initialize()
+            if os.environ.get("CC", "").endswith(("clang-cl", "clang-cl.exe")):
+                self.compiler.cc, kind = os.environ["CC"], "clang-cl"
+        for extension in self.extensions:
+            extension.extra_compile_args = FLAGS.get(kind, FLAGS["unix"])
+        super().build_extensions()
+
+
+setup(ext_modules=cythonize([ENGINE], compiler_directives=DIRECTIVES), cmdclass={"build_ext": Build},
+      long_description=long_description(), long_description_content_type="text/markdown")

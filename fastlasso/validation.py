@@ -14,6 +14,20 @@ BAD_POINTERS = "indptr must start at 0, never decrease and end at the number of 
 BAD_INDEX = "index out of range: indices must lie in [0, {})"
 
 
+def is_engine_float(dtype):
+    """Whether the engine reads this type in place: C's float or double, in the machine's byte order.
+
+    A long double of 8 bytes (Windows, macOS on arm64) equals float64 in NumPy, but its buffers say otherwise.
+    """
+    return dtype.char in "fd" and dtype.isnative
+
+
+def doubles(values):
+    """Return values as float64, not copied if they are that already, whose buffers say so (see `is_engine_float`)."""
+    array = np.asarray(values, dtype=np.float64)
+    return array if is_engine_float(array.dtype) else array.astype(np.float64)
+
+
 def finite_vector(value, size, name):
     """Return `value` as a float64 vector of length `size`; a scalar is repeated, without taking memory where long."""
     if type(value) is float:
@@ -23,7 +37,7 @@ def finite_vector(value, size, name):
         array = as_numbers(array, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be real numbers, got dtype {array.dtype}")
-    array = array.astype(np.float64, copy=False)
+    array = doubles(array)
     if array.ndim == 0:
         return repeated(float(array), size)
     if array.shape != (size,):
@@ -203,7 +217,7 @@ def one_of(value, name, allowed):
 
 def alpha_grid(alphas):
     """Return user's alphas as a descending float64 vector."""
-    grid = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    grid = np.atleast_1d(doubles(alphas))
     if grid.ndim != 1 or grid.size == 0:
         raise ValueError("alphas must be a non-empty 1d array")
     if not np.isfinite(grid).all() or grid.min() < 0:

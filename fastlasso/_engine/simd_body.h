@@ -1,28 +1,49 @@
 /* The body of one instruction level; see simd.h for what each function computes and simd.c for LEVEL, ROWS, RHS. */
 
 #define PARTS (8 / WIDTH)
+#if WIDTH > 1
 typedef double LEVEL(vec) __attribute__((vector_size(8 * WIDTH)));
 typedef double LEVEL(vec_u) __attribute__((vector_size(8 * WIDTH), aligned(8), may_alias));
 typedef float LEVEL(half_u) __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+typedef int64_t LEVEL(ints) __attribute__((vector_size(8 * WIDTH), may_alias));
 #define VEC LEVEL(vec)
+#define INTS LEVEL(ints)
 
 INLINE VEC LEVEL(load_f64)(const double *x) { return *(const LEVEL(vec_u) *)x; }
 INLINE VEC LEVEL(load_f32)(const float *x) { return __builtin_convertvector(*(const LEVEL(half_u) *)x, VEC); }
 INLINE void LEVEL(store)(double *x, VEC v) { *(LEVEL(vec_u) *)x = v; }
+INLINE void LEVEL(fold)(const double *lanes, quad *s) { *s = *(const quad *)lanes + *(const quad *)(lanes + 4); }
+#else
+#define VEC double
+#define INTS int64_t
+
+INLINE VEC LEVEL(load_f64)(const double *x) { return *x; }
+INLINE VEC LEVEL(load_f32)(const float *x) { return *x; }
+INLINE void LEVEL(store)(double *x, VEC v) { *x = v; }
+INLINE void LEVEL(fold)(const double *lanes, quad *s)
+{
+    for (int i = 0; i < 4; i++) (*s)[i] = lanes[i] + lanes[i + 4];
+}
+#endif
 
 /* Sum of 8 lanes by one fixed tree: ((0+4)+(2+6)) + ((1+5)+(3+7)). */
 INLINE double LEVEL(reduce)(const double *lanes)
 {
-    const quad s = *(const quad *)lanes + *(const quad *)(lanes + 4);
+    quad s;
+    LEVEL(fold)(lanes, &s);
     return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
 /* The same for four sums at once, from (0+4, 1+5, 2+6, 3+7) of each. */
 INLINE void LEVEL(reduce4)(const quad *s, double *sums)
 {
+#if WIDTH > 1 && defined(FL_SHUFFLE)
     const quad ab = __builtin_shufflevector(s[0], s[1], 0, 1, 4, 5) + __builtin_shufflevector(s[0], s[1], 2, 3, 6, 7);
     const quad cd = __builtin_shufflevector(s[2], s[3], 0, 1, 4, 5) + __builtin_shufflevector(s[2], s[3], 2, 3, 6, 7);
     *(quad *)sums = __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
+#else
+    for (int e = 0; e < 4; e++) sums[e] = (s[e][0] + s[e][2]) + (s[e][1] + s[e][3]);
+#endif
 }
 
 /* One tile: out[r*sj + c*sc] += a_r . b_c for r < R columns and c < C right-hand sides, n <= FL_CHUNK. */
@@ -30,7 +51,7 @@ INLINE void LEVEL(reduce4)(const quad *s, double *sums)
     INLINE void LEVEL(tile_##T##_##R##x##C)(const T *const *a, const double *b, ptrdiff_t ldb, ptrdiff_t n,            \
                                             double *out, ptrdiff_t sj, ptrdiff_t sc)                                   \
     {                                                                                                                  \
-        VEC acc[R][C][PARTS] = {{{{0}}}};                                                                              \
+        VEC acc[R][C][PARTS] = {{{ZERO}}};                                                                             \
         const ptrdiff_t whole = n & ~(ptrdiff_t)7;                                                                     \
         for (ptrdiff_t i = 0; i < whole; i += 8)                                                                       \
             for (int part = 0; part < PARTS; part++) {                                                                 \
@@ -45,14 +66,14 @@ INLINE void LEVEL(reduce4)(const quad *s, double *sums)
             for (int r = 0; r < R; r++)                                                                                \
                 for (int c = 0; c < C; c++) {                                                                          \
                     double *lane = (double *)acc[r][c] + (i - whole);                                                  \
-                    *lane = __builtin_fma(a[r][i], b[c * ldb + i], *lane);                                             \
+                    *lane = ONE_FMA(a[r][i], b[c * ldb + i], *lane);                                                   \
                 }                                                                                                      \
         for (int q = 0; q < R * C; q += 4) {                                                                           \
             quad s[4] = {{0}};                                                                                         \
             double sums[4];                                                                                            \
             for (int e = 0; e < 4 && q + e < R * C; e++) {                                                             \
                 const double *lanes = (const double *)acc[(q + e) / C][(q + e) % C];                                   \
-                s[e] = *(const quad *)lanes + *(const quad *)(lanes + 4);                                              \
+                LEVEL(fold)(lanes, &s[e]);                                                                             \
             }                                                                                                          \
             LEVEL(reduce4)(s, sums);                                                                                   \
             for (int e = 0; e < 4 && q + e < R * C; e++) out[(q + e) / C * sj + (q + e) % C * sc] += sums[e];          \
@@ -71,7 +92,7 @@ INLINE void LEVEL(reduce4)(const quad *s, double *sums)
         for (; c + C <= k; c += C) {                                                                                   \
             if (next)                                                                                                  \
                 for (const ptrdiff_t end = from + share < n ? from + share : n; from < end; from += line)              \
-                    for (int r = 0; r < R; r++) __builtin_prefetch(next[r] + from, 0, 2);                              \
+                    for (int r = 0; r < R; r++) FETCH(next[r] + from);                                                 \
             LEVEL(tile_##T##_##R##x##C)(a, b + c * ldb, ldb, n, out + c * sc, sj, sc);                                 \
         }                                                                                                              \
         for (; c < k; c++) LEVEL(tile_##T##_##R##x1)(a, b + c * ldb, ldb, n, out + c * sc, sj, sc);                    \
@@ -152,7 +173,7 @@ EXPAND_DOTS(float, f32, ROWS)
     {                                                                                                                  \
         VEC v[C][4];                                                                                                   \
         for (int c = 0; c < C; c++)                                                                                    \
-            for (int r = 0; r < 4; r++) v[c][r] = coef[r * sj + c * sc] - (VEC){0};                                    \
+            for (int r = 0; r < 4; r++) v[c][r] = EVERY(coef[r * sj + c * sc]);                                        \
         ptrdiff_t i = 0;                                                                                               \
         for (; i + WIDTH <= n; i += WIDTH) {                                                                           \
             VEC x[4];                                                                                                  \
@@ -166,7 +187,7 @@ EXPAND_DOTS(float, f32, ROWS)
         for (; i < n; i++)                                                                                             \
             for (int c = 0; c < C; c++)                                                                                \
                 for (int r = 0; r < 4; r++)                                                                            \
-                    out[i + c * ldo] = __builtin_fma(a[r][i], coef[r * sj + c * sc], out[i + c * ldo]);                \
+                    out[i + c * ldo] = ONE_FMA(a[r][i], coef[r * sj + c * sc], out[i + c * ldo]);                      \
     }
 
 #define QUAD_SHAPES(T, suffix, C) QUAD(T, suffix, C)
@@ -175,10 +196,10 @@ EXPAND_DOTS(float, f32, ROWS)
     INLINE void LEVEL(single_##suffix)(const T *a, double c, ptrdiff_t n, double *out)                                 \
     {                                                                                                                  \
         ptrdiff_t i = 0;                                                                                               \
-        const VEC v = c - (VEC){0};                                                                                     \
-        for (; i + WIDTH <= n; i += WIDTH)                                                                              \
+        const VEC v = EVERY(c);                                                                                        \
+        for (; i + WIDTH <= n; i += WIDTH)                                                                             \
             LEVEL(store)(out + i, FMA(LEVEL(load_##suffix)(a + i), v, LEVEL(load_f64)(out + i)));                      \
-        for (; i < n; i++) out[i] = __builtin_fma(a[i], c, out[i]);                                                    \
+        for (; i < n; i++) out[i] = ONE_FMA(a[i], c, out[i]);                                                          \
     }                                                                                                                  \
     static void LEVEL(combine_##suffix)(const T *A, ptrdiff_t lda, const int64_t *cols, ptrdiff_t m,                   \
                                         const double *coef, ptrdiff_t sj, ptrdiff_t sc, ptrdiff_t k, ptrdiff_t n,      \
@@ -225,7 +246,7 @@ EXPAND_COMBINE(float, f32, RHS)
             const T *a = A + j * lda;                                                                                  \
             const double first = a[0];                                                                                 \
             const ptrdiff_t whole = n & ~(ptrdiff_t)7;                                                                 \
-            VEC wd[PARTS] = {{0}}, wdd[PARTS] = {{0}}, ud[PARTS] = {{0}};                                              \
+            VEC wd[PARTS] = {ZERO}, wdd[PARTS] = {ZERO}, ud[PARTS] = {ZERO};                                           \
             for (ptrdiff_t i = 0; i < whole; i += 8)                                                                   \
                 for (int part = 0; part < PARTS; part++) {                                                             \
                     const ptrdiff_t k = i + part * WIDTH;                                                              \
@@ -278,8 +299,9 @@ static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
 #include "simd_functions.h"
 
 static const fl_kernels LEVEL(kernels) = {
-    NAME_OF(LEVEL(x)) + 2, LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
+    &NAME_OF(LEVEL(x))[2], LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
     LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate),
     LEVEL(exp), LEVEL(divergence), LEVEL(logistic), LEVEL(log_loss)};
 #undef PARTS
 #undef VEC
+#undef INTS

@@ -2,23 +2,13 @@
  *
  * Numbers are taken apart and put together by their bits. `pick` chooses by a mask, lane by lane.
  */
-typedef int64_t LEVEL(ints) __attribute__((vector_size(8 * WIDTH), may_alias));
-#define INTS LEVEL(ints)
-
-INLINE VEC LEVEL(pick)(INTS mask, VEC yes, VEC no) { return (VEC)(((INTS)yes & mask) | ((INTS)no & ~mask)); }
-
-INLINE VEC LEVEL(every)(double x)
-{
-    VEC v;
-    for (int i = 0; i < WIDTH; i++) v[i] = x;
-    return v;
-}
+INLINE VEC LEVEL(pick)(INTS mask, VEC yes, VEC no) { return REAL((BITS(yes) & mask) | (BITS(no) & ~mask)); }
 
 /* c[0] + c[1] x + ... + c[n - 1] x^(n - 1). */
 INLINE VEC LEVEL(polynomial)(VEC x, const double *c, int n)
 {
-    VEC sum = LEVEL(every)(c[n - 1]);
-    for (int k = n - 2; k >= 0; k--) sum = FMA(sum, x, LEVEL(every)(c[k]));
+    VEC sum = EVERY(c[n - 1]);
+    for (int k = n - 2; k >= 0; k--) sum = FMA(sum, x, EVERY(c[k]));
     return sum;
 }
 
@@ -27,14 +17,14 @@ INLINE VEC LEVEL(exp1)(VEC x)
 {
     static const double taylor[] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
                                     1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
-    const VEC shift = LEVEL(every)(0x1.8p52);       /* added to k, it leaves k in the last bits */
-    const INTS low = x < LEVEL(every)(-708.0), high = x > LEVEL(every)(709.0);
-    const VEC inside = LEVEL(pick)(low, LEVEL(every)(-708.0), LEVEL(pick)(high, LEVEL(every)(709.0), x));
-    const VEC shifted = FMA(inside, LEVEL(every)(0x1.71547652b82fep0), shift), k = shifted - shift;
-    const VEC r = FMA(k, LEVEL(every)(-0x1.abc9e3b39803fp-56), FMA(k, LEVEL(every)(-0x1.62e42fefa39efp-1), inside));
-    const VEC scale = (VEC)(((INTS)shifted << 52) + (INTS)LEVEL(every)(1.0));
+    const VEC shift = EVERY(0x1.8p52);       /* added to k, it leaves k in the last bits */
+    const INTS low = BELOW(x, EVERY(-708.0)), high = BELOW(EVERY(709.0), x);
+    const VEC inside = LEVEL(pick)(low, EVERY(-708.0), LEVEL(pick)(high, EVERY(709.0), x));
+    const VEC shifted = FMA(inside, EVERY(0x1.71547652b82fep0), shift), k = shifted - shift;
+    const VEC r = FMA(k, EVERY(-0x1.abc9e3b39803fp-56), FMA(k, EVERY(-0x1.62e42fefa39efp-1), inside));
+    const VEC scale = REAL((BITS(shifted) << 52) + BITS(EVERY(1.0)));
     const VEC value = LEVEL(polynomial)(r, taylor, 14) * scale;
-    return LEVEL(pick)(low, LEVEL(every)(0.0), LEVEL(pick)(high, LEVEL(every)(INFINITY), value));
+    return LEVEL(pick)(low, EVERY(0.0), LEVEL(pick)(high, EVERY(INFINITY), value));
 }
 
 /* ln(x) for normal x > 0: x = 2^k f with f near 1, and ln(f) = 2 atanh(s), s = (f - 1) / (f + 1), |s| < 0.172. */
@@ -42,12 +32,12 @@ INLINE VEC LEVEL(log1)(VEC x)
 {
     static const double series[] = {2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17,
                                     2.0 / 19, 2.0 / 21};
-    const VEC one = LEVEL(every)(1.0), shift = LEVEL(every)(0x1.8p52);
-    const INTS bits = (INTS)x - (INTS)LEVEL(every)(0x1.6a09e667f3bcdp-1);       /* so that f >= sqrt(1/2) */
+    const VEC one = EVERY(1.0), shift = EVERY(0x1.8p52);
+    const INTS bits = BITS(x) - BITS(EVERY(0x1.6a09e667f3bcdp-1));       /* so that f >= sqrt(1/2) */
     const INTS k = bits >> 52;
-    const VEC f = (VEC)((INTS)x - (k << 52)), s = (f - one) / (f + one);
-    const VEC exponent = (VEC)(k + (INTS)shift) - shift;
-    return FMA(exponent, LEVEL(every)(0x1.62e42fefa39efp-1), s * LEVEL(polynomial)(s * s, series, 11));
+    const VEC f = REAL(BITS(x) - (k << 52)), s = (f - one) / (f + one);
+    const VEC exponent = REAL(k + BITS(shift)) - shift;
+    return FMA(exponent, EVERY(0x1.62e42fefa39efp-1), s * LEVEL(polynomial)(s * s, series, 11));
 }
 
 /* m ln(m / mu) - m + mu for m = mu + change. With x = change / mu it is m ln(1 + x) - change, near 0 a series in x. */
@@ -58,24 +48,24 @@ INLINE VEC LEVEL(near_divergence)(VEC change, VEC x)
     return change * x * LEVEL(polynomial)(x, series, 13);
 }
 
-INLINE INTS LEVEL(is_near)(VEC x) { return (x < LEVEL(every)(0.0625)) & (x > LEVEL(every)(-0.0625)); }
+INLINE INTS LEVEL(is_near)(VEC x) { return BELOW(x, EVERY(0.0625)) & BELOW(EVERY(-0.0625), x); }
 
 INLINE VEC LEVEL(divergence1)(VEC mu, VEC change)
 {
-    const VEC zero = LEVEL(every)(0.0), one = LEVEL(every)(1.0), x = change / mu;
-    const INTS near = LEVEL(is_near)(x), gone = x <= LEVEL(every)(-1.0);
-    const INTS infeasible = x < LEVEL(every)(-1.0 - 1e-12), nothing = (mu == zero) & (change == zero);
+    const VEC zero = EVERY(0.0), one = EVERY(1.0), x = change / mu;
+    const INTS near = LEVEL(is_near)(x), gone = AT_MOST(x, EVERY(-1.0));
+    const INTS infeasible = BELOW(x, EVERY(-1.0 - 1e-12)), nothing = SAME(mu, zero) & SAME(change, zero);
     const VEC ratio = LEVEL(pick)(gone | near | nothing, one, x + one);
     const VEC far = FMA(mu + change, LEVEL(log1)(ratio), -change);
     const VEC value = LEVEL(pick)(near, LEVEL(near_divergence)(change, x), LEVEL(pick)(gone, mu, far));
-    const INTS huge = x > LEVEL(every)(0x1p1000);
-    return LEVEL(pick)(nothing, zero, LEVEL(pick)(infeasible | huge, LEVEL(every)(INFINITY), value));
+    const INTS huge = BELOW(EVERY(0x1p1000), x);
+    return LEVEL(pick)(nothing, zero, LEVEL(pick)(infeasible | huge, EVERY(INFINITY), value));
 }
 
 /* The divergences of FL_BLOCK values. Where all changes are small, which is usual, no logarithm is needed. */
 INLINE void LEVEL(block_divergence)(const double *mu, const double *change, double *out)
 {
-    INTS near = {0};
+    INTS near = ZERO;
     near = ~near;
     for (int i = 0; i < FL_BLOCK; i += WIDTH) {
         const VEC c = LEVEL(load_f64)(change + i), x = c / LEVEL(load_f64)(mu + i);
@@ -83,7 +73,7 @@ INLINE void LEVEL(block_divergence)(const double *mu, const double *change, doub
         LEVEL(store)(out + i, LEVEL(near_divergence)(c, x));
     }
     int64_t all = -1;
-    for (int i = 0; i < WIDTH; i++) all &= near[i];
+    for (int i = 0; i < WIDTH; i++) all &= LANE(near, i);
     if (!all)
         for (int i = 0; i < FL_BLOCK; i += WIDTH)
             LEVEL(store)(out + i, LEVEL(divergence1)(LEVEL(load_f64)(mu + i), LEVEL(load_f64)(change + i)));
@@ -92,10 +82,10 @@ INLINE void LEVEL(block_divergence)(const double *mu, const double *change, doub
 /* mu = 1 / (1 + e^-x) and nu = 1 - mu of FL_BLOCK values, each from the exponential of -|x|. */
 INLINE void LEVEL(block_logistic)(const double *x, double *mu, double *nu)
 {
-    const VEC one = LEVEL(every)(1.0);
+    const VEC one = EVERY(1.0);
     for (int i = 0; i < FL_BLOCK; i += WIDTH) {
         const VEC v = LEVEL(load_f64)(x + i);
-        const INTS positive = v >= LEVEL(every)(0.0);
+        const INTS positive = AT_MOST(EVERY(0.0), v);
         const VEC e = LEVEL(exp1)(LEVEL(pick)(positive, -v, v)), large = one / (one + e), small = e * large;
         LEVEL(store)(mu + i, LEVEL(pick)(positive, large, small));
         LEVEL(store)(nu + i, LEVEL(pick)(positive, small, large));
@@ -107,7 +97,7 @@ INLINE void LEVEL(block_log_loss)(const double *eta, const double *y, const doub
                                   double *slack)
 {
     double mu[FL_BLOCK], nu[FL_BLOCK], rho[FL_BLOCK], change[FL_BLOCK], other[FL_BLOCK];
-    const VEC one = LEVEL(every)(1.0);
+    const VEC one = EVERY(1.0);
     LEVEL(block_logistic)(eta, mu, nu);
     for (int i = 0; i < FL_BLOCK; i += WIDTH) {
         const VEC t = LEVEL(load_f64)(y + i), m = LEVEL(load_f64)(mu + i), n = LEVEL(load_f64)(nu + i);
@@ -115,9 +105,9 @@ INLINE void LEVEL(block_log_loss)(const double *eta, const double *y, const doub
         LEVEL(store)(rho + i, r);
         LEVEL(store)(change + i, r - LEVEL(load_f64)(theta + i));
         if (binary) {   /* -ln of the probability of y: ln(1 + e^s) = max(s, 0) + ln(1 + e^-|s|), s = -eta or eta */
-            const VEC v = LEVEL(load_f64)(eta + i), s = LEVEL(pick)(t > LEVEL(every)(0.5), -v, v);
-            const INTS wrong = s > LEVEL(every)(0.0);
-            const VEC above = LEVEL(pick)(wrong, s, LEVEL(every)(0.0)), e = LEVEL(exp1)(LEVEL(pick)(wrong, -s, s));
+            const VEC v = LEVEL(load_f64)(eta + i), s = LEVEL(pick)(BELOW(EVERY(0.5), t), -v, v);
+            const INTS wrong = BELOW(EVERY(0.0), s);
+            const VEC above = LEVEL(pick)(wrong, s, EVERY(0.0)), e = LEVEL(exp1)(LEVEL(pick)(wrong, -s, s));
             LEVEL(store)(deviance + i, above + LEVEL(log1)(one + e));
         }
     }
@@ -197,4 +187,3 @@ static void LEVEL(log_loss)(ptrdiff_t n, const double *rest_of_eta, const double
 }
 #undef REST
 #undef GIVE
-#undef INTS

@@ -8,7 +8,16 @@ import numpy as np
 from scipy import sparse
 
 from .._engine import engine
-from ..validation import BAD_INDEX, BAD_POINTERS, CORRUPT, as_numbers, compressed, nothing_masked, sparse_parts
+from ..validation import (
+    BAD_INDEX,
+    BAD_POINTERS,
+    CORRUPT,
+    as_numbers,
+    compressed,
+    is_engine_float,
+    nothing_masked,
+    sparse_parts,
+)
 from .base import Matrix
 from .dense import DenseColumns, DenseRows
 from .sparse import SparseColumns, SparseRows
@@ -34,7 +43,7 @@ def as_matrix(X):
     check_shape(X)
     if X.dtype.kind == "O":
         X = as_numbers(X, "X")
-    if X.dtype not in (np.float64, np.float32) or not X.dtype.isnative:
+    if not is_engine_float(X.dtype):
         X = converted(X, np.float64)
     item = X.itemsize
     if X.strides[1] == item and X.strides[0] >= item * X.shape[1] and X.strides[0] % item == 0:
@@ -62,7 +71,7 @@ def as_sparse(X):
     check_shape(X)
     X = compressed(X)
     data, indices, indptr = sparse_parts(X)
-    if data.dtype not in (np.float64, np.float32) or not data.dtype.isnative:
+    if not is_engine_float(data.dtype):
         data = converted(data, np.float64)
     kind = indices.dtype if indices.dtype in (np.int32, np.int64) and indices.dtype.isnative else np.dtype(np.int64)
     parts = (np.ascontiguousarray(data), np.ascontiguousarray(indices, kind), np.ascontiguousarray(indptr, kind))

@@ -34,7 +34,7 @@ def small_problem(X, y, options):
     if X.dtype.char not in "df" or not X.dtype.isnative:
         X = X.astype(np.float64)
     if y.dtype.char != "d" or y.ndim > 1 or not y.flags.c_contiguous or not y.dtype.isnative:
-        y = np.ascontiguousarray(y, dtype=np.float64).reshape(-1)
+        y = np.ascontiguousarray(validation.doubles(y)).reshape(-1)
     return engine.small_problem(X, y, bool(options.fit_intercept), l1_ratio, few)
 
 
