@@ -61,7 +61,7 @@ INLINE double real_of(int64_t bits)
 #define LANE(v, i) (v)
 #endif
 
-#if defined(__has_builtin)
+#if defined(__has_builtin) && !defined(FL_NO_SHUFFLE)
 #if __has_builtin(__builtin_shufflevector)
 #define FL_SHUFFLE      /* clang, and gcc from version 12 */
 #endif
