@@ -188,7 +188,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         """
         scores = self._rows(X) @ self.coef_.T
         scores = np.ravel(scores.toarray() if sparse.issparse(scores) else scores) + self.intercept_[0]
-        return scores if offset is None else scores + validation.finite_vector(offset, len(scores), "offset")
+        return self._with_offset(scores, offset)
 
     def predict(self, X, offset=None):
         """Return the label of the likelier class of each sample.

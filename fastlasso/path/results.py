@@ -1,6 +1,5 @@
 """What a fit gives back: one solution (`LassoFit`) or a path of them (`LassoPath`)."""
 
-import math
 import numbers
 import weakref
 from dataclasses import dataclass
@@ -11,16 +10,20 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR, as_loss, deviance_term
+from ..frames import FeatureNames, aligned, check_rows, is_frame, row_labels, values_of
+from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import Matrix
 from ..parallel import Pool
-from ..problem.options import Options
-from ..problem.problem import pose
 from . import saved
+from .criteria import Criteria
+from .result import Result
+
+NO_OFFSET = ("the model was fitted with an offset, so predictions need one: pass offset=, an array of shape "
+             "(n_samples,) or a number (0 for none)")
 
 
 @dataclass(eq=False, repr=False)
-class LassoFit:
+class LassoFit(Result):
     """A certified solution at one alpha.
 
     Attributes
@@ -45,6 +48,9 @@ class LassoFit:
         The labels of a classifier, the positive class last.
     bound : {"residual", "newton"}
         The dual point of the gap: the scaled residual, or the one of the last Newton step.
+    feature_names : list of str, or None
+    has_offset : bool
+        Whether the fit had an offset; `predict` then needs one.
     """
 
     alpha: float
@@ -58,11 +64,18 @@ class LassoFit:
     loss: object = SQUARED_ERROR
     classes: np.ndarray | None = None
     bound: str = "residual"
+    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    has_offset: bool = False
 
     def __repr__(self):
         share = "r2" if self.loss == SQUARED_ERROR else "deviance_ratio"
         return (f"<LassoFit: alpha={self.alpha:g}, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
                 f"{share}={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}>")
+
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return len(self.coef)
 
     @property
     def deviance_ratio(self):
@@ -82,7 +95,8 @@ class LassoFit:
         kind : {"score", "mean", "class"}
             eta = intercept + X coef (+ offset), the mean of y at eta (a probability, an expected count), or the class.
         """
-        return of_kind(kind, predictions(X, self.coef, self.intercept, offset), self.loss, self.classes)
+        scores = predictions(X, self.coef, self.intercept, offset, self.feature_names, self.has_offset)
+        return of_kind(kind, scores, self.loss, self.classes)
 
 
 def of_kind(kind, scores, loss, classes):
@@ -97,8 +111,21 @@ def of_kind(kind, scores, loss, classes):
     return scores if kind == "score" or loss is None else loss.mean(scores)
 
 
-def predictions(X, coef, intercept, offset):
-    """Return intercept + X coef (+ offset) for a vector of coefficients, or for several as sparse columns."""
+def predictions(X, coef, intercept, offset, names=None, has_offset=False):
+    """Return intercept + X coef (+ offset) for a vector of coefficients, or for several as sparse columns.
+
+    Columns of a frame are put into the order of `names`.
+
+    Raises
+    ------
+    ValueError
+        For columns that are not those of the fit, and without an offset where the fit had one.
+    """
+    if has_offset and offset is None:
+        raise ValueError(NO_OFFSET)
+    if is_frame(X):
+        check_rows(row_labels(X), offset, "offset")
+        X = values_of(aligned(X, names))
     if not (sparse.issparse(X) or isinstance(X, Matrix)):
         X = np.asarray(validation.nothing_masked(X, "X"))
     if len(X.shape) != 2 or X.shape[1] != coef.shape[0]:
@@ -125,7 +152,7 @@ def fitted_by(matrix, coef):
 
 
 @dataclass(eq=False, repr=False)
-class LassoPath:
+class LassoPath(Criteria, Result):
     """Certified solutions at descending alphas.
 
     Attributes
@@ -148,6 +175,7 @@ class LassoPath:
     n_samples, n_features : int
         Number of rows of positive weight (a row of weight 0 counts as deleted), and of columns of X.
     feature_names : list of str, or None
+        The names of X's columns where it was a frame. May be assigned: one name per feature.
     params : dict
         The scalars among the options of the fit.
     loss : str or Loss
@@ -156,6 +184,12 @@ class LassoPath:
         The labels of a classifier, the positive class last.
     newton_dual : ndarray of bool, shape (n_alphas,), or None
         Where the gap is that of the Newton dual; see `bound`.
+    has_offset : bool
+        Whether the fit had an offset; `predict` then needs one.
+    unpenalised : ndarray of int, or None
+        The columns with penalty factor 0; None where there is none.
+    n_penalised : int
+        The number of columns with a penalty factor above 0 and finite.
     """
 
     alphas: np.ndarray
@@ -173,19 +207,29 @@ class LassoPath:
     n_samples: int
     n_features: int
     params: dict
-    feature_names: list | None = None
+    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
     loss: object = SQUARED_ERROR
     classes: np.ndarray | None = None
     newton_dual: np.ndarray | None = None
+    has_offset: bool = False
+    unpenalised: np.ndarray | None = None
+    n_penalised: int | None = None
 
     extra_arrays: ClassVar = ()     # names of the arrays that a subclass saves beside those of this class
     kinds: ClassVar = {}            # this class and its subclasses by name, as saved files name them
 
-    def __init_subclass__(cls):
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
         LassoPath.kinds[cls.__name__] = cls
 
     # what `at` solves again with (`remember`); never saved, never pickled
     _data = None
+
+    def __post_init__(self):
+        if self.n_penalised is None:
+            self.n_penalised = self.n_features
+        if self.unpenalised is not None and not len(self.unpenalised):
+            self.unpenalised = None
 
     def __len__(self):
         return len(self.alphas)
@@ -233,7 +277,8 @@ class LassoPath:
         """
         if alpha is not None:
             return self.at(alpha).predict(X, offset, kind)
-        return of_kind(kind, predictions(X, self.coefs, self.intercepts, offset), self.loss, self.classes)
+        scores = predictions(X, self.coefs, self.intercepts, offset, self.feature_names, self.has_offset)
+        return of_kind(kind, scores, self.loss, self.classes)
 
     def fit_at(self, index):
         """Return the solution at a grid point as a `LassoFit`."""
@@ -243,7 +288,7 @@ class LassoPath:
         coef[self.indices[part]] = self.values[part]
         return LassoFit(float(self.alphas[index]), coef, float(self.intercepts[index]), float(self.gaps[index]),
                         self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]), self.loss,
-                        self.classes, str(self.bound[index]))
+                        self.classes, str(self.bound[index]), self.feature_names, self.has_offset)
 
     def at(self, alpha, X=None, y=None):
         """Return the solution at any alpha, with its gap.
@@ -290,7 +335,8 @@ class LassoPath:
         worst = float(np.max(np.maximum(ratio, 1 / ratio), initial=1.0))
         return LassoFit(alpha, mix(high.coef, low.coef), mix(high.intercept, low.intercept),
                         2 * worst * max(high.gap, low.gap), self.null_objective, self.tol, low.n_passes,
-                        mix(high.r2, low.r2, square_share))
+                        mix(high.r2, low.r2, square_share), feature_names=self.feature_names,
+                        has_offset=self.has_offset)
 
     def _solved(self, alpha, X, y):
         if self._data is None:
@@ -325,59 +371,6 @@ class LassoPath:
         state.pop("_data", None)
         state.pop("coefs", None)
         return state
-
-    def effective_df(self, X=None):
-        """Degrees of freedom at each alpha: trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A', |A| for the lasso.
-
-        For other losses than squared error X'X has the curvatures of the loss at the solution as weights.
-
-        Reference: Tibshirani and Taylor (2012), Ann. Statist. 40(2). With a ridge part the data are needed.
-        """
-        if self.params["l1_ratio"] == 1.0:
-            return self.df.astype(float)
-        _, kept_X, y, options, _ = self._data or (None, lambda: None, None, None, None)
-        X = kept_X() if X is None else X
-        if options is None or X is None:
-            raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone")
-        with Pool(1) as pool:
-            return self.df_of(pose(X, y, Options(**options), pool))
-
-    def df_of(self, problem):
-        """`effective_df` from the `Problem` that the path solves."""
-        if self.params["l1_ratio"] == 1.0:
-            return self.df.astype(float)
-        supports, coefs = ([part[a:b] for a, b in zip(self.indptr[:-1], self.indptr[1:], strict=True)]
-                           for part in (self.indices, self.values))
-        return problem.ridge_degrees_of_freedom(self.alphas, supports, self.intercepts, coefs)
-
-    def select(self, criterion="bic", gamma=0.5, df=None):
-        """Return the index of the alpha that minimises an information criterion.
-
-            aic  = n log(RSS/n) + 2 df
-            bic  = n log(RSS/n) + log(n) df
-            ebic = bic + 2 gamma log C(p, df)          (Chen and Chen 2008)
-
-        with n = `n_samples`, the rows of positive weight, and RSS/n the weighted mean of the squared residuals. For
-        other losses than squared error the deviance, n times the weighted mean of the unit deviance, takes the place
-        of n log(RSS/n): the dispersion counts as 1.
-        `df`, of shape (n_alphas,), is `effective_df` unless given.
-        """
-        if not len(self):
-            raise ValueError("this path has no alphas to select from")
-        return int(np.argmin(self.criterion(criterion, gamma, df)))
-
-    def criterion(self, criterion="bic", gamma=0.5, df=None):
-        """Return the values of an information criterion at each alpha, see `select`."""
-        n, p, df = self.n_samples, self.n_features, self.effective_df() if df is None else df
-        fit_term = deviance_term(self.loss, n, self.null_objective, self.r2)
-        if criterion == "aic":
-            return fit_term + 2 * df
-        if criterion not in ("bic", "ebic"):
-            raise ValueError(f'criterion must be "aic", "bic" or "ebic", got {criterion!r}')
-        values = fit_term + np.log(n) * df
-        if criterion == "ebic":
-            values = values + 2 * gamma * np.array([log_binomial(p, k) for k in df])
-        return values
 
     def summary(self, rows=12):
         """Return a table of about `rows` alphas as text."""
@@ -418,11 +411,6 @@ class LassoPath:
 
     def check_extras(self):
         """Raise ValueError unless what a subclass has loaded is sound."""
-
-
-def log_binomial(n, k):
-    """log C(n, k), for fractional k too (`scipy.special` would double the time of `import fastlasso`)."""
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def scalars(options):

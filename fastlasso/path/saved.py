@@ -23,14 +23,22 @@ def write(path, file):
     """Write a path to an .npz file; a class other than `LassoPath` is named in it as its kind."""
     names = None if path.feature_names is None else [str(name) for name in path.feature_names]
     text = {"format": 1, "status": path.status, "params": path.params, "feature_names": names,
-            **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts()}
+            **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts(),
+            **{name: getattr(path, name) for name, usual in usual_facts(path).items() if getattr(path, name) != usual}}
     if type(path).__name__ != "LassoPath":
         text |= {"format": 2, "kind": type(path).__name__}
     arrays = {name: getattr(path, name) for name in (*ARRAYS, *path.extra_arrays)}
     if path.loss != SQUARED_ERROR:
         text |= {"format": FORMAT, "loss": {"name": path.loss.name, **path.loss.parameters}}
         arrays |= {name: getattr(path, name) for name in LOSS_ARRAYS if getattr(path, name) is not None}
+    if path.unpenalised is not None and len(path.unpenalised):
+        arrays["unpenalised"] = path.unpenalised
     np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8), **arrays)
+
+
+def usual_facts(path):
+    """Facts that a file leaves out where they are as here, so that files of version 0.1.0 load."""
+    return {"has_offset": False, "n_penalised": path.n_features}
 
 
 def read(file, wanted, kinds):
@@ -63,6 +71,8 @@ def read_any(file, kinds):
         if "loss" in text:
             text["loss"] = loss_of(**text["loss"])
             arrays |= {name: stored[name] for name in LOSS_ARRAYS if name in stored}
+        if "unpenalised" in stored:
+            arrays["unpenalised"] = stored["unpenalised"]
     path = kind(**arrays, **kind.restored(text))
     check_loaded(path)
     return path
@@ -116,9 +126,21 @@ def check_facts(path):
         validation.whole_number(getattr(path, name), name)
     for name in ("null_objective", "tol", "seconds"):
         validation.number(getattr(path, name), name, 0.0)
-    if not isinstance(path.params, dict) or not isinstance(path.status, str):
+    if not isinstance(path.params, dict) or not isinstance(path.status, str) or not isinstance(path.has_offset, bool):
         raise ValueError("its options or its status are damaged")
+    check_penalised(path)
     names = path.feature_names
     if names is not None and (not isinstance(names, list) or len(names) != path.n_features
                               or not all(isinstance(name, str) for name in names)):
         raise ValueError("its feature names are damaged")
+
+
+def check_penalised(path):
+    """Raise ValueError unless what is said of columns without a penalty can be true."""
+    free = path.unpenalised
+    validation.whole_number(path.n_penalised, "n_penalised", 0)
+    if path.n_penalised + (0 if free is None else len(free)) > path.n_features:
+        raise ValueError("its number of penalised columns is damaged")
+    if free is not None and (free.ndim != 1 or free.dtype.kind != "i" or (free < 0).any()
+                             or (free >= path.n_features).any() or (np.diff(free) <= 0).any()):
+        raise ValueError("its unpenalised columns are damaged")

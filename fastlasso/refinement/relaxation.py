@@ -22,6 +22,7 @@ from ..parallel import Pool
 from ..path.fit import fit
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
+from ..path.result import Result
 from ..path.results import LassoPath
 from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
 from ..penalties.separable import Penalty
@@ -39,7 +40,7 @@ REFIT_SHARE = 1e-3
 
 
 @dataclass(eq=False, repr=False)
-class RelaxedPath:
+class RelaxedPath(Result):
     """A lasso path and the least-squares refit on each of its supports.
 
     Attributes
@@ -60,6 +61,9 @@ class RelaxedPath:
 
     def __len__(self):
         return len(self.lasso)
+
+    def _parts(self):
+        return [self.lasso]
 
     def __repr__(self):
         return (f"<RelaxedPath: {len(self)} alphas, {self.lasso.n_features} features, up to "
@@ -101,7 +105,7 @@ class RelaxedPath:
 
 
 @dataclass(eq=False, repr=False)
-class RelaxedCV:
+class RelaxedCV(Result):
     """A relaxed path, cross-validated over alpha and phi.
 
     Attributes
@@ -129,6 +133,9 @@ class RelaxedCV:
         n_alphas, n_phis, n_folds = self.errors.shape
         return (f"<RelaxedCV: {n_alphas} alphas, {n_phis} phis, {n_folds} folds, rule {self.rule!r}: "
                 f"alpha={self.alpha:g}, phi={self.phi:g}, error {self.mean_error[self.index]:.4g}>")
+
+    def _parts(self):
+        return [self.path, *self.fold_paths]
 
     @property
     def mean_error(self):

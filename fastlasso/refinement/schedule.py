@@ -19,6 +19,7 @@ from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.path_solver import Limits, PathSolver, threads
+from ..path.result import Result
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
 from ..selection.folds import at_ratio, named
@@ -54,6 +55,8 @@ class Stage:
         The path along which a rule chooses, as in `fit_path`.
     eps : float, default=1e-3
         Smallest alpha of an automatic grid as a fraction of the largest.
+    ebic_gamma : float, default=0.5
+        The gamma of `LassoPath.select`, for the rule "ebic".
     """
 
     alpha: object = "min"
@@ -62,6 +65,7 @@ class Stage:
     gamma: float = 1.0
     alphas: object = 100
     eps: float = 1e-3
+    ebic_gamma: float = 0.5
 
     def __post_init__(self):
         if isinstance(self.alpha, str):
@@ -73,6 +77,7 @@ class Stage:
             raise ValueError(f"factor must be callable or one of {FACTORS}, got {self.factor!r}")
         validation.number(self.gamma, "gamma", 0.0)
         validation.number(self.l1_ratio, "l1_ratio", 0.0, 1.0)
+        validation.number(self.ebic_gamma, "ebic_gamma", 0.0)
 
     @property
     def cross_validated(self):
@@ -118,7 +123,7 @@ def combined(given, own):
 
 
 @dataclass(eq=False, repr=False)
-class ScheduleFit:
+class ScheduleFit(Result):
     """A schedule that was run.
 
     Attributes
@@ -143,6 +148,9 @@ class ScheduleFit:
         return (f"<ScheduleFit: {len(self.fits)} stages, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
                 f"alphas {', '.join(f'{alpha:g}' for alpha in self.alphas)}, "
                 f"{'certified' if self.certified else 'NOT certified'}>")
+
+    def _parts(self):
+        return [part for part in (*self.fits, *self.paths, *self.cvs) if part is not None]
 
     def add(self, *stage):
         """Append the result of one stage: its fit, penalty factors, path and cross-validation."""
@@ -219,7 +227,7 @@ class ScheduleRun:
         if stage.cross_validated:
             cv = self.folds.result(paths, errors, stage.alpha)
             return [part.fit_at(cv.index) for part in paths], path, cv
-        chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
+        chosen = path.fit_at(path.select(stage.alpha, stage.ebic_gamma, path.df_of(problems[0])))
         return [chosen, *self.fits(chosen.alpha, problems[1:], 0)], path, None
 
     def next_problems(self, stage):

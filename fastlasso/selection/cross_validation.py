@@ -22,9 +22,10 @@ from ..path.path_solver import Limits, threads
 from ..path.warn import warn_uncertified
 from ..problem.options import Options
 from ..validation import UNBOUNDED
-from .folds import Folds, named, splits_of
+from .folds import Folds, named
 from .measures import checked_measure, one_of_both
 from .path_cv import RULES
+from .splits import splits_of
 
 
 def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=None,
@@ -38,12 +39,14 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
     X, y, loss, alphas, ..., callback
         As in `fit_path`; the folds use the grid of the full-data path. With a callback the full-data path is fitted
         first. If the callback ends it early, the folds use the alphas that it reached.
-    cv : int, iterable of (train, test), or splitter, default=5
+    cv : int, vector of fold numbers, iterable of (train, test), or splitter, default=5
         An integer makes that many contiguous folds, shuffled first if `random_state` is given. Where y is a class, the
-        folds share out the rows of each class evenly. An iterable yields pairs of row indices or masks; a splitter has
-        ``split(X, y, groups)``.
+        folds share out the rows of each class evenly. A vector of shape (n_samples,) names the fold that holds out each
+        row (glmnet's foldid). An iterable yields pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
     groups : array of shape (n_samples,), optional
-        Passed on to the splitter.
+        Rows of one group are held out together. An integer `cv` then makes folds of whole groups, of about as many rows
+        each, shuffled by `random_state`; classes are not balanced. Fold numbers and pairs that part a group are an
+        error. A splitter is given the groups.
     measure : {"deviance", "auc", "class", "mse", "mae", "r2"} or callable, optional
         The held-out error, smaller is better; "mse" by default under squared error, else "deviance".
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..path.result import Result
 from ..path.results import LassoPath
 
 RULES = ("min", "1se")
 
 
 @dataclass(eq=False, repr=False)
-class PathCV:
+class PathCV(Result):
     """A cross-validated path.
 
     Attributes
@@ -45,6 +46,9 @@ class PathCV:
     def __repr__(self):
         return (f"<{type(self).__name__}: {len(self.alphas)} alphas, {self.errors.shape[1]} folds, rule {self.rule!r}: "
                 f"alpha={self.alpha:g}, error {self.mean_error[self.index]:.4g}>")
+
+    def _parts(self):
+        return [self.path, *self.fold_paths]
 
     @property
     def mean_error(self):
