@@ -6,13 +6,14 @@ from ._version import __version__ as __version__
 from .path.fit import alpha_max, fit, fit_path
 from .path.refined import AdaptivePath, ReweightedPath
 from .path.results import LassoFit, LassoPath
+from .path.targets import TargetPaths
 from .path.warn import ConvergenceWarning
 from .selection.cross_validation import cross_validate_path
 from .selection.path_cv import PathCV
 
 __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "Gamma", "Huber", "LassoFit", "LassoPath", "LogLoss",
            "NegativeBinomial", "PathCV", "Poisson", "RelaxedCV", "RelaxedPath", "ReweightedPath", "ScheduleFit",
-           "SquaredHinge", "StabilityPath", "Stage", "Tweedie", "adaptive_factors",
+           "SquaredHinge", "StabilityPath", "Stage", "TargetPaths", "Tweedie", "adaptive_factors",
            "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed",
            "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "laplace_prior", "laplace_scale",
            "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]

@@ -64,7 +64,7 @@ def test_a_stage_and_select_use_one_gamma(controlled):
         stage = fastlasso.Stage("ebic", ebic_gamma=gamma)
         chosen.append(fastlasso.fit_schedule(X, y, [stage], penalty_factor=factors).alphas[0])
         assert chosen[-1] == pytest.approx(path.alphas[path.select("ebic", gamma=gamma)], rel=1e-12)
-    assert chosen[0] <= chosen[-1]
+    assert len(set(chosen)) > 1
     assert fastlasso.fit_schedule(X, y, [fastlasso.Stage("ebic")], penalty_factor=factors).alphas[0] == chosen[1]
 
 

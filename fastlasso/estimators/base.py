@@ -101,6 +101,11 @@ def progress(verbose):
     return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
 
 
+def as_float(y):
+    """Return booleans as 0.0 and 1.0, which scikit-learn's regressors take for numbers; anything else as it is."""
+    return y.astype(float) if y.dtype == bool else y
+
+
 def as_sparse(coefs):
     """Return coefficients as a CSR matrix, or a CSR array where scikit-learn is set to arrays; one row per target."""
     as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
@@ -165,7 +170,7 @@ class Estimator(BaseEstimator):
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
                              f"outputs fit one {type(self).__name__} per target")
-        return column_or_1d(y, warn=True)
+        return as_float(column_or_1d(y, warn=True))
 
     def _options(self, sample_weight, **more):
         """Return the arguments that every native function takes, and `more`."""

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from .. import validation
 from ..selection.cross_validation import cross_validate_ratios
-from ..selection.splits import are_fold_numbers, folds_of_groups, group_numbers
+from ..selection.splits import are_fold_numbers, folds_of_groups, group_numbers, refuse_class
 from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
 from .linear import enet_path, lasso_path
 from .parameters import SHARES, described, keep_arguments
@@ -37,6 +37,7 @@ class Score(NamedTuple):
     """Call a scorer of scikit-learn with targets and predictions."""
 
     scorer: object
+    name: str | None = None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -47,7 +48,8 @@ def held_out_measure(scoring):
     """Return what `cross_validate_path` takes as `scoring`, from what scikit-learn takes."""
     if scoring is None or (isinstance(scoring, str) and scoring in MEASURES):
         return MEASURES[scoring]
-    return Score(check_scoring(GivenPredictions(), scoring))
+    name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", None)
+    return Score(check_scoring(GivenPredictions(), scoring), name)
 
 
 class Splitting:
@@ -60,6 +62,7 @@ class Splitting:
         of whole groups. A vector of fold numbers is taken as it is.
         """
         cv = 5 if self.cv is None else self.cv
+        refuse_class(cv)
         if isinstance(cv, Integral) and params.get("groups") is not None:
             params = dict(params)
             groups = group_numbers(params.pop("groups"), len(y))

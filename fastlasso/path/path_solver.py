@@ -169,7 +169,7 @@ class PathSolver:
             status=self.status, seconds=0.0, n_samples=problem.design.n_weighted,
             n_features=problem.design.n_features, params=scalars(options), loss=problem.loss_given,
             classes=problem.classes, newton_dual=None if problem.loss.is_quadratic else gather("newton"),
-            **problem.origin.facts())
+            scale=problem.scale if problem.standardize else None, **problem.origin.facts())
 
 
 def head(values, keep):

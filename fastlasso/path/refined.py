@@ -61,6 +61,7 @@ class ReweightedPath(LassoPath):
     factors: np.ndarray = None
 
     extra_arrays = ("n_steps", "objectives", "penalty_factor", "factors")
+    solved_alone = False        # what a concave penalty finds depends on the way to it, so `at` only interpolates
 
     def extra_facts(self):
         """The penalty, by its name and parameters."""
@@ -86,16 +87,3 @@ class ReweightedPath(LassoPath):
         factors = np.array(self.penalty_factor)
         factors[self.indices[part]] = self.factors[part]
         return factors
-
-    def at(self, alpha, X=None, y=None):
-        """Return the solution at a grid point; between grid points a concave path is not known.
-
-        Raises
-        ------
-        ValueError
-            Where alpha is not on the grid.
-        """
-        if not (self.alphas == alpha).any():
-            raise ValueError(f"alpha == {alpha} is not on the grid of this path, and what a concave penalty finds "
-                             "depends on the way to it: pass it among `alphas`")
-        return super().at(alpha, X, y)

@@ -14,6 +14,7 @@ FORMAT = 3
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
 LOSS_ARRAYS = ("classes", "newton_dual")
+OPTIONAL_ARRAYS = ("unpenalised", "scale")
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,
           zipfile.BadZipFile, zlib.error)       # what NumPy, JSON and a path itself raise over a damaged file
 UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
@@ -31,8 +32,7 @@ def write(path, file):
     if path.loss != SQUARED_ERROR:
         text |= {"format": FORMAT, "loss": {"name": path.loss.name, **path.loss.parameters}}
         arrays |= {name: getattr(path, name) for name in LOSS_ARRAYS if getattr(path, name) is not None}
-    if path.unpenalised is not None and len(path.unpenalised):
-        arrays["unpenalised"] = path.unpenalised
+    arrays |= {name: getattr(path, name) for name in OPTIONAL_ARRAYS if getattr(path, name) is not None}
     np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8), **arrays)
 
 
@@ -71,8 +71,7 @@ def read_any(file, kinds):
         if "loss" in text:
             text["loss"] = loss_of(**text["loss"])
             arrays |= {name: stored[name] for name in LOSS_ARRAYS if name in stored}
-        if "unpenalised" in stored:
-            arrays["unpenalised"] = stored["unpenalised"]
+        arrays |= {name: stored[name] for name in OPTIONAL_ARRAYS if name in stored}
     path = kind(**arrays, **kind.restored(text))
     check_loaded(path)
     return path
@@ -144,3 +143,5 @@ def check_penalised(path):
     if free is not None and (free.ndim != 1 or free.dtype.kind != "i" or (free < 0).any()
                              or (free >= path.n_features).any() or (np.diff(free) <= 0).any()):
         raise ValueError("its unpenalised columns are damaged")
+    if path.scale is not None:
+        check_factors(path, path.n_features, "scale")

@@ -92,9 +92,17 @@ class RelaxedPath(Result):
         """The intercept at one alpha."""
         return float(self._blended(phi).intercepts[index])
 
-    def predict(self, X, phi=0.0, offset=None, kind="score"):
-        """Predictions of shape (n_samples, n_alphas); `kind` as in `LassoPath.predict`."""
-        return self._blended(phi).predict(X, offset=offset, kind=kind)
+    def at(self, alpha, phi=0.0):
+        """Return the blend at any alpha; between grid points see `LassoPath.at`. Its gap and r2 are the lasso's."""
+        return self._blended(phi).at(alpha)
+
+    def _columns(self):
+        return self.lasso._columns() | {"refit_residual": self.refit_residuals}
+
+    def predict(self, X, phi=0.0, offset=None, kind="score", alpha=None):
+        """Predictions of shape (n_samples, n_alphas), or (n_samples,) at one alpha; `kind` as in `LassoPath.predict`.
+        """
+        return self._blended(phi).predict(X, alpha, offset, kind)
 
     def _blended(self, phi):
         """A `LassoPath` of the coefficients and intercepts at `phi`; its gaps and r2 are still those of the lasso."""
@@ -180,6 +188,16 @@ class RelaxedCV(Result):
     def intercept(self):
         """Intercept at the chosen alpha and phi."""
         return self.path.intercept_at(self.index[0], self.phi)
+
+    def at(self, alpha=None):
+        """Return the blend at the chosen phi, by default at the chosen alpha."""
+        return self.path.at(self.alpha if alpha is None else alpha, self.phi)
+
+    def _columns(self):
+        best = self.mean_error.argmin(axis=1)
+        rows = np.arange(len(self.alphas))
+        return {"alpha": self.alphas, "features": self.path.lasso.df, "phi": self.phis[best],
+                "error": self.mean_error[rows, best], "standard_error": self.standard_error[rows, best]}
 
     def predict(self, X, offset=None, kind="score"):
         """Predict at the chosen alpha and phi; `kind` as in `LassoPath.predict`."""

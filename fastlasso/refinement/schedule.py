@@ -177,6 +177,15 @@ class ScheduleFit(Result):
         """Intercept of the last stage."""
         return self.fits[-1].intercept
 
+    def at(self):
+        """Return the solution of the last stage."""
+        return self.fits[-1]
+
+    def _columns(self):
+        return {"stage": np.arange(len(self.fits)), "alpha": self.alphas,
+                "features": [np.count_nonzero(fit.coef) for fit in self.fits], "r2": [fit.r2 for fit in self.fits],
+                "gap": [fit.gap for fit in self.fits], "certified": [fit.certified for fit in self.fits]}
+
     def predict(self, X, offset=None, kind="score"):
         """Predict with the last stage; `kind` as in `LassoPath.predict`."""
         return self.fits[-1].predict(X, offset, kind)

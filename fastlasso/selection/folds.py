@@ -68,9 +68,11 @@ class Folds:
         self.weights = None if options.sample_weight is None else validation.finite_vector(
             options.sample_weight, n, "sample_weight")
         self.shift = 0.0 if options.offset is None else validation.finite_vector(options.offset, n, "offset")
-        for _, test in splits:
-            if self.weights is not None and not self.weights[test].any():
-                raise ValueError("a fold of cv holds out only rows of weight zero")
+        for k, (_, test) in enumerate(splits if self.weights is not None else ()):
+            if not self.weights[test].any():
+                raise ValueError(f"fold {k}: a fold of cv holds out only rows of weight zero")
+            if not self._training_weights(k).any():
+                raise ValueError(f"fold {k}: all rows that it trains on have sample_weight 0")
         if loss is not None:
             for k in range(len(splits)):
                 check_training_rows(self.risk, self._training_weights(k), k)

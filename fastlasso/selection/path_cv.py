@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import validation
+from ..path.between import warn_inexact
 from ..path.result import Result
 from ..path.results import LassoPath
 
@@ -106,9 +108,20 @@ class PathCV(Result):
         """The older name of `measure`."""
         return self.measure
 
-    def predict(self, X, offset=None, kind="score"):
-        """Predict with the full-data fit at the chosen alpha; `kind` is that of `LassoPath.predict`."""
-        return self.path.fit_at(self.index).predict(X, offset, kind)
+    def at(self, alpha=None):
+        """Return the full-data solution at an alpha, "min", "1se", or by default at the choice of the rule."""
+        chosen = {None: self.index, "min": self.best_index, "1se": self.index_1se}
+        if alpha is None or isinstance(alpha, str):
+            return self.path.fit_at(chosen[None if alpha is None else validation.one_of(alpha, "alpha", RULES)])
+        return self.path.at(alpha)
+
+    def _columns(self):
+        return {"alpha": self.alphas, "features": self.path.df, "error": self.mean_error,
+                "standard_error": self.standard_error}
+
+    def predict(self, X, offset=None, kind="score", alpha=None):
+        """Predict with the full-data fit, by default at the chosen alpha; see `at` and `LassoPath.predict`."""
+        return warn_inexact(self.at(alpha)).predict(X, offset, kind)
 
     def plot(self, ax=None):
         """Draw the error curve; needs matplotlib. Returns the Axes."""

@@ -20,10 +20,10 @@ def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
     groups = None if groups is None else group_numbers(groups, n)
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         return held_out_alone(fold_of_rows(validation.whole_number(cv, "cv", 2), y, groups, n, random_state, loss))
-    if isinstance(cv, type) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
-        hint = f"; {cv.__name__} is a class: pass an instance, {cv.__name__}(...)" if isinstance(cv, type) else ""
+    refuse_class(cv)
+    if not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
         raise TypeError(f"cv must be an integer, a vector of fold numbers, an iterable of (train, test) or a splitter, "
-                        f"got {cv!r}{hint}")
+                        f"got {cv!r}")
     if hasattr(cv, "split"):
         return checked_folds(cv.split(X, y, groups), n)
     cv = cv if hasattr(cv, "__len__") else list(cv)
@@ -31,6 +31,13 @@ def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
     if groups is not None:
         check_groups_whole(splits, groups)
     return splits
+
+
+def refuse_class(cv):
+    """Raise TypeError for a splitter's class in place of a splitter."""
+    if isinstance(cv, type):
+        raise TypeError(f"cv must be an integer, a vector of fold numbers, an iterable of (train, test) or a splitter, "
+                        f"got the class {cv.__name__}: pass an instance, {cv.__name__}(...)")
 
 
 def checked_folds(pairs, n):

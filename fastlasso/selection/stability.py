@@ -79,6 +79,10 @@ class StabilityPath(Result):
         return (f"<StabilityPath: {len(self.alphas)} alphas, {len(self.probabilities)} features, {self.n_pairs} pairs "
                 f"of halves, {self.mean_selected[-1]:.4g} selected on average at the end>")
 
+    def _columns(self):
+        return {"alpha": self.alphas, "mean_selected": self.mean_selected,
+                "at_0.75": np.count_nonzero(self.probabilities >= 0.75, axis=0)}
+
     def error_bound(self, threshold, index=-1, unimodal=False):
         """Return a bound on the expected number of selected columns that are selected no more often than at random.
 
