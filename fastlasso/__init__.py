@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from ._version import __version__ as __version__
+from .parallel import limit_threads
 from .path.fit import alpha_max, fit, fit_path
 from .path.refined import AdaptivePath, ReweightedPath
 from .path.results import LassoFit, LassoPath
@@ -16,7 +17,7 @@ __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "Gamma", "Huber"
            "SquaredHinge", "StabilityPath", "Stage", "TargetPaths", "Tweedie", "adaptive_factors",
            "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path", "cross_validate_relaxed",
            "cross_validate_reweighted", "fit", "fit_path", "fit_schedule", "laplace_prior", "laplace_scale",
-           "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
+           "limit_threads", "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {

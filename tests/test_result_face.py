@@ -167,3 +167,83 @@ def test_an_empty_path_says_so(table):
     path = fit_path(table[NAMES], table.y, dfmax=0, alphas=[0.01])
     assert len(path) == 0
     assert path.plot() is not None
+
+
+# ---------------------------------------------------------------- files of a choice, and the judge
+
+
+@pytest.mark.parametrize("rule", ["min", "1se"])
+def test_a_saved_cross_validation_keeps_its_choice(table, rule, tmp_path):
+    def own_score(y_true, y_pred, sample_weight=None):
+        return -np.abs(y_true - y_pred).max()
+
+    for measure in ("mae", own_score):
+        cv = fastlasso.cross_validate_path(table[NAMES], table.y, alphas=7, rule=rule, measure=measure, offset=0.5)
+        cv.save(tmp_path / "cv.npz")
+        copy = fastlasso.PathCV.load(tmp_path / "cv.npz")
+        for name in ("errors", "oof_predictions", "coef", "alpha", "index", "alpha_1se", "rule"):
+            np.testing.assert_array_equal(getattr(copy, name), getattr(cv, name))
+        assert copy.feature_names == NAMES
+        assert copy.path.has_offset
+        np.testing.assert_array_equal(copy.predict(table[NAMES], offset=1.0), cv.predict(table[NAMES], offset=1.0))
+        assert copy.plot().get_ylabel() == cv.plot().get_ylabel()
+        np.testing.assert_array_equal(LassoPath.load(tmp_path / "cv.npz").alphas, cv.alphas)
+
+
+def test_other_files_hold_no_cross_validation(table, tmp_path):
+    cv = fastlasso.cross_validate_path(table[NAMES], table.y, alphas=3)
+    cv.path.save(tmp_path / "path.npz")
+    with pytest.raises(ValueError, match="a path without a cross-validation"):
+        fastlasso.PathCV.load(tmp_path / "path.npz")
+    cv.save(tmp_path / "cv.npz")
+    with np.load(tmp_path / "cv.npz") as stored:
+        arrays = dict(stored)
+    for name, value in (("cv_errors", np.full((3, 5), np.nan)), ("cv_errors", np.zeros((2, 5))),
+                        ("cv_meta", arrays["cv_meta"][:-1])):
+        np.savez(tmp_path / "bad.npz", **arrays | {name: value})
+        with pytest.raises(ValueError, match="is not a cross-validation saved by fastlasso"):
+            fastlasso.PathCV.load(tmp_path / "bad.npz")
+
+
+SOLVED = {
+    "fit": lambda X, y: fastlasso.fit(X, y, 0.1, penalty_factor={"b": 0.0}, standardize=True, offset=0.1 * y),
+    "path": lambda X, y: fit_path(X, y, alphas=5, l1_ratio=0.5, sample_weight=1 + np.arange(80.0),
+                                  lower={"c": -0.2})[3],
+    "between": lambda X, y: fit_path(X, y, alphas=5).at(0.123),
+    "cv": lambda X, y: fastlasso.cross_validate_path(X, y, alphas=5).at(),
+    "mcp": lambda X, y: fastlasso.reweighted_path(X, y, alphas=5)[2],
+    "stage": lambda X, y: fastlasso.fit_schedule(X, y, [fastlasso.Stage("bic"),
+                                                        fastlasso.Stage(0.1, factor="adaptive")]).at(),
+    "Lasso": lambda X, y: fastlasso.Lasso(0.1, tol=1e-9).fit(X, y),
+    "LassoCV": lambda X, y: fastlasso.LassoCV(alphas=5, tol=1e-9).fit(X, y),
+    "AdaptiveLasso": lambda X, y: fastlasso.AdaptiveLasso(0.1).fit(X, y),
+    "ReweightedLasso": lambda X, y: fastlasso.ReweightedLasso(0.1).fit(X, y),
+    "HuberLasso": lambda X, y: fastlasso.HuberLasso(0.1, tol=1e-9).fit(X, y),
+}
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_the_judge_takes_a_fit_with_its_options(table, name):
+    X, y = table[NAMES], table.y
+    solution = SOLVED[name](X, y)
+    assert fastlasso.verify(X, y, solution).relative_gap < 2e-6
+    if isinstance(solution, fastlasso.LassoFit):
+        moved = solution.moved(0.5 * solution.alpha)
+        assert fastlasso.verify(X, y, moved).relative_gap > 1e-5
+
+
+def test_the_judge_takes_a_classifier(table):
+    model = fastlasso.LogisticRegression(l1_ratio=1, tol=1e-9).fit(table[NAMES], table.y > 0)
+    assert fastlasso.verify(table[NAMES], table.y > 0, model).relative_gap < 1e-8
+
+
+def test_the_judge_refuses_what_it_cannot_know(table, tmp_path):
+    X, y = table[NAMES], table.y
+    path = fit_path(X, y, alphas=3)
+    path.save(tmp_path / "path.npz")
+    with pytest.raises(ValueError, match="does not know the options"):
+        fastlasso.verify(X, y, LassoPath.load(tmp_path / "path.npz")[1])
+    with pytest.raises(ValueError, match="no single certified solution"):
+        fastlasso.verify(X, y, fastlasso.Lasso().fit(X, np.column_stack([y, -y])))
+    with pytest.raises(TypeError, match="needs alpha"):
+        fastlasso.verify(X, y, path[1].coef)

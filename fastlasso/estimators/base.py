@@ -196,6 +196,20 @@ class Estimator(BaseEstimator):
         for result in [value for value in vars(self).values() if isinstance(value, Result)] if names else ():
             result.feature_names = names
 
+    def claim(self):
+        """Return (coef, intercept, {alpha and the options of the fit}): what `fastlasso.verify` checks.
+
+        Raises
+        ------
+        ValueError
+            Where the estimator has several targets, or keeps no solution of one convex problem.
+        """
+        check_is_fitted(self)
+        solution = getattr(self, "_solution", None)
+        if solution is None:
+            raise ValueError(f"this {type(self).__name__} has no single certified solution to verify")
+        return solution.claim()
+
     def _with_offset(self, scores, offset):
         """Return scores plus an offset, which a fit with one asks for."""
         if offset is None:
@@ -237,6 +251,7 @@ class LinearModel(RegressorMixin, Estimator):
 
     def _keep(self, solutions, dtype, one_target):
         """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
+        self._solution = solutions[0] if len(solutions) == 1 else None
         coefs = np.array([solution.coef for solution in solutions], dtype)
         intercepts = np.array([solution.intercept for solution in solutions], dtype)
         gaps = np.array([solution.gap for solution in solutions], dtype)

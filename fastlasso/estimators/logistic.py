@@ -141,6 +141,7 @@ class LogisticModel(ClassifierMixin, Estimator):
 
     def _keep(self, solution, dtype):
         """Set `coef_`, `intercept_`, `dual_gap_` and `n_iter_` from a `LassoFit`, in X's dtype."""
+        self._solution = solution
         self.coef_ = solution.coef.astype(dtype)[None]
         self.intercept_ = np.array([solution.intercept], dtype)
         self.dual_gap_ = dtype.type(solution.gap)

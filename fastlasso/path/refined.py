@@ -80,6 +80,12 @@ class ReweightedPath(LassoPath):
         if self.n_steps.shape != (len(self),) or self.n_steps.dtype.kind != "i":
             raise ValueError("n_steps is damaged")
 
+    def fit_at(self, index):
+        """Return the solution at a grid point as a `LassoFit`: that of the lasso with its own factors."""
+        fit = super().fit_at(index)
+        own = {"penalty_factor": self.penalty_factor_at(index), "l1_ratio": 1.0}
+        return fit.with_options(None if fit.options is None else fit.options | own)
+
     def penalty_factor_at(self, index):
         """The factors v of the weighted lasso that the solution at a grid point solves, shape (n_features,)."""
         index = range(len(self))[index]

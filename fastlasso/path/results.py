@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
-from ..frames import FeatureNames, aligned, check_rows, is_frame, row_labels, values_of
+from ..frames import FeatureNames, aligned, by_column, check_rows, is_frame, row_labels, values_of
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import Matrix
 from ..parallel import Pool
@@ -70,6 +70,9 @@ class LassoFit(Result):
     has_offset: bool = False
     exact: bool = True
 
+    # the options of the fit (`with_options`); never saved
+    options = None
+
     def __repr__(self):
         share = "r2" if self.loss == SQUARED_ERROR else "deviance_ratio"
         return (f"<LassoFit: alpha={self.alpha:g}, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
@@ -84,9 +87,28 @@ class LassoFit(Result):
         return {"alpha": [self.alpha], "features": [np.count_nonzero(self.coef)], "r2": [self.r2], "gap": [self.gap],
                 "certified": [self.certified]}
 
+    def with_options(self, options):
+        """Keep the options of the fit, so that `verify` can be given the fit alone; return self."""
+        self.options = options
+        return self
+
+    def claim(self):
+        """Return (coef, intercept, {alpha and the options of the fit}): what `verify` checks.
+
+        Raises
+        ------
+        ValueError
+            Where the options are not known any more: for a solution of a path that was loaded or copied.
+        """
+        if self.options is None:
+            raise ValueError("this solution does not know the options of its fit any more, or is a blend of two: pass "
+                             "coef, intercept and the options to verify")
+        return self.coef, self.intercept, resolved_by_name(self.options, self.feature_names) | {"alpha": self.alpha}
+
     def moved(self, alpha, gap=None, exact=True):
         """Return the same coefficients as a solution at another alpha."""
-        return replace(self, alpha=alpha, gap=self.gap if gap is None else gap, exact=exact)
+        return replace(self, alpha=alpha, gap=self.gap if gap is None else gap,
+                       exact=exact).with_options(self.options)
 
     def mixed(self, low, alpha, gap, exact=True):
         """Return the mixture of this solution and that at a lower alpha which is linear in alpha."""
@@ -95,7 +117,7 @@ class LassoFit(Result):
         mix = lambda a, b, share=share: (1 - share) * a + share * b      # noqa: E731
         return replace(self, alpha=alpha, coef=mix(self.coef, low.coef), intercept=mix(self.intercept, low.intercept),
                        gap=gap, n_passes=low.n_passes, r2=mix(self.r2, low.r2, square_share), bound="residual",
-                       exact=exact)
+                       exact=exact).with_options(self.options)
 
     @property
     def n_features(self):
@@ -122,6 +144,13 @@ class LassoFit(Result):
         """
         scores = predictions(X, self.coef, self.intercept, offset, self.feature_names, self.has_offset)
         return of_kind(kind, scores, self.loss, self.classes)
+
+
+def resolved_by_name(options, names):
+    """Return options with vectors in place of what names columns."""
+    fills = {"penalty_factor": 1.0, "lower": -np.inf, "upper": np.inf}
+    return options | {name: by_column(options[name], names, fill, name) for name, fill in fills.items()
+                      if name in options}
 
 
 def of_kind(kind, scores, loss, classes):
@@ -340,7 +369,8 @@ class LassoPath(Between, Criteria, Result):
         coef[self.indices[part]] = self.values[part]
         return LassoFit(float(self.alphas[index]), coef, float(self.intercepts[index]), float(self.gaps[index]),
                         self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]), self.loss,
-                        self.classes, str(self.bound[index]), self.feature_names, self.has_offset)
+                        self.classes, str(self.bound[index]), self.feature_names,
+                        self.has_offset).with_options(self.options)
 
     def note_seconds(self, seconds):
         """Keep how long the fit took."""

@@ -3,6 +3,7 @@
 import json
 import zipfile
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,8 +21,18 @@ DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplemen
 UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
 
 
-def write(path, file):
-    """Write a path to an .npz file; a class other than `LassoPath` is named in it as its kind."""
+def write(path, file, **more):
+    """Write a path, and further arrays, to an .npz file."""
+    np.savez_compressed(file, **packed(path), **more)
+
+
+def as_bytes(facts):
+    """Return facts of JSON's types as an array of bytes."""
+    return np.frombuffer(json.dumps(facts).encode(), np.uint8)
+
+
+def packed(path):
+    """Return the arrays that hold a path; a class other than `LassoPath` is named in them as its kind."""
     names = None if path.feature_names is None else [str(name) for name in path.feature_names]
     text = {"format": 1, "status": path.status, "params": path.params, "feature_names": names,
             **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts(),
@@ -33,7 +44,7 @@ def write(path, file):
         text |= {"format": FORMAT, "loss": {"name": path.loss.name, **path.loss.parameters}}
         arrays |= {name: getattr(path, name) for name in LOSS_ARRAYS if getattr(path, name) is not None}
     arrays |= {name: getattr(path, name) for name in OPTIONAL_ARRAYS if getattr(path, name) is not None}
-    np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8), **arrays)
+    return arrays | {"meta": as_bytes(text)}
 
 
 def usual_facts(path):
@@ -58,6 +69,40 @@ def read(file, wanted, kinds):
     except (OSError, *DAMAGE) as error:
         raise ValueError(f"{file} is not a path saved by fastlasso: {error}") from error
     return path
+
+
+def read_choice(file, path):
+    """Return (rule, measure, errors, predictions out of fold) of a cross-validation saved with `path`.
+
+    Raises
+    ------
+    ValueError
+        Where the file holds a path alone, or was altered.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            if "cv_meta" not in stored:
+                raise ValueError("it holds a path without a cross-validation")
+            facts = json.loads(stored["cv_meta"].tobytes())
+            errors, predictions = stored["cv_errors"], stored["cv_oof_predictions"]
+        if set(facts) != {"rule", "measure", "score"} or not isinstance(facts["measure"] or facts["score"], str):
+            raise ValueError("its rule or its measure is damaged")
+        if (errors.ndim != 2 or len(errors) != len(path) or not errors.shape[1] or errors.dtype != np.float64
+                or not np.isfinite(errors).all() or predictions.ndim != 1 or predictions.dtype != np.float64):
+            raise ValueError("its errors are damaged")
+        return facts["rule"], facts["measure"] or NamedScore(facts["score"]), errors, predictions
+    except (OSError, *DAMAGE) as error:
+        raise ValueError(f"{file} is not a cross-validation saved by fastlasso: {error}") from error
+
+
+@dataclass(frozen=True)
+class NamedScore:
+    """Stands for the score of a saved cross-validation, of which a file keeps the name alone."""
+
+    name: str
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        raise TypeError(f"the score {self.name!r} was not saved, only its name")
 
 
 def read_any(file, kinds):

@@ -223,7 +223,8 @@ class ScheduleRun:
         else:
             fits, path, cv = self._solved(stage, problems)
         self.coefs = [fit.coef for fit in fits]
-        self.result.add(fits[0], problems[0].penalty_factor, path, cv)
+        own = {"penalty_factor": problems[0].penalty_factor, "l1_ratio": problems[0].l1_ratio}
+        self.result.add(fits[0].with_options(self.folds.options.as_dict() | own), problems[0].penalty_factor, path, cv)
 
     def _solved(self, stage, problems):
         """Return (the solutions of a stage, the path and the cross-validation by which its alpha was chosen or None).

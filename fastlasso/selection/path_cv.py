@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import validation
+from ..path import saved
 from ..path.between import warn_inexact
 from ..path.result import Result
 from ..path.results import LassoPath
@@ -51,6 +52,25 @@ class PathCV(Result):
 
     def _parts(self):
         return [self.path, *self.fold_paths]
+
+    def save(self, file):
+        """Write the path on all rows, the errors, the rule and the measure to an .npz file, without pickle.
+
+        The paths of the folds are not kept, and of a callable measure its name alone. `LassoPath.load` reads the path
+        of such a file.
+        """
+        is_name = isinstance(self.measure, str)
+        facts = {"rule": self.rule, "measure": self.measure if is_name else None,
+                 "score": None if is_name else name_of(self.measure)}
+        saved.write(self.path, file, cv_meta=saved.as_bytes(facts), cv_errors=self.errors,
+                    cv_oof_predictions=self.oof_predictions)
+
+    @classmethod
+    def load(cls, file):
+        """Read what `save` wrote; `fold_paths` is then empty. Any other file, or an altered one, raises ValueError."""
+        path = LassoPath.load(file)
+        rule, measure, errors, predictions = saved.read_choice(file, path)
+        return cls(path.alphas, errors, path, [], predictions, validation.one_of(rule, "rule", RULES), measure)
 
     @property
     def mean_error(self):
@@ -128,6 +148,11 @@ class PathCV(Result):
         from ..plotting import plot_cv
 
         return plot_cv(self, ax)
+
+
+def name_of(measure):
+    """Return the name of a measure that is a callable."""
+    return getattr(measure, "name", None) or getattr(measure, "__name__", "score")
 
 
 def standard_error(errors):
