@@ -3,20 +3,22 @@
 from importlib import import_module
 
 from ._version import __version__ as __version__
+from .parallel import limit_threads
 from .path.fit import alpha_max, fit, fit_path
 from .path.refined import AdaptivePath, ReweightedPath
 from .path.results import LassoFit, LassoPath
+from .path.targets import TargetPaths
 from .path.warn import ConvergenceWarning
 from .selection.cross_validation import cross_validate_path
 from .selection.path_cv import PathCV
 
 __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "DoubleSelection", "Gamma", "Huber", "LassoFit",
            "LassoPath", "LogLoss", "NegativeBinomial", "PathCV", "PluginAlpha", "Poisson", "PostLasso", "RelaxedCV",
-           "RelaxedPath", "ReweightedPath", "ScheduleFit", "SquaredHinge", "StabilityPath", "Stage", "Tweedie",
-           "adaptive_factors", "adaptive_path", "alpha_max", "cross_validate_adaptive", "cross_validate_path",
-           "cross_validate_relaxed", "cross_validate_reweighted", "double_selection", "fit", "fit_path", "fit_schedule",
-           "laplace_prior", "laplace_scale", "plugin_alpha", "post_lasso", "relaxed_path", "reweighted_path",
-           "stability_selection", "support_proof", "verify"]
+           "RelaxedPath", "ReweightedPath", "ScheduleFit", "SquaredHinge", "StabilityPath", "Stage", "TargetPaths",
+           "Tweedie", "adaptive_factors", "adaptive_path", "alpha_max", "cross_validate_adaptive",
+           "cross_validate_path", "cross_validate_relaxed", "cross_validate_reweighted", "double_selection", "fit",
+           "fit_path", "fit_schedule", "laplace_prior", "laplace_scale", "limit_threads", "plugin_alpha", "post_lasso",
+           "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {

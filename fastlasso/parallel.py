@@ -5,9 +5,13 @@ result depends on how many threads there are.
 """
 
 import os
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
+from pathlib import Path
 
 # Stored values per piece: about 5 ms of a pass over memory.
 PIECE = 1 << 22
@@ -15,12 +19,98 @@ PIECE = 1 << 22
 SHARE = 1 << 18
 
 
-def available_cores():
-    """Cores this process may use."""
+# The limit that `limit_threads` sets.
+LIMIT = ContextVar("LIMIT", default=None)
+# Where the kernel says what a control group may use.
+CGROUPS, OWN_CGROUP = "/sys/fs/cgroup", "/proc/self/cgroup"
+
+
+@contextmanager
+def limit_threads(n_threads):
+    """Within, fits use at most so many threads by default; an explicit `n_threads` of a call still holds.
+
+    Examples
+    --------
+    >>> from fastlasso import fit_path, limit_threads
+    >>> with limit_threads(1):
+    ...     path = fit_path([[1.0, 2.0], [2.0, 1.0], [3.0, 5.0]], [1.0, 2.0, 4.0], alphas=3)
+    """
+    if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
+        raise ValueError(f"n_threads == {n_threads!r}, must be an integer >= 1")
+    token = LIMIT.set(n_threads)
     try:
-        return len(os.sched_getaffinity(0))
+        yield
+    finally:
+        LIMIT.reset(token)
+
+
+def available_cores():
+    """Threads that a fit uses by default: the cores this process may use, or fewer where a limit says so.
+
+    Limits are `limit_threads`, the environment variable FASTLASSO_NUM_THREADS, in a worker process the OMP_NUM_THREADS
+    that joblib sets for it, and the quota of the control group.
+    """
+    try:
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    limits = [LIMIT.get(), from_environment("FASTLASSO_NUM_THREADS"), quota(CGROUPS, OWN_CGROUP)]
+    if is_worker():
+        limits.append(from_environment("OMP_NUM_THREADS"))
+    return min([cores, *(limit for limit in limits if limit is not None)])
+
+
+def is_worker():
+    """Whether this process was started by multiprocessing or joblib; both have then imported multiprocessing."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def from_environment(name):
+    """Return the number of threads that an environment variable asks for, or None.
+
+    Raises
+    ------
+    ValueError
+        Where FASTLASSO_NUM_THREADS is no integer >= 1.
+    """
+    text = os.environ.get(name, "").strip()
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    if text and name.startswith("FASTLASSO"):
+        raise ValueError(f"the environment variable {name} is {text!r}, must be an integer >= 1")
+    return None
+
+
+@cache
+def quota(root, own):
+    """Return the whole cores that the control groups of this process allow, at least 1; None without a quota."""
+    root, shares = Path(root), []
+    try:
+        lines = Path(own).read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        base = root if not controllers else root / "cpu"
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        below = path.strip("/").split("/") if path.strip("/") else []
+        shares += [share_of(base.joinpath(*below[:depth])) for depth in range(len(below) + 1)]
+    shares = [share for share in shares if share is not None]
+    return max(1, int(min(shares))) if shares else None
+
+
+def share_of(group):
+    """Return the cores that one control group allows, of version 2 (cpu.max) or 1, or None."""
+    try:
+        if (group / "cpu.max").exists():
+            limit, period = (group / "cpu.max").read_text().split()
+        else:
+            limit, period = ((group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+        return None if limit in ("max", "-1") else int(limit) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 class Stopped(Exception):

@@ -106,7 +106,8 @@ def error_label(measure):
     """Return the words for a held-out error on an axis; a callable is a score, so its error is minus its value."""
     if isinstance(measure, str):
         return ERRORS[measure]
-    return f"-{getattr(measure, '__name__', 'score')}"
+    name = getattr(measure, "name", None) or getattr(measure, "__name__", "score")
+    return name[4:].replace("_", " ") if name.startswith("neg_") else f"-{name}"
 
 
 def plot_both(pathcv, file, *, scale=None, title=None):
@@ -165,8 +166,11 @@ def used_profiles(path, shown, scale, rank_at):
     """Return (features, their coefficients at the alphas shown) of the features ever used, the strongest first."""
     coefs = path.coefs.tocsr()
     features = np.flatnonzero(np.diff(coefs.indptr))
-    scale = np.ones(path.n_features) if scale is None else np.asarray(scale)
-    strength = np.abs(coefs[features][:, [rank_at, -1]].toarray()) * scale[features, None]
+    rank_by = scale if scale is not None else path.scale    # what was standardised
+    rank_by, scale = (np.ones(path.n_features) if by is None else np.asarray(by) for by in (rank_by, scale))
+    if not len(path):
+        return features, np.zeros((0, 0))
+    strength = np.abs(coefs[features][:, [rank_at, -1]].toarray()) * rank_by[features, None]
     features = features[np.lexsort(-strength.T[::-1])[:MAX_PROFILES]]
     return features, coefs[features].toarray()[:, shown] * scale[features, None]
 

@@ -9,6 +9,9 @@ import numpy as np
 UNBOUNDED = (-np.inf, np.inf)
 # Sums of squares below it have lost digits to underflow.
 SMALLEST_SQUARE = 1e-292
+CLASSES_HINT = "For two classes take loss='log_loss'; numbers stored otherwise become numbers by y.astype(float)"
+# What SciPy converts from one sparse format to another.
+CONVERTED_BY_SCIPY = tuple(map(np.dtype, "?bBhHiIlLqQfd"))
 CORRUPT = "corrupt sparse matrix: "
 BAD_POINTERS = "indptr must start at 0, never decrease and end at the number of stored values"
 BAD_INDEX = "index out of range: indices must lie in [0, {})"
@@ -87,6 +90,8 @@ def compressed(X):
     if X.format == "bsr":
         check_range(X.indices, X.shape[1] // X.blocksize[1])
     X = X.tocoo()
+    if X.dtype.kind not in "c" and X.dtype not in CONVERTED_BY_SCIPY:
+        X = type(X)((as_numbers(np.asarray(X.data), "X"), (X.row, X.col)), shape=X.shape)
     for size, index in zip(X.shape, (X.row, X.col), strict=True):
         if np.shape(index) != np.shape(X.data):
             raise ValueError(f"{CORRUPT}{np.shape(index)} indices for values of shape {np.shape(X.data)}")
@@ -146,8 +151,23 @@ def target(y, n_samples):
     y = np.asarray(nothing_masked(y, "y"))
     if y.dtype.kind == "c":
         raise ValueError("Complex data not supported: y is complex")
-    y = same_length(y, n_samples)
+    y = numeric_target(same_length(y, n_samples))
     return no_nan_or_inf(np.ascontiguousarray(finite_vector(y, n_samples, "y")), "y")
+
+
+def numeric_target(y):
+    """Return y; raise TypeError or ValueError where it holds text or booleans, which are classes and not numbers."""
+    if y.dtype.kind == "O" and len(y) and all(isinstance(value, bool | np.bool_) for value in y):
+        y = y.astype(bool)
+    if y.dtype.kind in "USTb":
+        what = "booleans" if y.dtype.kind == "b" else f"text such as {str(y[0])!r}"
+        raise TypeError(f"y must be real numbers under loss='squared_error', got {what}. {CLASSES_HINT}")
+    if y.dtype.kind == "O":
+        try:
+            return as_numbers(y, "y")
+        except ValueError as error:
+            raise ValueError(f"{error}. {CLASSES_HINT}") from error
+    return y
 
 
 def sample_weights(value, n_samples):
@@ -217,7 +237,10 @@ def one_of(value, name, allowed):
 
 def alpha_grid(alphas):
     """Return user's alphas as a descending float64 vector."""
-    grid = np.atleast_1d(doubles(alphas))
+    grid = np.atleast_1d(np.asarray(nothing_masked(alphas, "alphas")))
+    if grid.dtype.kind not in "fiuO" and grid.size:
+        raise TypeError(f"alphas must be numbers, got values such as {grid.flat[0].item()!r}")
+    grid = doubles(as_numbers(grid, "alphas") if grid.dtype.kind == "O" else grid)
     if grid.ndim != 1 or grid.size == 0:
         raise ValueError("alphas must be a non-empty 1d array")
     if not np.isfinite(grid).all() or grid.min() < 0:

@@ -18,8 +18,9 @@ from fastlasso.path.path_solver import Limits
 from fastlasso.problem.options import Options
 from fastlasso.selection import stability
 from fastlasso.selection.cross_validation import cross_validate_ratios
-from fastlasso.selection.folds import Folds, splits_of
+from fastlasso.selection.folds import Folds
 from fastlasso.selection.measures import area_under_curve
+from fastlasso.selection.splits import splits_of
 
 LOSSES = ["log_loss", "poisson", "gamma", "tweedie", "negative_binomial", "huber", "squared_hinge"]
 CLASSIFIERS = ["log_loss", "squared_hinge"]

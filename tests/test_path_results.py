@@ -259,8 +259,10 @@ def test_at_needs_X_where_the_path_turns_and_X_is_gone(data):
     expected = path.at(alpha)
     del A
     gc.collect()
-    with pytest.raises(ValueError, match="X"):
-        path.at(alpha)
+    rough = path.at(alpha)
+    assert not rough.exact
+    assert not rough.certified
+    np.testing.assert_allclose(rough.coef, expected.coef, atol=0.1 * np.abs(expected.coef).max())
     np.testing.assert_array_equal(path.at(alpha, X=data[0]).coef, expected.coef)
     path.at(path.alphas[3])
 
@@ -272,8 +274,7 @@ def test_a_path_keeps_no_matrix_alive(data):
     del A
     gc.collect()
     assert alive() is None
-    with pytest.raises(ValueError, match="X"):
-        path.at(0.5 * path.alphas[-1])
+    assert not path.at(0.5 * path.alphas[-1]).exact
 
 
 def test_at_knows_y_and_options_as_they_were(data, judge):
@@ -292,8 +293,9 @@ def test_a_pickled_path_needs_its_data_again(path, data, judge):
     equal(copy, path)
     assert copy.at(path.alphas[3]).gap == path.gaps[3]
     alpha = corner(path)
-    with pytest.raises(ValueError, match=r"fit again|X"):
-        copy.at(alpha)
+    assert not copy.at(alpha).exact
+    again = copy.at(alpha, *data)
+    assert not again.exact      # the options are gone, too
 
 
 # ---------------------------------------------------------------- selection
@@ -402,8 +404,7 @@ def test_a_refined_path_comes_back_as_what_it_is(data, name, tmp_path, judge):
         for k in (2, 5):
             factor = copy.penalty_factor_at(k)
             judge(*data, copy.fit_at(k), penalty_factor=factor)
-        with pytest.raises(ValueError, match="not on the grid"):
-            copy.at(0.5 * (path.alphas[2] + path.alphas[3]))
+        assert not copy.at(0.5 * (path.alphas[2] + path.alphas[3])).exact
 
 
 def test_a_path_of_another_kind_is_refused(path, data, tmp_path):

@@ -137,7 +137,7 @@ def test_held_out_errors_are_those_of_the_blends(data, name):
             np.testing.assert_allclose(cv.errors[:, j, f], np.average(residual**2, axis=0, weights=w), rtol=1e-5)
         chosen = alone.predict(A[test], cv.phi, offset)[:, cv.index[0]]
         np.testing.assert_allclose(cv.oof_predictions[test], chosen, atol=1e-5)
-    np.testing.assert_allclose(cv.predict(A), A @ cv.coef + cv.intercept)
+    np.testing.assert_allclose(cv.predict(A, offset=0.0), A @ cv.coef + cv.intercept)
     np.testing.assert_array_equal(cv.coef, cv.path.coef_at(cv.index[0], cv.phi))
 
 

@@ -22,9 +22,12 @@ except ImportError as error:
     raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
                       ) from error
 
+from ..frames import by_column
+from ..path.result import Result
+from ..path.results import NO_OFFSET
 from ..path.warn import WARNING_CLASS, stack_level
 from ..path.warn import ConvergenceWarning as NativeWarning
-from ..validation import UNBOUNDED, compressed, nothing_masked, sound_sparse
+from ..validation import UNBOUNDED, compressed, finite_vector, nothing_masked, sound_sparse
 from .parameters import check_parameters, described, is_array_like
 
 # The data types of X that are taken as they are.
@@ -98,6 +101,11 @@ def progress(verbose):
     return lambda state: print(f"Path: {state.index + 1:03d} out of {state.n_alphas:03d}", file=sys.stderr)
 
 
+def as_float(y):
+    """Return booleans as 0.0 and 1.0, which scikit-learn's regressors take for numbers; anything else as it is."""
+    return y.astype(float) if y.dtype == bool else y
+
+
 def as_sparse(coefs):
     """Return coefficients as a CSR matrix, or a CSR array where scikit-learn is set to arrays; one row per target."""
     as_array = get_config().get("sparse_interface", "spmatrix") == "sparray"
@@ -115,7 +123,9 @@ def all_or_nothing(method):
         self._forget()
         try:
             with warnings_of_both():
-                return method(self, *args, **kwargs)
+                method(self, *args, **kwargs)
+            self._name_results()
+            return self
         except BaseException:
             self._forget()
             raise
@@ -160,17 +170,53 @@ class Estimator(BaseEstimator):
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead; for multi-task "
                              f"outputs fit one {type(self).__name__} per target")
-        return column_or_1d(y, warn=True)
+        return as_float(column_or_1d(y, warn=True))
 
     def _options(self, sample_weight, **more):
         """Return the arguments that every native function takes, and `more`."""
+        if "offset" in more:
+            self.has_offset_ = more["offset"] is not None
         return {"fit_intercept": self.fit_intercept, "standardize": self.standardize, "sample_weight": sample_weight,
-                "penalty_factor": self.penalty_factor, "tol": self.tol, "max_iter": self.max_iter,
+                "penalty_factor": by_column(self.penalty_factor, self._names(), 1.0, "penalty_factor"),
+                "tol": self.tol, "max_iter": self.max_iter,
                 "n_threads": None if self.n_jobs is None else effective_n_jobs(self.n_jobs)} | self._bounds() | more
 
     def _bounds(self):
         """Return the bounds on the coefficients as arguments."""
         return {"lower": 0.0 if self.positive else UNBOUNDED[0]}
+
+    def _names(self):
+        """Return the names of the columns that the estimator was fitted to, as a list, or None."""
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else list(names)
+
+    def _name_results(self):
+        """Hand the names of the columns to every result that is kept."""
+        names = self._names()
+        for result in [value for value in vars(self).values() if isinstance(value, Result)] if names else ():
+            result.feature_names = names
+
+    def claim(self):
+        """Return (coef, intercept, {alpha and the options of the fit}): what `fastlasso.verify` checks.
+
+        Raises
+        ------
+        ValueError
+            Where the estimator has several targets, or keeps no solution of one convex problem.
+        """
+        check_is_fitted(self)
+        solution = getattr(self, "_solution", None)
+        if solution is None:
+            raise ValueError(f"this {type(self).__name__} has no single certified solution to verify")
+        return solution.claim()
+
+    def _with_offset(self, scores, offset):
+        """Return scores plus an offset, which a fit with one asks for."""
+        if offset is None:
+            if self.has_offset_:
+                raise ValueError(NO_OFFSET)
+            return scores
+        return scores + finite_vector(offset, len(scores), "offset")
 
     def _rows(self, X):
         """Return X checked for a prediction: its columns must be those of the fit."""
@@ -205,6 +251,7 @@ class LinearModel(RegressorMixin, Estimator):
 
     def _keep(self, solutions, dtype, one_target):
         """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
+        self._solution = solutions[0] if len(solutions) == 1 else None
         coefs = np.array([solution.coef for solution in solutions], dtype)
         intercepts = np.array([solution.intercept for solution in solutions], dtype)
         gaps = np.array([solution.gap for solution in solutions], dtype)

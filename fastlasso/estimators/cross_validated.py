@@ -10,7 +10,9 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from .. import validation
 from ..selection.cross_validation import cross_validate_ratios
+from ..selection.splits import are_fold_numbers, folds_of_groups, group_numbers, refuse_class
 from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
 from .linear import enet_path, lasso_path
 from .parameters import SHARES, described, keep_arguments
@@ -35,6 +37,7 @@ class Score(NamedTuple):
     """Call a scorer of scikit-learn with targets and predictions."""
 
     scorer: object
+    name: str | None = None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -45,7 +48,8 @@ def held_out_measure(scoring):
     """Return what `cross_validate_path` takes as `scoring`, from what scikit-learn takes."""
     if scoring is None or (isinstance(scoring, str) and scoring in MEASURES):
         return MEASURES[scoring]
-    return Score(check_scoring(GivenPredictions(), scoring))
+    name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", None)
+    return Score(check_scoring(GivenPredictions(), scoring), name)
 
 
 class Splitting:
@@ -54,9 +58,18 @@ class Splitting:
     def _splits(self, X, y, sample_weight, params):
         """Return what `cross_validate_path` takes as `cv`.
 
-        A number of contiguous folds stays a number, so that no arrays of indices are made.
+        A number of contiguous folds stays a number, so that no arrays of indices are made. With `groups` it means folds
+        of whole groups. A vector of fold numbers is taken as it is.
         """
         cv = 5 if self.cv is None else self.cv
+        refuse_class(cv)
+        if isinstance(cv, Integral) and params.get("groups") is not None:
+            params = dict(params)
+            groups = group_numbers(params.pop("groups"), len(y))
+            self._for_splitter(sample_weight, params)
+            return folds_of_groups(groups, validation.whole_number(cv, "cv", 2))
+        if hasattr(cv, "__len__") and not hasattr(cv, "split") and are_fold_numbers(cv):
+            return cv
         splitter = check_cv(cv)         # before routing, which reads `cv` too: a generator can be read only once
         metadata = self._for_splitter(sample_weight, params)
         return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))

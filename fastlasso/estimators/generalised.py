@@ -113,7 +113,7 @@ class LossModel(LinearModel):
     def _scores(self, X, offset):
         """Return intercept_ + X coef_ (+ offset)."""
         scores = super().predict(X)
-        return scores if offset is None else scores + validation.finite_vector(offset, len(scores), "offset")
+        return self._with_offset(scores, offset)
 
     def predict(self, X, offset=None):
         """Return the mean of y at each sample: that of the score intercept_ + X coef_ (+ offset).

@@ -33,7 +33,7 @@ def measure_of(scoring, loss):
     loss = as_loss(loss)
     if loss is not None and isinstance(scoring, str) and DEVIANCES.get(scoring) == loss.name:
         return "deviance"
-    return Score(check_scoring(GivenPredictions(), scoring))
+    return Score(check_scoring(GivenPredictions(), scoring), scoring if isinstance(scoring, str) else None)
 
 
 @described

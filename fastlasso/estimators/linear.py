@@ -7,9 +7,9 @@ from sklearn.base import MultiOutputMixin
 from sklearn.utils.metadata_routing import UNUSED
 
 from ..matrices.choose import as_matrix
-from ..path.fit import fit, fit_path
+from ..path.fit import alpha_max, fit, fit_path
 from ..validation import UNBOUNDED
-from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress, warnings_of_both
+from .base import LinearModel, all_or_nothing, as_float, asked_grid, check_gram, progress, warnings_of_both
 from .parameters import GRAM, check_parameters, described, keep_arguments
 
 # What `enet_path` takes by **params, with the defaults of scikit-learn's solver.
@@ -50,7 +50,8 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
     Parameters
     ----------
     X : array or sparse matrix of shape (n_samples, n_features)
-    y : array of shape (n_samples,) or (n_samples, 1)
+    y : array of shape (n_samples,) or (n_samples, n_targets)
+        Several targets are fitted each for itself along one grid; scikit-learn couples them by a penalty on rows.
     l1_ratio : float in [0, 1], default=0.5
     eps : float, default=1e-3
         Smallest alpha of an automatic grid as a fraction of the largest.
@@ -73,17 +74,17 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
     -------
     alphas : ndarray of shape (n_alphas,)
         Descending.
-    coefs : ndarray of shape (n_features, n_alphas), or (1, n_features, n_alphas) for y of shape (n_samples, 1)
+    coefs : ndarray of shape (n_features, n_alphas), or (n_targets, n_features, n_alphas) for y of two dimensions
         In X's dtype.
     dual_gaps : ndarray of shape (n_alphas,)
-        In units of the objective.
+        In units of the objective, summed over the targets.
     n_iters : list of int
         Passes over X, rounded up, at least 1; only if `return_n_iter`.
 
     Raises
     ------
     ValueError, TypeError
-        For bad input; for several targets, which share no penalty here: call it once for each.
+        For bad input, and for several targets with positive=True, as in scikit-learn.
 
     Examples
     --------
@@ -102,18 +103,20 @@ def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100
     check_parameters("enet_path", arguments, {})
     matrix = as_matrix(X)
     check_path_data(matrix.shape, y, arguments)
-    path = solved_path(X if isinstance(X, np.ndarray) else matrix, y, arguments)
-    coefs = path.coefs.toarray().astype(matrix.dtype, copy=False)
-    results = path.alphas, coefs if np.ndim(y) < 2 else coefs[None], path.gaps
-    passes = np.maximum(1, np.ceil(np.diff(path.n_passes, prepend=0.0))).astype(int)
-    return (*results, passes.tolist()) if return_n_iter else results
+    y = as_float(np.asarray(y))
+    targets = [y] if y.ndim < 2 else list(np.ascontiguousarray(y.T))
+    paths = solved_paths(X if isinstance(X, np.ndarray) else matrix, targets, arguments)
+    coefs = np.stack([path.coefs.toarray().astype(matrix.dtype, copy=False) for path in paths])
+    gaps = sum(path.gaps for path in paths[1:]) + paths[0].gaps if len(paths) > 1 else paths[0].gaps
+    results = paths[0].alphas, coefs[0] if y.ndim < 2 else coefs, gaps
+    passes = [np.maximum(1, np.ceil(np.diff(path.n_passes, prepend=0.0))).astype(int) for path in paths]
+    return (*results, np.max(passes, axis=0).tolist()) if return_n_iter else results
 
 
 def check_path_data(shape, y, arguments):
-    """Raise ValueError for several targets, foreign centring, and arrays of a shape that does not fit."""
-    if np.ndim(y) > 1 and np.shape(y)[1] != 1:
-        raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1)" if arguments["positive"] else
-                         f"y should be a 1d array, got an array of shape {np.shape(y)} instead; call once per target")
+    """Raise ValueError for several targets with positive=True, foreign centring, and arrays of a wrong shape."""
+    if np.ndim(y) > 1 and np.shape(y)[1] != 1 and arguments["positive"]:
+        raise ValueError("positive=True is not allowed for multi-output (y.ndim != 1)")
     if arguments["X_offset"] is not None or arguments["X_scale"] is not None:
         raise ValueError("X_offset and X_scale are not supported: fastlasso.fit_path centres and standardises X itself")
     check_gram(arguments["precompute"], shape[1])
@@ -123,14 +126,18 @@ def check_path_data(shape, y, arguments):
             raise ValueError(f"{name}.shape == {np.shape(value)}, expected {(shape[1],)}")
 
 
-def solved_path(X, y, arguments):
-    """Call `fit_path` with the arguments of `enet_path`."""
+def solved_paths(X, targets, arguments):
+    """Call `fit_path` with the arguments of `enet_path` for each target, all along one grid."""
+    problem = {"l1_ratio": arguments["l1_ratio"], "fit_intercept": False, "sample_weight": arguments["sample_weight"],
+               "lower": 0.0 if arguments["positive"] else UNBOUNDED[0]}
     with warnings_of_both():
         alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
-        return fit_path(X, y, alphas=alphas, eps=arguments["eps"], l1_ratio=arguments["l1_ratio"],
-                        fit_intercept=False, sample_weight=arguments["sample_weight"],
-                        lower=0.0 if arguments["positive"] else UNBOUNDED[0], tol=arguments["tol"],
-                        max_iter=arguments["max_iter"], callback=progress(arguments["verbose"]))
+        how = problem | {"eps": arguments["eps"], "tol": arguments["tol"], "max_iter": arguments["max_iter"],
+                         "callback": progress(arguments["verbose"])}
+        if len(targets) > 1 and np.ndim(alphas) == 0:       # the target that needs the largest alpha makes the grid
+            first = max(targets, key=lambda y: alpha_max(X, y, **problem))
+            alphas = fit_path(X, first, alphas=alphas, **how).alphas
+        return [fit_path(X, y, alphas=alphas, **how) for y in targets]
 
 
 @described
@@ -211,6 +218,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
         self._check_parameters()
         X, y = self._validated(X, y)
         check_gram(self.precompute, X.shape[1])
+        y = as_float(y)
         targets = [y] if y.ndim < 2 else np.ascontiguousarray(y.T)
         options = self._options(sample_weight)
         solutions = [fit(X, target, self.alpha, l1_ratio=self.l1_ratio, **options) for target in targets]

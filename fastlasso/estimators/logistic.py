@@ -141,6 +141,7 @@ class LogisticModel(ClassifierMixin, Estimator):
 
     def _keep(self, solution, dtype):
         """Set `coef_`, `intercept_`, `dual_gap_` and `n_iter_` from a `LassoFit`, in X's dtype."""
+        self._solution = solution
         self.coef_ = solution.coef.astype(dtype)[None]
         self.intercept_ = np.array([solution.intercept], dtype)
         self.dual_gap_ = dtype.type(solution.gap)
@@ -188,7 +189,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         """
         scores = self._rows(X) @ self.coef_.T
         scores = np.ravel(scores.toarray() if sparse.issparse(scores) else scores) + self.intercept_[0]
-        return scores if offset is None else scores + validation.finite_vector(offset, len(scores), "offset")
+        return self._with_offset(scores, offset)
 
     def predict(self, X, offset=None):
         """Return the label of the likelier class of each sample.

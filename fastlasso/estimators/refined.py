@@ -526,7 +526,7 @@ class StabilitySelection(SelectorMixin, Estimator):
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y):
+    def fit(self, X, y, groups=None):
         """Count what is selected on random halves of the rows.
 
         Sample weights are not taken: a half is a random choice of rows, so a weight of 2 would differ from the row
@@ -536,6 +536,8 @@ class StabilitySelection(SelectorMixin, Estimator):
         ----------
         X : array or sparse matrix of shape (n_samples, n_features)
         y : array of shape (n_samples,)
+        groups : array of shape (n_samples,), optional
+            Rows of one group stay together: a half is a random half of the groups.
         """
         self._check_parameters()
         X, y = self._validated(X, y)
@@ -543,7 +545,7 @@ class StabilitySelection(SelectorMixin, Estimator):
         seed = seed if seed is None or isinstance(seed, Integral) else seed.randint(2**31)
         path = stability_selection(X, self._one_target(y), n_pairs=self.n_pairs, weakness=self.weakness,
                                    random_state=seed, alphas=self.alphas, eps=self.eps, dfmax=self.dfmax,
-                                   l1_ratio=self.l1_ratio, **self._options(None))
+                                   l1_ratio=self.l1_ratio, groups=groups, **self._options(None))
         at = -1 if self.max_false is None else path.index_for(self.max_false, self.threshold, self.unimodal)
         self.stability_path_, self.scores_ = path, path.probabilities[:, at]
         self.n_iter_ = max(1, ceil(path.n_passes))

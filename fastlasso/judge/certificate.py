@@ -88,8 +88,8 @@ class Certificate:
     bound: str = "residual"
 
 
-def verify(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-           offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf, loss="squared_error"):
+def verify(X, y, coef, intercept=0.0, *, alpha=None, l1_ratio=1.0, fit_intercept=True, standardize=False,
+           sample_weight=None, offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf, loss="squared_error"):
     """Certify a solution of
 
         1/(2W) sum_i w_i (y_i - o_i - b0 - x_i.b)^2
@@ -102,8 +102,9 @@ def verify(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True
     X : array or scipy.sparse matrix or array, shape (n_samples, n_features)
         Never copied whole (formats other than CSR and CSC are converted to CSR once).
     y : array, shape (n_samples,)
-    coef : array, shape (n_features,)
-        In the units of X, also with ``standardize``.
+    coef : array, shape (n_features,), or a fit
+        In the units of X, also with ``standardize``. A `LassoFit` or a fitted estimator brings its intercept, alpha and
+        options with it; then none of them may be given here.
     intercept : float
         Must be 0 when ``fit_intercept`` is false.
     alpha : float >= 0
@@ -150,6 +151,11 @@ def verify(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True
     >>> round(verify(X, y, [0.5], alpha=0.25).gap, 6)  # (0.75 - 0.5)^2 / 2
     0.03125
     """
+    if hasattr(coef, "claim"):
+        coef, intercept, own = coef.claim()
+        return verify(X, y, coef, intercept, **own)
+    if alpha is None:
+        raise TypeError("verify() needs alpha, unless it is given a fit or an estimator")
     problem = read_problem(X, y, coef, intercept, Arguments(
         alpha=alpha, l1_ratio=l1_ratio, fit_intercept=fit_intercept, standardize=standardize,
         sample_weight=sample_weight, offset=offset, penalty_factor=penalty_factor, lower=lower, upper=upper,

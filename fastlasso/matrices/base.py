@@ -24,6 +24,10 @@ class Matrix:
         Whether `combine` runs in the calling thread alone.
     gathered_kind : class
         What holds some gathered columns for coordinate descent (`gathered.py`).
+    feature_names : list of str, or None
+        The names of the columns of a frame.
+    row_labels : pandas Index, or None
+        The labels of its rows.
     """
 
     shape = (0, 0)
@@ -33,6 +37,13 @@ class Matrix:
     visit_ns = 0.4
     gathered_kind = None
     combines_alone = False
+    feature_names = None
+    row_labels = None
+
+    def called(self, feature_names, row_labels):
+        """Keep the names of columns and rows; return self."""
+        self.feature_names, self.row_labels = feature_names, row_labels
+        return self
 
     @property
     def pays_to_sum(self):

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from .._engine import engine
+from ..frames import column_names, is_frame, row_labels, values_of
 from ..validation import (
     BAD_INDEX,
     BAD_POINTERS,
@@ -30,6 +31,8 @@ def as_matrix(X):
     float64, float32, C and Fortran order, CSR and CSC with 32 or 64 bit indices are used in place; any other dtype,
     order or sparse format is converted first.
 
+    A frame keeps the names of its columns and rows; its sparse columns stay sparse.
+
     Raises
     ------
     ValueError
@@ -39,6 +42,8 @@ def as_matrix(X):
         return X
     if sparse.issparse(X):
         return as_sparse(X)
+    if is_frame(X):
+        return as_matrix(values_of(X)).called(column_names(X), row_labels(X))
     X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else nothing_masked(X, "X"))
     check_shape(X)
     if X.dtype.kind == "O":

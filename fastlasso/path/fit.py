@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from .. import validation
+from ..frames import check_rows, row_labels
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..problem.options import Options
@@ -17,6 +18,7 @@ from ..validation import UNBOUNDED
 from .grid import automatic_grid, given_grid
 from .path_solver import Limits, PathSolver, threads
 from .small import small_fit, small_path, small_problem
+from .targets import TargetPaths, columns_of
 from .warn import NO_MINIMUM, warn_gap, warn_no_minimum, warn_uncertified
 
 # The default tolerance, as a share of P(0).
@@ -26,7 +28,7 @@ TOL = 1e-6
 def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
              sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
              max_iter=10_000, dfmax=None, max_r2=None, max_deviance_ratio=None, screening=True, n_threads=None,
-             callback=None):
+             callback=None, keep_data=False):
     """Fit an L1-regularised model at every alpha of a grid, each solution with a certified duality gap.
 
     Minimises for each alpha, over (b0, b) with lower <= b <= upper,
@@ -41,8 +43,9 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
     X : array or sparse matrix of shape (n_samples, n_features)
         float64 or float32, C or Fortran order, CSR or CSC with 32 or 64 bit indices, read-only or memory-mapped arrays
         are used in place. Anything else is converted first.
-    y : array of shape (n_samples,)
-        Its values must lie in the domain of the loss; two classes may have any labels.
+    y : array of shape (n_samples,) or (n_samples, n_targets)
+        Its values must lie in the domain of the loss; two classes may have any labels. Several targets are several
+        problems, each with a grid of its own unless `alphas` are given.
     loss : str or loss object, default="squared_error"
         "squared_error", "log_loss" (logistic regression), "poisson", "gamma", "huber", "squared_hinge", or an object:
         `Tweedie(power)`, `Huber(delta)`, `NegativeBinomial(k)`. Their docstrings have the formulas.
@@ -81,10 +84,14 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
         Called with a state (alpha, index, n_alphas, df, gap, r2, n_passes) after each alpha; a true return value stops
         the path, and the part so far comes back. ``state.path()`` is that part, after a KeyboardInterrupt too; its
         status is then "interrupted".
+    keep_data : bool, default=False
+        Keep X, so that `LassoPath.at` and `predict` are exact at any alpha however long the path lives. Otherwise they
+        are while X is alive elsewhere.
 
     Returns
     -------
     LassoPath
+        For several targets `TargetPaths`, a sequence of one for each.
 
     Raises
     ------
@@ -117,6 +124,17 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits = Limits.checked(tol, max_iter, dfmax, one_of_two(max_r2, max_deviance_ratio))
+    how = {"alphas": alphas, "eps": eps, "screening": screening, "n_threads": n_threads, "callback": callback,
+           "keep_data": keep_data}
+    targets = columns_of(y)
+    if targets is None:
+        return path_of_one(X, y, options, limits, **how)
+    check_rows(row_labels(X), y, "y")
+    return TargetPaths([path_of_one(X, column, options, limits, **how) for column in targets[0]], targets[1])
+
+
+def path_of_one(X, y, options, limits, *, alphas, eps, screening, n_threads, callback, keep_data):
+    """`fit_path` of one target."""
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
         grid = given_grid(alphas, eps)
@@ -126,7 +144,8 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
             path = solver.down(automatic_grid(solver.solver, alphas, eps) if grid is None else grid).result(options)
         path.note_seconds(time.perf_counter() - started)
     warn_uncertified(path)
-    return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, screening=screening, n_threads=n_threads)
+    return path.remember(fit, X, y, options.as_dict(), max_iter=limits.max_iter, keep_data=keep_data,
+                         screening=screening, n_threads=n_threads)
 
 
 def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
@@ -162,7 +181,7 @@ def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, st
         warn_no_minimum()
     elif not solution.certified:
         warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
-    return solution
+    return solution.with_options(options.as_dict())
 
 
 def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,

@@ -155,7 +155,8 @@ class PathSolver:
         intercept = float(problem.intercepts(batch.cols, batch.coefs[k:k + 1], centres)[0])
         return LassoFit(float(batch.alphas[k]), coef, intercept, float(batch.gaps[k]), problem.null_objective,
                         self.limits.tol, problem.design.passes, float(self._r2(batch)[k]), problem.loss_given,
-                        problem.classes, "newton" if batch.newton is not None and batch.newton[k] else "residual")
+                        problem.classes, "newton" if batch.newton is not None and batch.newton[k] else "residual",
+                        problem.origin.feature_names, problem.origin.has_offset)
 
     def _kept(self):
         """Return a function that returns the solutions kept so far; it does not keep the solver's memory alive."""
@@ -184,7 +185,8 @@ class PathSolver:
             n_passes=np.array(self.passes, dtype=float), null_objective=problem.null_objective, tol=self.limits.tol,
             status=self.status, seconds=0.0, n_samples=problem.design.n_weighted,
             n_features=problem.design.n_features, params=scalars(options), loss=problem.loss_given,
-            classes=problem.classes, newton_dual=None if problem.loss.is_quadratic else gather("newton"))
+            classes=problem.classes, newton_dual=None if problem.loss.is_quadratic else gather("newton"),
+            scale=problem.scale if problem.standardize else None, **problem.origin.facts())
 
 
 def head(values, keep):

@@ -61,6 +61,7 @@ class ReweightedPath(LassoPath):
     factors: np.ndarray = None
 
     extra_arrays = ("n_steps", "objectives", "penalty_factor", "factors")
+    solved_alone = False        # what a concave penalty finds depends on the way to it, so `at` only interpolates
 
     def extra_facts(self):
         """The penalty, by its name and parameters."""
@@ -79,6 +80,12 @@ class ReweightedPath(LassoPath):
         if self.n_steps.shape != (len(self),) or self.n_steps.dtype.kind != "i":
             raise ValueError("n_steps is damaged")
 
+    def fit_at(self, index):
+        """Return the solution at a grid point as a `LassoFit`: that of the lasso with its own factors."""
+        fit = super().fit_at(index)
+        own = {"penalty_factor": self.penalty_factor_at(index), "l1_ratio": 1.0}
+        return fit.with_options(None if fit.options is None else fit.options | own)
+
     def penalty_factor_at(self, index):
         """The factors v of the weighted lasso that the solution at a grid point solves, shape (n_features,)."""
         index = range(len(self))[index]
@@ -86,16 +93,3 @@ class ReweightedPath(LassoPath):
         factors = np.array(self.penalty_factor)
         factors[self.indices[part]] = self.factors[part]
         return factors
-
-    def at(self, alpha, X=None, y=None):
-        """Return the solution at a grid point; between grid points a concave path is not known.
-
-        Raises
-        ------
-        ValueError
-            Where alpha is not on the grid.
-        """
-        if not (self.alphas == alpha).any():
-            raise ValueError(f"alpha == {alpha} is not on the grid of this path, and what a concave penalty finds "
-                             "depends on the way to it: pass it among `alphas`")
-        return super().at(alpha, X, y)

@@ -1,9 +1,7 @@
 """What a fit gives back: one solution (`LassoFit`) or a path of them (`LassoPath`)."""
 
-import math
 import numbers
-import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -11,16 +9,21 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR, as_loss, deviance_term
+from ..frames import FeatureNames, aligned, by_column, check_rows, is_frame, row_labels, values_of
+from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import Matrix
 from ..parallel import Pool
-from ..problem.options import Options
-from ..problem.problem import pose
 from . import saved
+from .between import Between, warn_inexact
+from .criteria import Criteria
+from .result import Result, Table
+
+NO_OFFSET = ("the model was fitted with an offset, so predictions need one: pass offset=, an array of shape "
+             "(n_samples,) or a number (0 for none)")
 
 
 @dataclass(eq=False, repr=False)
-class LassoFit:
+class LassoFit(Result):
     """A certified solution at one alpha.
 
     Attributes
@@ -45,6 +48,11 @@ class LassoFit:
         The labels of a classifier, the positive class last.
     bound : {"residual", "newton"}
         The dual point of the gap: the scaled residual, or the one of the last Newton step.
+    feature_names : list of str, or None
+    has_offset : bool
+        Whether the fit had an offset; `predict` then needs one.
+    exact : bool
+        False where coefficients were interpolated linearly between knots of a path, or taken from its nearest end.
     """
 
     alpha: float
@@ -58,11 +66,63 @@ class LassoFit:
     loss: object = SQUARED_ERROR
     classes: np.ndarray | None = None
     bound: str = "residual"
+    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    has_offset: bool = False
+    exact: bool = True
+
+    # the options of the fit (`with_options`); never saved
+    options = None
 
     def __repr__(self):
         share = "r2" if self.loss == SQUARED_ERROR else "deviance_ratio"
         return (f"<LassoFit: alpha={self.alpha:g}, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
-                f"{share}={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}>")
+                f"{share}={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}"
+                f"{'' if self.exact else ', interpolated'}>")
+
+    def at(self):
+        """Return this solution."""
+        return self
+
+    def _columns(self):
+        return {"alpha": [self.alpha], "features": [np.count_nonzero(self.coef)], "r2": [self.r2], "gap": [self.gap],
+                "certified": [self.certified]}
+
+    def with_options(self, options):
+        """Keep the options of the fit, so that `verify` can be given the fit alone; return self."""
+        self.options = options
+        return self
+
+    def claim(self):
+        """Return (coef, intercept, {alpha and the options of the fit}): what `verify` checks.
+
+        Raises
+        ------
+        ValueError
+            Where the options are not known any more: for a solution of a path that was loaded or copied.
+        """
+        if self.options is None:
+            raise ValueError("this solution does not know the options of its fit any more, or is a blend of two: pass "
+                             "coef, intercept and the options to verify")
+        return self.coef, self.intercept, resolved_by_name(self.options, self.feature_names) | {"alpha": self.alpha}
+
+    def moved(self, alpha, gap=None, exact=True):
+        """Return the same coefficients as a solution at another alpha."""
+        return replace(self, alpha=alpha, gap=self.gap if gap is None else gap,
+                       exact=exact).with_options(self.options)
+
+    def mixed(self, low, alpha, gap, exact=True):
+        """Return the mixture of this solution and that at a lower alpha which is linear in alpha."""
+        share = (self.alpha - alpha) / (self.alpha - low.alpha)
+        square_share = share * (self.alpha + alpha) / (self.alpha + low.alpha)
+        mix = lambda a, b, share=share: (1 - share) * a + share * b      # noqa: E731
+        return replace(self, alpha=alpha, coef=mix(self.coef, low.coef), intercept=mix(self.intercept, low.intercept),
+                       gap=gap, n_passes=low.n_passes, r2=mix(self.r2, low.r2, square_share), bound="residual",
+                       exact=exact).with_options(self.options)
+
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return len(self.coef)
 
     @property
     def deviance_ratio(self):
@@ -82,7 +142,15 @@ class LassoFit:
         kind : {"score", "mean", "class"}
             eta = intercept + X coef (+ offset), the mean of y at eta (a probability, an expected count), or the class.
         """
-        return of_kind(kind, predictions(X, self.coef, self.intercept, offset), self.loss, self.classes)
+        scores = predictions(X, self.coef, self.intercept, offset, self.feature_names, self.has_offset)
+        return of_kind(kind, scores, self.loss, self.classes)
+
+
+def resolved_by_name(options, names):
+    """Return options with vectors in place of what names columns."""
+    fills = {"penalty_factor": 1.0, "lower": -np.inf, "upper": np.inf}
+    return options | {name: by_column(options[name], names, fill, name) for name, fill in fills.items()
+                      if name in options}
 
 
 def of_kind(kind, scores, loss, classes):
@@ -97,8 +165,21 @@ def of_kind(kind, scores, loss, classes):
     return scores if kind == "score" or loss is None else loss.mean(scores)
 
 
-def predictions(X, coef, intercept, offset):
-    """Return intercept + X coef (+ offset) for a vector of coefficients, or for several as sparse columns."""
+def predictions(X, coef, intercept, offset, names=None, has_offset=False):
+    """Return intercept + X coef (+ offset) for a vector of coefficients, or for several as sparse columns.
+
+    Columns of a frame are put into the order of `names`.
+
+    Raises
+    ------
+    ValueError
+        For columns that are not those of the fit, and without an offset where the fit had one.
+    """
+    if has_offset and offset is None:
+        raise ValueError(NO_OFFSET)
+    if is_frame(X):
+        check_rows(row_labels(X), offset, "offset")
+        X = values_of(aligned(X, names))
     if not (sparse.issparse(X) or isinstance(X, Matrix)):
         X = np.asarray(validation.nothing_masked(X, "X"))
     if len(X.shape) != 2 or X.shape[1] != coef.shape[0]:
@@ -125,7 +206,7 @@ def fitted_by(matrix, coef):
 
 
 @dataclass(eq=False, repr=False)
-class LassoPath:
+class LassoPath(Between, Criteria, Result):
     """Certified solutions at descending alphas.
 
     Attributes
@@ -148,6 +229,7 @@ class LassoPath:
     n_samples, n_features : int
         Number of rows of positive weight (a row of weight 0 counts as deleted), and of columns of X.
     feature_names : list of str, or None
+        The names of X's columns where it was a frame. May be assigned: one name per feature.
     params : dict
         The scalars among the options of the fit.
     loss : str or Loss
@@ -156,6 +238,14 @@ class LassoPath:
         The labels of a classifier, the positive class last.
     newton_dual : ndarray of bool, shape (n_alphas,), or None
         Where the gap is that of the Newton dual; see `bound`.
+    has_offset : bool
+        Whether the fit had an offset; `predict` then needs one.
+    unpenalised : ndarray of int, or None
+        The columns with penalty factor 0; None where there is none.
+    n_penalised : int
+        The number of columns with a penalty factor above 0 and finite.
+    scale : ndarray of shape (n_features,), or None
+        With `standardize` the standard deviation of each column: what the penalty multiplies its coefficient by.
     """
 
     alphas: np.ndarray
@@ -173,19 +263,27 @@ class LassoPath:
     n_samples: int
     n_features: int
     params: dict
-    feature_names: list | None = None
+    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
     loss: object = SQUARED_ERROR
     classes: np.ndarray | None = None
     newton_dual: np.ndarray | None = None
+    has_offset: bool = False
+    unpenalised: np.ndarray | None = None
+    n_penalised: int | None = None
+    scale: np.ndarray | None = None
 
     extra_arrays: ClassVar = ()     # names of the arrays that a subclass saves beside those of this class
     kinds: ClassVar = {}            # this class and its subclasses by name, as saved files name them
 
-    def __init_subclass__(cls):
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
         LassoPath.kinds[cls.__name__] = cls
 
-    # what `at` solves again with (`remember`); never saved, never pickled
-    _data = None
+    def __post_init__(self):
+        if self.n_penalised is None:
+            self.n_penalised = self.n_features
+        if self.unpenalised is not None and not len(self.unpenalised):
+            self.unpenalised = None
 
     def __len__(self):
         return len(self.alphas)
@@ -221,19 +319,47 @@ class LassoPath:
         newton = np.zeros(len(self), bool) if self.newton_dual is None else self.newton_dual
         return np.where(newton, "newton", "residual")
 
-    def predict(self, X, alpha=None, offset=None, kind="score"):
+    def predict(self, X, alpha=None, offset=None, kind="score", data=None):
         """Return predictions of shape (n_samples, n_alphas), or (n_samples,) at one `alpha`.
-
-        An alpha between grid points is solved exactly, see `at`.
 
         Parameters
         ----------
+        X : array, sparse matrix or frame of shape (n_samples, n_features)
+            The columns of a frame are matched by name.
+        alpha : float or sequence of floats, optional
+            Default: every alpha of the path. Between grid points see `at`.
+        offset : array of shape (n_samples,) or float, optional
+            Needed where the fit had one.
         kind : {"score", "mean", "class"}
             eta = intercept + X coef (+ offset), the mean of y at eta (a probability, an expected count), or the class.
+        data : pair (X, y), optional
+            The data of the fit, where the problem may have to be solved again and they are gone.
+
+        Warns
+        -----
+        UserWarning
+            Where coefficients were interpolated, see `at`.
         """
         if alpha is not None:
-            return self.at(alpha).predict(X, offset, kind)
-        return of_kind(kind, predictions(X, self.coefs, self.intercepts, offset), self.loss, self.classes)
+            data = (None, None) if data is None else data
+            if np.ndim(alpha):
+                return np.column_stack([self.predict(X, one, offset, kind, data) for one in alpha])
+            return warn_inexact(self.at(alpha, *data)).predict(X, offset, kind)
+        scores = predictions(X, self.coefs, self.intercepts, offset, self.feature_names, self.has_offset)
+        return of_kind(kind, scores, self.loss, self.classes)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self.fit_at(k) for k in range(*index.indices(len(self)))]
+        return self.fit_at(index)
+
+    def __iter__(self):
+        return map(self.fit_at, range(len(self)))
+
+    def _columns(self):
+        share = "r2" if self.loss == SQUARED_ERROR else "deviance_ratio"
+        return {"alpha": self.alphas, "features": self.df, share: self.r2, "gap": self.gaps,
+                "certified": self.certified, "passes": self.n_passes}
 
     def fit_at(self, index):
         """Return the solution at a grid point as a `LassoFit`."""
@@ -243,141 +369,18 @@ class LassoPath:
         coef[self.indices[part]] = self.values[part]
         return LassoFit(float(self.alphas[index]), coef, float(self.intercepts[index]), float(self.gaps[index]),
                         self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]), self.loss,
-                        self.classes, str(self.bound[index]))
-
-    def at(self, alpha, X=None, y=None):
-        """Return the solution at any alpha, with its gap.
-
-        A grid point is returned as it is. Between two grid points with the same signs the lasso path is a straight
-        line (Osborne, Presnell and Turlach 2000), so the solution is interpolated and its gap is bounded. Anywhere
-        else, and where that bound misses `tol`, the problem is solved again, on X and y passed here or on those of the
-        fit, as long as its X is alive. Where the data are gone, an interpolated solution is returned although its
-        bound misses `tol`: `LassoFit.certified` tells. A path that was loaded or copied cannot be solved again.
-
-        Raises
-        ------
-        ValueError
-            Where the problem must be solved again and the data are gone.
-        """
-        alpha = validation.number(alpha, "alpha", 0.0)
-        same = np.flatnonzero(self.alphas == alpha)
-        if len(same):
-            return self.fit_at(same[0])
-        between = self._interpolated(alpha)
-        gone = self._data is None or (X is None and self._data[1]() is None)
-        return between if between is not None and (between.certified or gone) else self._solved(alpha, X, y)
-
-    def _interpolated(self, alpha):
-        """The solution on a straight piece of the path, or None where there is none around alpha.
-
-        With b, theta linear in alpha and the same signs s, the gap 1/2 |r - theta|^2 + sum_j b_j (alpha s_j - z_j) is
-        at most 2 M max(gaps of the ends), M = the largest ratio of an end's coefficient to the other's. The slope of
-        |r|^2 in alpha is 2 alpha times a constant, so |r|^2 and r2 are linear in alpha^2.
-        """
-        k = int(np.searchsorted(-self.alphas, -alpha))
-        straight = all(self.params.get(bound) in (0.0, -np.inf, np.inf)
-                       for bound in ("lower", "upper"))     # others are corners too
-        if self.loss != SQUARED_ERROR or self.params["l1_ratio"] < 1 or not straight or k == 0 or k == len(self):
-            return None
-        high, low = self.fit_at(k - 1), self.fit_at(k)
-        if (np.sign(high.coef) != np.sign(low.coef)).any():
-            return None
-        share = (high.alpha - alpha) / (high.alpha - low.alpha)
-        square_share = share * (high.alpha + alpha) / (high.alpha + low.alpha)
-        mix = lambda a, b, share=share: (1 - share) * a + share * b      # noqa: E731
-        used = high.coef != 0
-        ratio = high.coef[used] / low.coef[used]
-        worst = float(np.max(np.maximum(ratio, 1 / ratio), initial=1.0))
-        return LassoFit(alpha, mix(high.coef, low.coef), mix(high.intercept, low.intercept),
-                        2 * worst * max(high.gap, low.gap), self.null_objective, self.tol, low.n_passes,
-                        mix(high.r2, low.r2, square_share))
-
-    def _solved(self, alpha, X, y):
-        if self._data is None:
-            raise ValueError("this path knows neither its data nor its vectors of options any more (it was loaded or "
-                             "copied); fit again at this alpha with fastlasso.fit")
-        solve, kept_X, kept_y, options, settings = self._data
-        X, y = kept_X() if X is None else X, kept_y if y is None else y
-        if X is None:
-            raise ValueError("the path turns a corner near this alpha and X is gone: pass at(alpha, X=X)")
-        return solve(X, y, alpha, **options, tol=self.tol, **settings)
+                        self.classes, str(self.bound[index]), self.feature_names,
+                        self.has_offset).with_options(self.options)
 
     def note_seconds(self, seconds):
         """Keep how long the fit took."""
         self.seconds = seconds
-
-    def remember(self, solve, X, y, options, **settings):
-        """Keep what `at` needs to solve anew: ``solve(X, y, alpha, **options, tol=tol, **settings)``.
-
-        X is kept as a weak reference where its type allows one. Other arrays are copied, so that later changes of
-        them do not matter.
-        """
-        y = np.array(y)
-        options = {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in options.items()}
-        try:
-            self._data = solve, weakref.ref(X), y, options, settings
-        except TypeError:
-            self._data = solve, (lambda: X), y, options, settings
-        return self
 
     def __getstate__(self):
         state = dict(self.__dict__)
         state.pop("_data", None)
         state.pop("coefs", None)
         return state
-
-    def effective_df(self, X=None):
-        """Degrees of freedom at each alpha: trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A', |A| for the lasso.
-
-        For other losses than squared error X'X has the curvatures of the loss at the solution as weights.
-
-        Reference: Tibshirani and Taylor (2012), Ann. Statist. 40(2). With a ridge part the data are needed.
-        """
-        if self.params["l1_ratio"] == 1.0:
-            return self.df.astype(float)
-        _, kept_X, y, options, _ = self._data or (None, lambda: None, None, None, None)
-        X = kept_X() if X is None else X
-        if options is None or X is None:
-            raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone")
-        with Pool(1) as pool:
-            return self.df_of(pose(X, y, Options(**options), pool))
-
-    def df_of(self, problem):
-        """`effective_df` from the `Problem` that the path solves."""
-        if self.params["l1_ratio"] == 1.0:
-            return self.df.astype(float)
-        supports, coefs = ([part[a:b] for a, b in zip(self.indptr[:-1], self.indptr[1:], strict=True)]
-                           for part in (self.indices, self.values))
-        return problem.ridge_degrees_of_freedom(self.alphas, supports, self.intercepts, coefs)
-
-    def select(self, criterion="bic", gamma=0.5, df=None):
-        """Return the index of the alpha that minimises an information criterion.
-
-            aic  = n log(RSS/n) + 2 df
-            bic  = n log(RSS/n) + log(n) df
-            ebic = bic + 2 gamma log C(p, df)          (Chen and Chen 2008)
-
-        with n = `n_samples`, the rows of positive weight, and RSS/n the weighted mean of the squared residuals. For
-        other losses than squared error the deviance, n times the weighted mean of the unit deviance, takes the place
-        of n log(RSS/n): the dispersion counts as 1.
-        `df`, of shape (n_alphas,), is `effective_df` unless given.
-        """
-        if not len(self):
-            raise ValueError("this path has no alphas to select from")
-        return int(np.argmin(self.criterion(criterion, gamma, df)))
-
-    def criterion(self, criterion="bic", gamma=0.5, df=None):
-        """Return the values of an information criterion at each alpha, see `select`."""
-        n, p, df = self.n_samples, self.n_features, self.effective_df() if df is None else df
-        fit_term = deviance_term(self.loss, n, self.null_objective, self.r2)
-        if criterion == "aic":
-            return fit_term + 2 * df
-        if criterion not in ("bic", "ebic"):
-            raise ValueError(f'criterion must be "aic", "bic" or "ebic", got {criterion!r}')
-        values = fit_term + np.log(n) * df
-        if criterion == "ebic":
-            values = values + 2 * gamma * np.array([log_binomial(p, k) for k in df])
-        return values
 
     def summary(self, rows=12):
         """Return a table of about `rows` alphas as text."""
@@ -387,7 +390,7 @@ class LassoPath:
         for k in np.unique(np.linspace(0, len(self) - 1, min(rows, len(self))).astype(int)):
             lines.append(f"{self.alphas[k]:11.5g} {self.df[k]:8d} {self.r2[k]:8.4f} {self.gaps[k] / scale:10.1e} "
                          f"{self.n_passes[k]:7.1f}")
-        return "\n".join(lines)
+        return Table("\n".join(lines))
 
     def plot(self, ax=None):
         """Draw the coefficient profiles; needs matplotlib. Returns the Axes."""
@@ -418,11 +421,6 @@ class LassoPath:
 
     def check_extras(self):
         """Raise ValueError unless what a subclass has loaded is sound."""
-
-
-def log_binomial(n, k):
-    """log C(n, k), for fractional k too (`scipy.special` would double the time of `import fastlasso`)."""
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def scalars(options):

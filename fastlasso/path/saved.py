@@ -3,6 +3,7 @@
 import json
 import zipfile
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,23 +15,41 @@ FORMAT = 3
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
 LOSS_ARRAYS = ("classes", "newton_dual")
+OPTIONAL_ARRAYS = ("unpenalised", "scale")
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,
           zipfile.BadZipFile, zlib.error)       # what NumPy, JSON and a path itself raise over a damaged file
 UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
 
 
-def write(path, file):
-    """Write a path to an .npz file; a class other than `LassoPath` is named in it as its kind."""
+def write(path, file, **more):
+    """Write a path, and further arrays, to an .npz file."""
+    np.savez_compressed(file, **packed(path), **more)
+
+
+def as_bytes(facts):
+    """Return facts of JSON's types as an array of bytes."""
+    return np.frombuffer(json.dumps(facts).encode(), np.uint8)
+
+
+def packed(path):
+    """Return the arrays that hold a path; a class other than `LassoPath` is named in them as its kind."""
     names = None if path.feature_names is None else [str(name) for name in path.feature_names]
     text = {"format": 1, "status": path.status, "params": path.params, "feature_names": names,
-            **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts()}
+            **{name: getattr(path, name) for name in SCALARS}, **path.extra_facts(),
+            **{name: getattr(path, name) for name, usual in usual_facts(path).items() if getattr(path, name) != usual}}
     if type(path).__name__ != "LassoPath":
         text |= {"format": 2, "kind": type(path).__name__}
     arrays = {name: getattr(path, name) for name in (*ARRAYS, *path.extra_arrays)}
     if path.loss != SQUARED_ERROR:
         text |= {"format": FORMAT, "loss": {"name": path.loss.name, **path.loss.parameters}}
         arrays |= {name: getattr(path, name) for name in LOSS_ARRAYS if getattr(path, name) is not None}
-    np.savez_compressed(file, meta=np.frombuffer(json.dumps(text).encode(), np.uint8), **arrays)
+    arrays |= {name: getattr(path, name) for name in OPTIONAL_ARRAYS if getattr(path, name) is not None}
+    return arrays | {"meta": as_bytes(text)}
+
+
+def usual_facts(path):
+    """Facts that a file leaves out where they are as here, so that files of version 0.1.0 load."""
+    return {"has_offset": False, "n_penalised": path.n_features}
 
 
 def read(file, wanted, kinds):
@@ -52,6 +71,40 @@ def read(file, wanted, kinds):
     return path
 
 
+def read_choice(file, path):
+    """Return (rule, measure, errors, predictions out of fold) of a cross-validation saved with `path`.
+
+    Raises
+    ------
+    ValueError
+        Where the file holds a path alone, or was altered.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            if "cv_meta" not in stored:
+                raise ValueError("it holds a path without a cross-validation")
+            facts = json.loads(stored["cv_meta"].tobytes())
+            errors, predictions = stored["cv_errors"], stored["cv_oof_predictions"]
+        if set(facts) != {"rule", "measure", "score"} or not isinstance(facts["measure"] or facts["score"], str):
+            raise ValueError("its rule or its measure is damaged")
+        if (errors.ndim != 2 or len(errors) != len(path) or not errors.shape[1] or errors.dtype != np.float64
+                or not np.isfinite(errors).all() or predictions.ndim != 1 or predictions.dtype != np.float64):
+            raise ValueError("its errors are damaged")
+        return facts["rule"], facts["measure"] or NamedScore(facts["score"]), errors, predictions
+    except (OSError, *DAMAGE) as error:
+        raise ValueError(f"{file} is not a cross-validation saved by fastlasso: {error}") from error
+
+
+@dataclass(frozen=True)
+class NamedScore:
+    """Stands for the score of a saved cross-validation, of which a file keeps the name alone."""
+
+    name: str
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        raise TypeError(f"the score {self.name!r} was not saved, only its name")
+
+
 def read_any(file, kinds):
     """Read and check a path of any of the classes `kinds`."""
     with np.load(file, allow_pickle=False) as stored:
@@ -63,6 +116,7 @@ def read_any(file, kinds):
         if "loss" in text:
             text["loss"] = loss_of(**text["loss"])
             arrays |= {name: stored[name] for name in LOSS_ARRAYS if name in stored}
+        arrays |= {name: stored[name] for name in OPTIONAL_ARRAYS if name in stored}
     path = kind(**arrays, **kind.restored(text))
     check_loaded(path)
     return path
@@ -116,9 +170,23 @@ def check_facts(path):
         validation.whole_number(getattr(path, name), name)
     for name in ("null_objective", "tol", "seconds"):
         validation.number(getattr(path, name), name, 0.0)
-    if not isinstance(path.params, dict) or not isinstance(path.status, str):
+    if not isinstance(path.params, dict) or not isinstance(path.status, str) or not isinstance(path.has_offset, bool):
         raise ValueError("its options or its status are damaged")
+    check_penalised(path)
     names = path.feature_names
     if names is not None and (not isinstance(names, list) or len(names) != path.n_features
                               or not all(isinstance(name, str) for name in names)):
         raise ValueError("its feature names are damaged")
+
+
+def check_penalised(path):
+    """Raise ValueError unless what is said of columns without a penalty can be true."""
+    free = path.unpenalised
+    validation.whole_number(path.n_penalised, "n_penalised", 0)
+    if path.n_penalised + (0 if free is None else len(free)) > path.n_features:
+        raise ValueError("its number of penalised columns is damaged")
+    if free is not None and (free.ndim != 1 or free.dtype.kind != "i" or (free < 0).any()
+                             or (free >= path.n_features).any() or (np.diff(free) <= 0).any()):
+        raise ValueError("its unpenalised columns are damaged")
+    if path.scale is not None:
+        check_factors(path, path.n_features, "scale")

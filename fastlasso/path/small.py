@@ -20,7 +20,7 @@ SMALL_FEATURES = 64
 
 def small_problem(X, y, options):
     """The problem in two compiled calls where X is small and dense and options are the plainest; else None."""
-    if not (options.loss == SQUARED_ERROR and is_numeric(X) and is_numeric(y) and X.ndim == 2
+    if not (options.loss == SQUARED_ERROR and is_numeric(X) and is_numeric(y) and X.ndim == 2 and y.dtype.kind != "b"
             and 0 < X.size <= ways().small
             and y.shape in (X.shape[:1], (len(X), 1)) and options.are_plain()
             and validation.sample_weights(options.sample_weight, len(X)) is None):

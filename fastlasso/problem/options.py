@@ -1,8 +1,9 @@
 """The options of a problem as a caller gives them, not yet checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import validation
+from ..frames import by_column, check_rows
 from ..losses.choose import SQUARED_ERROR
 
 
@@ -26,6 +27,21 @@ class Options:
         is_bounded = not (all(type(bound) is float for bound in bounds) and bounds == validation.UNBOUNDED)
         given = self.offset is not None or self.penalty_factor is not None
         return not (given or self.standardize or is_bounded)
+
+    def resolved(self, matrix):
+        """Return the same options with vectors in place of what names columns of X.
+
+        Raises
+        ------
+        ValueError
+            For names that X does not have, and for weights or an offset with other row labels than X.
+        """
+        for name in ("sample_weight", "offset"):
+            check_rows(matrix.row_labels, getattr(self, name), name)
+        fills = {"penalty_factor": 1.0, "lower": validation.UNBOUNDED[0], "upper": validation.UNBOUNDED[1]}
+        given = {name: getattr(self, name) for name in fills}
+        vectors = {name: by_column(given[name], matrix.feature_names, fill, name) for name, fill in fills.items()}
+        return self if all(vectors[name] is given[name] for name in fills) else replace(self, **vectors)
 
     def as_dict(self):
         """The options by name, arrays not copied."""

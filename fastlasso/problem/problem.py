@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import validation
+from ..frames import check_rows
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..losses.risk import Risk
 from ..losses.squared import SquaredError
@@ -19,6 +20,35 @@ from ..matrices.choose import as_matrix
 from ..matrices.summed import summed_whole
 from ..penalties.separable import Penalty
 from .design import Design
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a result must know of the data and options that it was fitted to.
+
+    Attributes
+    ----------
+    feature_names : list of str, or None
+    has_offset : bool
+    unpenalised : ndarray of int
+        The columns whose penalty factor is 0.
+    n_penalised : int
+        The number of columns whose penalty factor is above 0 and finite.
+    """
+
+    feature_names: list | None
+    has_offset: bool
+    unpenalised: np.ndarray
+    n_penalised: int
+
+    @classmethod
+    def of(cls, matrix, factors, has_offset):
+        return cls(matrix.feature_names, has_offset, np.flatnonzero(factors == 0),
+                   int(np.count_nonzero((factors > 0) & (factors < np.inf))))
+
+    def facts(self):
+        """The attributes by name, as a path keeps them."""
+        return vars(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +70,8 @@ class Problem:
     standardize : bool
     group_sums : ndarray of shape (n_groups, n_features + 2, n_features + 2), or None
         The sums over each of the groups of rows that were asked for (`Matrix.group_sums`), y centred.
+    origin : Origin
+        What a result must know of the data; the same for all penalty factors that are put in place of the user's.
     """
 
     design: Design
@@ -50,6 +82,7 @@ class Problem:
     l1_ratio: float
     standardize: bool
     group_sums: np.ndarray | None = None
+    origin: Origin | None = None
 
     @property
     def null_objective(self):
@@ -138,6 +171,8 @@ def pose(X, y, options, pool, groups=None):
     """
     matrix = as_matrix(X)
     n, p = matrix.shape
+    options, origin = options.resolved(matrix), matrix
+    check_rows(origin.row_labels, y, "y")
     weights = validation.sample_weights(options.sample_weight, n)
     l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
     fit_intercept, standardize = bool(options.fit_intercept), bool(options.standardize)
@@ -156,7 +191,8 @@ def pose(X, y, options, pool, groups=None):
         group_sums = None if groups is None else sums
     design, correlation = Design.measured(matrix, weights, fit_intercept, pool, slope)
     penalty = penalty_of(design, factors, l1_ratio, standardize, *bounds)
-    return Problem(design, loss, penalty, correlation, factors, l1_ratio, standardize, group_sums)
+    return Problem(design, loss, penalty, correlation, factors, l1_ratio, standardize, group_sums,
+                   Origin.of(origin, factors, options.offset is not None))
 
 
 def penalty_of(design, factors, l1_ratio, standardize, lower, upper):

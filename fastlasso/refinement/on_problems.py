@@ -13,7 +13,8 @@ from ..path.fit import fit
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver
 from ..problem.options import Options
-from ..selection.folds import Folds, splits_of
+from ..selection.folds import Folds
+from ..selection.splits import splits_of
 
 # Stands for `cv` where nothing is cross-validated; cv=None from a caller is an error.
 NO_FOLDS = object()

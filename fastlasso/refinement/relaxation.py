@@ -22,6 +22,7 @@ from ..parallel import Pool
 from ..path.fit import fit
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
+from ..path.result import Result
 from ..path.results import LassoPath
 from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
 from ..penalties.separable import Penalty
@@ -39,7 +40,7 @@ REFIT_SHARE = 1e-3
 
 
 @dataclass(eq=False, repr=False)
-class RelaxedPath:
+class RelaxedPath(Result):
     """A lasso path and the least-squares refit on each of its supports.
 
     Attributes
@@ -60,6 +61,9 @@ class RelaxedPath:
 
     def __len__(self):
         return len(self.lasso)
+
+    def _parts(self):
+        return [self.lasso]
 
     def __repr__(self):
         return (f"<RelaxedPath: {len(self)} alphas, {self.lasso.n_features} features, up to "
@@ -88,9 +92,17 @@ class RelaxedPath:
         """The intercept at one alpha."""
         return float(self._blended(phi).intercepts[index])
 
-    def predict(self, X, phi=0.0, offset=None, kind="score"):
-        """Predictions of shape (n_samples, n_alphas); `kind` as in `LassoPath.predict`."""
-        return self._blended(phi).predict(X, offset=offset, kind=kind)
+    def at(self, alpha, phi=0.0):
+        """Return the blend at any alpha; between grid points see `LassoPath.at`. Its gap and r2 are the lasso's."""
+        return self._blended(phi).at(alpha)
+
+    def _columns(self):
+        return self.lasso._columns() | {"refit_residual": self.refit_residuals}
+
+    def predict(self, X, phi=0.0, offset=None, kind="score", alpha=None):
+        """Predictions of shape (n_samples, n_alphas), or (n_samples,) at one alpha; `kind` as in `LassoPath.predict`.
+        """
+        return self._blended(phi).predict(X, alpha, offset, kind)
 
     def _blended(self, phi):
         """A `LassoPath` of the coefficients and intercepts at `phi`; its gaps and r2 are still those of the lasso."""
@@ -101,7 +113,7 @@ class RelaxedPath:
 
 
 @dataclass(eq=False, repr=False)
-class RelaxedCV:
+class RelaxedCV(Result):
     """A relaxed path, cross-validated over alpha and phi.
 
     Attributes
@@ -129,6 +141,9 @@ class RelaxedCV:
         n_alphas, n_phis, n_folds = self.errors.shape
         return (f"<RelaxedCV: {n_alphas} alphas, {n_phis} phis, {n_folds} folds, rule {self.rule!r}: "
                 f"alpha={self.alpha:g}, phi={self.phi:g}, error {self.mean_error[self.index]:.4g}>")
+
+    def _parts(self):
+        return [self.path, *self.fold_paths]
 
     @property
     def mean_error(self):
@@ -173,6 +188,16 @@ class RelaxedCV:
     def intercept(self):
         """Intercept at the chosen alpha and phi."""
         return self.path.intercept_at(self.index[0], self.phi)
+
+    def at(self, alpha=None):
+        """Return the blend at the chosen phi, by default at the chosen alpha."""
+        return self.path.at(self.alpha if alpha is None else alpha, self.phi)
+
+    def _columns(self):
+        best = self.mean_error.argmin(axis=1)
+        rows = np.arange(len(self.alphas))
+        return {"alpha": self.alphas, "features": self.path.lasso.df, "phi": self.phis[best],
+                "error": self.mean_error[rows, best], "standard_error": self.standard_error[rows, best]}
 
     def predict(self, X, offset=None, kind="score"):
         """Predict at the chosen alpha and phi; `kind` as in `LassoPath.predict`."""

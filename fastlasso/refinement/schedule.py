@@ -19,6 +19,7 @@ from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.path_solver import Limits, PathSolver, threads
+from ..path.result import Result
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
 from ..selection.folds import at_ratio, named
@@ -54,6 +55,8 @@ class Stage:
         The path along which a rule chooses, as in `fit_path`.
     eps : float, default=1e-3
         Smallest alpha of an automatic grid as a fraction of the largest.
+    ebic_gamma : float, default=0.5
+        The gamma of `LassoPath.select`, for the rule "ebic".
     """
 
     alpha: object = "min"
@@ -62,6 +65,7 @@ class Stage:
     gamma: float = 1.0
     alphas: object = 100
     eps: float = 1e-3
+    ebic_gamma: float = 0.5
 
     def __post_init__(self):
         if isinstance(self.alpha, str):
@@ -73,6 +77,7 @@ class Stage:
             raise ValueError(f"factor must be callable or one of {FACTORS}, got {self.factor!r}")
         validation.number(self.gamma, "gamma", 0.0)
         validation.number(self.l1_ratio, "l1_ratio", 0.0, 1.0)
+        validation.number(self.ebic_gamma, "ebic_gamma", 0.0)
 
     @property
     def cross_validated(self):
@@ -118,7 +123,7 @@ def combined(given, own):
 
 
 @dataclass(eq=False, repr=False)
-class ScheduleFit:
+class ScheduleFit(Result):
     """A schedule that was run.
 
     Attributes
@@ -144,6 +149,9 @@ class ScheduleFit:
                 f"alphas {', '.join(f'{alpha:g}' for alpha in self.alphas)}, "
                 f"{'certified' if self.certified else 'NOT certified'}>")
 
+    def _parts(self):
+        return [part for part in (*self.fits, *self.paths, *self.cvs) if part is not None]
+
     def add(self, *stage):
         """Append the result of one stage: its fit, penalty factors, path and cross-validation."""
         for kept, new in zip((self.fits, self.penalty_factors, self.paths, self.cvs), stage, strict=True):
@@ -168,6 +176,15 @@ class ScheduleFit:
     def intercept(self):
         """Intercept of the last stage."""
         return self.fits[-1].intercept
+
+    def at(self):
+        """Return the solution of the last stage."""
+        return self.fits[-1]
+
+    def _columns(self):
+        return {"stage": np.arange(len(self.fits)), "alpha": self.alphas,
+                "features": [np.count_nonzero(fit.coef) for fit in self.fits], "r2": [fit.r2 for fit in self.fits],
+                "gap": [fit.gap for fit in self.fits], "certified": [fit.certified for fit in self.fits]}
 
     def predict(self, X, offset=None, kind="score"):
         """Predict with the last stage; `kind` as in `LassoPath.predict`."""
@@ -206,7 +223,8 @@ class ScheduleRun:
         else:
             fits, path, cv = self._solved(stage, problems)
         self.coefs = [fit.coef for fit in fits]
-        self.result.add(fits[0], problems[0].penalty_factor, path, cv)
+        own = {"penalty_factor": problems[0].penalty_factor, "l1_ratio": problems[0].l1_ratio}
+        self.result.add(fits[0].with_options(self.folds.options.as_dict() | own), problems[0].penalty_factor, path, cv)
 
     def _solved(self, stage, problems):
         """Return (the solutions of a stage, the path and the cross-validation by which its alpha was chosen or None).
@@ -219,7 +237,7 @@ class ScheduleRun:
         if stage.cross_validated:
             cv = self.folds.result(paths, errors, stage.alpha)
             return [part.fit_at(cv.index) for part in paths], path, cv
-        chosen = path.fit_at(path.select(stage.alpha, df=path.df_of(problems[0])))
+        chosen = path.fit_at(path.select(stage.alpha, stage.ebic_gamma, path.df_of(problems[0])))
         return [chosen, *self.fits(chosen.alpha, problems[1:], 0)], path, None
 
     def next_problems(self, stage):

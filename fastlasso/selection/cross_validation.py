@@ -22,28 +22,31 @@ from ..path.path_solver import Limits, threads
 from ..path.warn import warn_uncertified
 from ..problem.options import Options
 from ..validation import UNBOUNDED
-from .folds import Folds, named, splits_of
+from .folds import Folds, named
 from .measures import checked_measure, one_of_both
 from .path_cv import RULES
+from .splits import splits_of
 
 
 def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=None,
                         alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
                         offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None, callback=None, scoring=None):
+                        max_iter=10_000, n_threads=None, callback=None, scoring=None, keep_data=False):
     """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
 
     Parameters
     ----------
-    X, y, loss, alphas, ..., callback
+    X, y, loss, alphas, ..., callback, keep_data
         As in `fit_path`; the folds use the grid of the full-data path. With a callback the full-data path is fitted
         first. If the callback ends it early, the folds use the alphas that it reached.
-    cv : int, iterable of (train, test), or splitter, default=5
+    cv : int, vector of fold numbers, iterable of (train, test), or splitter, default=5
         An integer makes that many contiguous folds, shuffled first if `random_state` is given. Where y is a class, the
-        folds share out the rows of each class evenly. An iterable yields pairs of row indices or masks; a splitter has
-        ``split(X, y, groups)``.
+        folds share out the rows of each class evenly. A vector of shape (n_samples,) names the fold that holds out each
+        row (glmnet's foldid). An iterable yields pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
     groups : array of shape (n_samples,), optional
-        Passed on to the splitter.
+        Rows of one group are held out together. An integer `cv` then makes folds of whole groups, of about as many rows
+        each, shuffled by `random_state`; classes are not balanced. Fold numbers and pairs that part a group are an
+        error. A splitter is given the groups.
     measure : {"deviance", "auc", "class", "mse", "mae", "r2"} or callable, optional
         The held-out error, smaller is better; "mse" by default under squared error, else "deviance".
 
@@ -87,6 +90,7 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
     result, = cross_validate_ratios(
         X, y, [l1_ratio], cv=cv, groups=groups, measure=measure, scoring=scoring, rule=rule, random_state=random_state,
         alphas=alphas, eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback, loss=loss,
+        keep_data=keep_data,
         fit_intercept=fit_intercept, standardize=standardize, sample_weight=sample_weight, offset=offset,
         penalty_factor=penalty_factor, lower=lower, upper=upper)
     return result
@@ -94,13 +98,15 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
 
 def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, scoring=None, rule="min",
                           random_state=None, alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None,
-                          callback=None, of_sums=False, **options):
+                          callback=None, of_sums=False, keep_data=False, **options):
     """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them.
 
     With `of_sums` the alphas of a fold are those of all rows times the sum of all weights over that of its training
     rows: see `Folds`.
     """
     validation.one_of(rule, "rule", RULES)
+    if not l1_ratios:
+        raise ValueError("l1_ratio is empty: give a number in [0, 1], or at least one of several")
     given = Options(l1_ratios[0], **options)
     measure, name = one_of_both(measure, scoring)
     measure = checked_measure(measure, as_loss(given.loss), name)
@@ -114,6 +120,7 @@ def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, s
         for ratio, (paths, errors) in zip(l1_ratios, folds.fit(l1_ratios, alphas, eps, callback), strict=True):
             for path, whose in named(paths):
                 warn_uncertified(path, whose)
-            paths[0].remember(fit, X, y, options | {"l1_ratio": ratio}, max_iter=max_iter, n_threads=n_threads)
+            paths[0].remember(fit, X, y, options | {"l1_ratio": ratio}, keep_data, max_iter=max_iter,
+                              n_threads=n_threads)
             results.append(folds.result(paths, errors, rule))
         return results

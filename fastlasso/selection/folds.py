@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR, as_loss
+from ..losses.choose import as_loss
 from ..matrices.base import compressible
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver, paths_at_once
@@ -61,15 +61,18 @@ class Folds:
         groups = groups_to_sum(matrix, splits) if splits and loss is None else None
         self.whole = pose(matrix, y, options, pool, groups)
         self.matrix, self.group_sums = self.whole.design.matrix, self.whole.group_sums
+        options = options.resolved(matrix)
         self.options, self.limits, self.splits, self.pool = options, limits, splits, pool
         self.risk, self.of_sums = self.whole.loss, of_sums
         self.y = validation.target(y, n) if loss is None else validation.same_length(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
             options.sample_weight, n, "sample_weight")
         self.shift = 0.0 if options.offset is None else validation.finite_vector(options.offset, n, "offset")
-        for _, test in splits:
-            if self.weights is not None and not self.weights[test].any():
-                raise ValueError("a fold of cv holds out only rows of weight zero")
+        for k, (_, test) in enumerate(splits if self.weights is not None else ()):
+            if not self.weights[test].any():
+                raise ValueError(f"fold {k}: a fold of cv holds out only rows of weight zero")
+            if not self._training_weights(k).any():
+                raise ValueError(f"fold {k}: all rows that it trains on have sample_weight 0")
         if loss is not None:
             for k in range(len(splits)):
                 check_training_rows(self.risk, self._training_weights(k), k)
@@ -282,49 +285,6 @@ def rows_of(path, indices):
     return used, np.ascontiguousarray(part.tocsr()[used].toarray().T, dtype=np.float64)
 
 
-def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
-    """Return (train, test) of each fold as row indices, checked; train is None where it is all rows but test."""
-    if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
-        cv = validation.whole_number(cv, "cv", 2)
-        if cv > n:
-            raise ValueError(f"Cannot have number of splits n_splits={cv} greater than the number of samples: "
-                             f"n_samples={n}.")
-        rows = np.arange(n) if random_state is None else np.random.default_rng(random_state).permutation(n)
-        classes = class_of_rows(y, n, loss)
-        parts = np.array_split(rows, cv) if classes is None else stratified(rows, classes, cv)
-        return [(None, np.sort(part)) for part in parts]
-    if not hasattr(cv, "split") and not hasattr(cv, "__iter__"):
-        raise TypeError(f"cv must be an integer, an iterable of (train, test) or a splitter, got {cv!r}")
-    splits = [one_fold(train, test, n) for train, test in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)]
-    if not splits:
-        raise ValueError("cv yields no folds")
-    return splits
-
-
-def class_of_rows(y, n, loss):
-    """The class of each row as a number, or None where y holds no classes."""
-    loss = as_loss(loss)
-    if loss is None or not loss.is_classifier:
-        return None
-    numbers, classes = loss.target(validation.same_length(y, n), None)
-    return None if classes is None else numbers
-
-
-def stratified(rows, classes, n_folds):
-    """Cut rows into folds that hold equal shares of each class, to one row; rows of a class stay in their order.
-
-    For ascending rows these are the folds of scikit-learn's ``StratifiedKFold``.
-    """
-    parts, start = [[] for _ in range(n_folds)], 0
-    first = classes[0]
-    for own in (rows[classes[rows] == first], rows[classes[rows] != first]):
-        sizes = np.bincount(np.arange(start, start + len(own)) % n_folds, minlength=n_folds)
-        for part, piece in zip(parts, np.split(own, np.cumsum(sizes)[:-1]), strict=True):
-            part.append(piece)
-        start += len(own)
-    return [np.concatenate(part) for part in parts]
-
-
 def check_training_rows(risk, weights, fold):
     """Raise ValueError where no path can be fitted to rows of these weights."""
     loss, y = risk.loss, risk.y[weights > 0]
@@ -342,22 +302,3 @@ def check_training_rows(risk, weights, fold):
     except ValueError as error:
         raise ValueError(f"the training rows of fold {fold}: {error}. Take fewer folds, or shuffle the rows "
                          "(random_state)") from None
-
-
-def one_fold(train, test, n):
-    train, test = row_indices(train, n), row_indices(test, n)
-    times = np.bincount(train, minlength=n)
-    times[test] += 1
-    return None if (times == 1).all() else train, test
-
-
-def row_indices(rows, n):
-    """Return rows, given as indices or as a mask, as indices."""
-    rows = np.asarray(rows)
-    if rows.dtype == bool and rows.shape == (n,):
-        rows = np.flatnonzero(rows)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise ValueError("cv must yield pairs of row indices (train, test)")
-    if not len(rows) or rows.min() < 0 or rows.max() >= n:
-        raise ValueError("a fold of cv has no rows to train on or to hold out, or rows that X does not have")
-    return rows

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import validation
+from ..path import saved
+from ..path.between import warn_inexact
+from ..path.result import Result
 from ..path.results import LassoPath
 
 RULES = ("min", "1se")
 
 
 @dataclass(eq=False, repr=False)
-class PathCV:
+class PathCV(Result):
     """A cross-validated path.
 
     Attributes
@@ -45,6 +49,28 @@ class PathCV:
     def __repr__(self):
         return (f"<{type(self).__name__}: {len(self.alphas)} alphas, {self.errors.shape[1]} folds, rule {self.rule!r}: "
                 f"alpha={self.alpha:g}, error {self.mean_error[self.index]:.4g}>")
+
+    def _parts(self):
+        return [self.path, *self.fold_paths]
+
+    def save(self, file):
+        """Write the path on all rows, the errors, the rule and the measure to an .npz file, without pickle.
+
+        The paths of the folds are not kept, and of a callable measure its name alone. `LassoPath.load` reads the path
+        of such a file.
+        """
+        is_name = isinstance(self.measure, str)
+        facts = {"rule": self.rule, "measure": self.measure if is_name else None,
+                 "score": None if is_name else name_of(self.measure)}
+        saved.write(self.path, file, cv_meta=saved.as_bytes(facts), cv_errors=self.errors,
+                    cv_oof_predictions=self.oof_predictions)
+
+    @classmethod
+    def load(cls, file):
+        """Read what `save` wrote; `fold_paths` is then empty. Any other file, or an altered one, raises ValueError."""
+        path = LassoPath.load(file)
+        rule, measure, errors, predictions = saved.read_choice(file, path)
+        return cls(path.alphas, errors, path, [], predictions, validation.one_of(rule, "rule", RULES), measure)
 
     @property
     def mean_error(self):
@@ -102,15 +128,31 @@ class PathCV:
         """The older name of `measure`."""
         return self.measure
 
-    def predict(self, X, offset=None, kind="score"):
-        """Predict with the full-data fit at the chosen alpha; `kind` is that of `LassoPath.predict`."""
-        return self.path.fit_at(self.index).predict(X, offset, kind)
+    def at(self, alpha=None):
+        """Return the full-data solution at an alpha, "min", "1se", or by default at the choice of the rule."""
+        chosen = {None: self.index, "min": self.best_index, "1se": self.index_1se}
+        if alpha is None or isinstance(alpha, str):
+            return self.path.fit_at(chosen[None if alpha is None else validation.one_of(alpha, "alpha", RULES)])
+        return self.path.at(alpha)
+
+    def _columns(self):
+        return {"alpha": self.alphas, "features": self.path.df, "error": self.mean_error,
+                "standard_error": self.standard_error}
+
+    def predict(self, X, offset=None, kind="score", alpha=None):
+        """Predict with the full-data fit, by default at the chosen alpha; see `at` and `LassoPath.predict`."""
+        return warn_inexact(self.at(alpha)).predict(X, offset, kind)
 
     def plot(self, ax=None):
         """Draw the error curve; needs matplotlib. Returns the Axes."""
         from ..plotting import plot_cv
 
         return plot_cv(self, ax)
+
+
+def name_of(measure):
+    """Return the name of a measure that is a callable."""
+    return getattr(measure, "name", None) or getattr(measure, "__name__", "score")
 
 
 def standard_error(errors):

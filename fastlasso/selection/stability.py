@@ -21,22 +21,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import validation
+from ..frames import FeatureNames
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.grid import given_grid, grid_of
 from ..path.path_solver import Limits, PathSolver, paths_at_once, threads
+from ..path.result import Result
 from ..path.warn import WARNING_CLASS, stack_level
 from ..problem.options import Options
 from ..problem.problem import pose
 from ..solver.choose import started_solver
 from ..validation import UNBOUNDED
+from .splits import group_numbers
 
 # Marks a row that is in neither half; 0 and 1 are the halves.
 NEITHER = 2
 
 
 @dataclass(eq=False, repr=False)
-class StabilityPath:
+class StabilityPath(Result):
     """Selection probabilities along a path.
 
     Attributes
@@ -45,11 +48,14 @@ class StabilityPath:
     probabilities : ndarray of shape (n_features, n_alphas)
         Share of the subsamples in which a column is non-zero at this alpha or a larger one.
     mean_selected : ndarray of shape (n_alphas,)
-        q_k, the mean number of columns so selected.
+        q_k, the mean number of columns so selected. Columns without a penalty, which are in every model, do not count.
     n_pairs : int
         B, the number of complementary pairs of subsamples.
     n_passes : float
         Passes over X that the fit of one subsample took, at most.
+    feature_names : list of str, or None
+    n_penalised : int
+        The number of columns with a penalty factor above 0 and finite.
     """
 
     alphas: np.ndarray
@@ -57,10 +63,25 @@ class StabilityPath:
     mean_selected: np.ndarray
     n_pairs: int
     n_passes: float = 0.0
+    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    n_penalised: int | None = None
+
+    def __post_init__(self):
+        if self.n_penalised is None:
+            self.n_penalised = self.n_features
+
+    @property
+    def n_features(self):
+        """Number of columns of X."""
+        return len(self.probabilities)
 
     def __repr__(self):
         return (f"<StabilityPath: {len(self.alphas)} alphas, {len(self.probabilities)} features, {self.n_pairs} pairs "
                 f"of halves, {self.mean_selected[-1]:.4g} selected on average at the end>")
+
+    def _columns(self):
+        return {"alpha": self.alphas, "mean_selected": self.mean_selected,
+                "at_0.75": np.count_nonzero(self.probabilities >= 0.75, axis=0)}
 
     def error_bound(self, threshold, index=-1, unimodal=False):
         """Return a bound on the expected number of selected columns that are selected no more often than at random.
@@ -87,9 +108,9 @@ class StabilityPath:
         unimodal : bool, default=False
         """
         threshold = validation.number(threshold, "threshold", 0.5, 1.0, low_open=True)
-        p, q, B = len(self.probabilities), float(self.mean_selected[index]), self.n_pairs
+        p, q, B = max(self.n_penalised, 1), float(self.mean_selected[index]), self.n_pairs
         general = q * q / (p * (2 * threshold - 1))
-        theta = q / p
+        theta = q / p       # p and q count penalised columns: no other can be selected by chance
         if not unimodal or theta > 3**-0.5 or threshold <= min(0.5 + theta**2, 0.5 + 0.5 / B + 0.75 * theta**2):
             return general
         if threshold <= 0.75:
@@ -127,7 +148,7 @@ class StabilityPath:
 def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05,
                         dfmax=None, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
                         offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None):
+                        max_iter=10_000, n_threads=None, groups=None):
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
@@ -144,6 +165,9 @@ def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, r
     random_state : int or numpy Generator, optional
     dfmax : int, optional
         End each subsample's path before its first model with more columns: what is selected later does not count.
+    groups : array of shape (n_samples,), optional
+        Rows of one group stay together: a half is a random half of the groups. Where y is a class, the groups of each
+        class are shared out if no group has rows of both.
 
     Returns
     -------
@@ -167,30 +191,38 @@ def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, r
     with Pool(threads(n_threads)) as pool:
         whole = pose(X, y, options, pool)
         grid = grid_of(started_solver(whole, limits.tol), alphas, eps)
-        halves = ComplementaryPairs(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs)
+        halves = ComplementaryPairs(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs,
+                                    None if groups is None else group_numbers(groups, whole.design.n_samples))
         return halves.path(grid)
 
 
 class ComplementaryPairs:
     """The random halves of the rows of one problem: `half_of[pair, row]` is 0, 1 or NEITHER."""
 
-    def __init__(self, whole, y, options, limits, weakness, rng, n_pairs):
+    def __init__(self, whole, y, options, limits, weakness, rng, n_pairs, groups=None):
         self.whole, self.y, self.options, self.limits, self.weakness = whole, y, options, limits, weakness
         n = whole.design.n_samples
         self.weights = np.ones(n) if whole.design.weights is None else whole.design.weights
-        rows = np.flatnonzero(self.weights)
-        if len(rows) < 4:
-            raise ValueError(f"stability selection needs at least 4 rows of weight > 0, got n_samples={len(rows)}")
-        half = len(rows) // 2
         self.half_of = np.full((n_pairs, n), NEITHER, np.int8)
-        is_small_class = small_class(whole)
+        units, unit_of, is_small_class = self._units(np.flatnonzero(self.weights), groups)
         for half_of in self.half_of:
-            order = rng.permutation(rows)
-            if is_small_class is not None:      # dealt out in turn: the last row, which may be left over, is of the
-                order = order[np.argsort(~is_small_class[order], kind="stable")]        # larger class
-                order = np.concatenate([order[:2 * half:2], order[1:2 * half:2]])
-            half_of[order[:half]], half_of[order[half:2 * half]] = 0, 1
+            half_of_unit = halves(units, is_small_class, rng)
+            half_of[self.weights > 0] = half_of_unit[unit_of]
         self.generators = rng.spawn(2 * n_pairs)
+
+    def _units(self, rows, groups):
+        """(number of units, the unit of each row of positive weight, which are of the smaller class): rows or groups.
+        """
+        small = small_class(self.whole)
+        small = None if small is None else small[rows]
+        unit_of, what = np.arange(len(rows)), "n_samples"
+        if groups is not None:
+            unit_of, what = np.unique(groups[rows], return_inverse=True)[1], "n_groups"
+        units = unit_of.max() + 1
+        if units < 4:
+            raise ValueError(f"stability selection needs at least 4 {'rows' if groups is None else 'groups'} of "
+                             f"weight > 0, got {what}={units}")
+        return units, unit_of, None if small is None else class_of_units(small, unit_of)
 
     def path(self, grid):
         """Fit the path of every half along `grid`, several at once, and count the columns selected."""
@@ -207,8 +239,10 @@ class ComplementaryPairs:
                           stacklevel=stack_level())
         np.cumsum(probabilities, axis=1, out=probabilities)
         probabilities /= len(paths)
-        return StabilityPath(grid, probabilities, probabilities.sum(axis=0), len(paths) // 2,
-                             max(passes for *_, passes in paths))
+        origin = self.whole.origin
+        penalised = np.delete(probabilities, origin.unpenalised, axis=0)
+        return StabilityPath(grid, probabilities, penalised.sum(axis=0), len(paths) // 2,
+                             max(passes for *_, passes in paths), origin.feature_names, origin.n_penalised)
 
     def _first_selected(self, k, grid, pool):
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
@@ -231,6 +265,23 @@ class ComplementaryPairs:
         if self.weakness == 1:
             return self.options.penalty_factor
         return self.whole.penalty_factor / self.generators[k].uniform(self.weakness, 1.0, self.whole.design.n_features)
+
+
+def halves(units, is_small_class, rng):
+    """Return which half each of so many units is in, at random: 0, 1, or NEITHER for one left over."""
+    half, order = units // 2, rng.permutation(units)
+    half_of = np.full(units, NEITHER, np.int8)
+    if is_small_class is not None:      # dealt out in turn: the last unit, which may be left over, is of the larger
+        order = order[np.argsort(~is_small_class[order], kind="stable")]        # class
+        order = np.concatenate([order[:2 * half:2], order[1:2 * half:2]])
+    half_of[order[:half]], half_of[order[half:2 * half]] = 0, 1
+    return half_of
+
+
+def class_of_units(small, unit_of):
+    """Return which units are of the smaller class, or None where one has rows of both."""
+    share = np.bincount(unit_of, small) / np.bincount(unit_of)
+    return share == 1 if np.isin(share, (0, 1)).all() else None
 
 
 def small_class(problem):

@@ -1,0 +1,128 @@
+"""Solutions of a path at any alpha: at a knot, on a straight piece, solved again, or interpolated and marked so."""
+
+import warnings
+import weakref
+
+import numpy as np
+
+from ..losses.choose import SQUARED_ERROR
+from .warn import stack_level
+
+
+class Between:
+    """`LassoPath.at`, and the data that it solves again with. What it returns says whether it is `exact`."""
+
+    # what `at` solves again with (`remember`); never saved, never pickled
+    _data = None
+    # whether a problem between knots has one solution, that of the path
+    solved_alone = True
+
+    def at(self, alpha, X=None, y=None):
+        """Return the solution at any alpha from 0 to infinity, with its gap; for several alphas a list of solutions.
+
+        A grid point is returned as it is. Above the first alpha, where no penalised column is in use, nothing changes.
+        Between two grid points with the same signs the lasso path is a straight line (Osborne, Presnell and Turlach
+        2000), so the solution is interpolated and its gap is bounded. Anywhere else, and where that bound misses `tol`,
+        the problem is solved again, on X and y passed here or on those of the fit, as long as its X is alive (for ever
+        with ``keep_data=True``). Where the data are gone, which they are for a path that was loaded or copied, the
+        coefficients are interpolated linearly, or those of the nearest end are taken. Such a solution is marked:
+        its `exact` is False, its gap infinite.
+        """
+        if np.ndim(alpha):
+            return [self.at(one, X, y) for one in alpha]
+        alpha = checked_alpha(alpha)
+        same = np.flatnonzero(self.alphas == alpha)
+        if len(same):
+            return self.fit_at(same[0])
+        between = self._constant(alpha) or self._interpolated(alpha)
+        has_data = self._has_data(X) and np.isfinite(alpha)
+        if between is not None and (between.certified or not has_data):
+            return between
+        return self._solved(alpha, X, y) if has_data else self._linear(alpha)
+
+    def _has_data(self, X):
+        """Whether the problem can be solved again."""
+        return self.solved_alone and self._data is not None and (X is not None or self._data[1]() is not None)
+
+    def _constant(self, alpha):
+        """The first solution, for an alpha above it, where it uses no penalised column; else None."""
+        if not self.solved_alone or not len(self) or alpha < self.alphas[0] or self.params["l1_ratio"] == 0:
+            return None
+        first = self.fit_at(0)
+        used = np.flatnonzero(first.coef)
+        free = np.zeros(0, int) if self.unpenalised is None else self.unpenalised
+        return None if np.setdiff1d(used, free).size else first.moved(alpha)
+
+    def _interpolated(self, alpha):
+        """The solution on a straight piece of the path, or None where there is none around alpha.
+
+        With b, theta linear in alpha and the same signs s, the gap 1/2 |r - theta|^2 + sum_j b_j (alpha s_j - z_j) is
+        at most 2 M max(gaps of the ends), M = the largest ratio of an end's coefficient to the other's. The slope of
+        |r|^2 in alpha is 2 alpha times a constant, so |r|^2 and r2 are linear in alpha^2.
+        """
+        k = int(np.searchsorted(-self.alphas, -alpha))
+        straight = all(self.params.get(bound) in (0.0, -np.inf, np.inf)
+                       for bound in ("lower", "upper"))     # others are corners too
+        if (not self.solved_alone or self.loss != SQUARED_ERROR or self.params["l1_ratio"] < 1 or not straight
+                or k == 0 or k == len(self)):
+            return None
+        high, low = self.fit_at(k - 1), self.fit_at(k)
+        if (np.sign(high.coef) != np.sign(low.coef)).any():
+            return None
+        used = high.coef != 0
+        ratio = high.coef[used] / low.coef[used]
+        worst = float(np.max(np.maximum(ratio, 1 / ratio), initial=1.0))
+        return high.mixed(low, alpha, gap=2 * worst * max(high.gap, low.gap))
+
+    def _linear(self, alpha):
+        """The linear interpolation between the neighbours of alpha, or the nearest end, marked as not exact."""
+        if not len(self):
+            raise ValueError("this path has no solutions: it ended before its first alpha")
+        k = int(np.searchsorted(-self.alphas, -alpha))
+        if k == 0 or k == len(self):
+            return self.fit_at(min(k, len(self) - 1)).moved(alpha, gap=np.inf, exact=False)
+        return self.fit_at(k - 1).mixed(self.fit_at(k), alpha, gap=np.inf, exact=False)
+
+    def _solved(self, alpha, X, y):
+        solve, kept_X, kept_y, options, settings = self._data
+        X, y = kept_X() if X is None else X, kept_y if y is None else y
+        return solve(X, y, alpha, **options, tol=self.tol, **settings)
+
+    def remember(self, solve, X, y, options, keep_data=False, **settings):
+        """Keep what `at` needs to solve anew: ``solve(X, y, alpha, **options, tol=tol, **settings)``.
+
+        X is kept as a weak reference where its type allows one, and as itself with `keep_data`. Other arrays are
+        copied, so that later changes of them do not matter; a series keeps its labels.
+        """
+        y = y.copy() if hasattr(y, "copy") and hasattr(y, "to_numpy") else np.array(y)
+        options = {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in options.items()}
+        try:
+            kept = (lambda: X) if keep_data else weakref.ref(X)
+        except TypeError:
+            kept = lambda: X        # noqa: E731
+        self._data = solve, kept, y, options, settings
+        return self
+
+    @property
+    def options(self):
+        """The options of the fit by name, as long as the path knows them; None once it was loaded or copied."""
+        return None if self._data is None else dict(self._data[3])
+
+
+def checked_alpha(alpha):
+    """Return alpha as a float from 0 to infinity."""
+    if isinstance(alpha, bool | np.bool_ | str | bytes):
+        raise TypeError(f"alpha must be a number, got {alpha!r}")
+    alpha = float(alpha)
+    if not alpha >= 0:
+        raise ValueError(f"alpha == {alpha}, must be in [0.0, inf]")
+    return alpha
+
+
+def warn_inexact(fit):
+    """Warn of predictions from coefficients that were interpolated."""
+    if not fit.exact:
+        warnings.warn(f"alpha={fit.alpha:.6g} is between the alphas of this path or beyond them, and its data are "
+                      "gone: the coefficients are interpolated linearly. For exact ones pass the alpha to the fit, or "
+                      "fit with keep_data=True.", UserWarning, stacklevel=stack_level())
+    return fit

@@ -1,0 +1,73 @@
+"""Several targets on one X: a sequence of paths, one for each column of y."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..frames import column_names, is_frame
+from .result import Result
+
+
+def columns_of(y):
+    """Return (the columns of a two-dimensional y with several, their names or None), or None for a single target."""
+    if len(getattr(y, "shape", ())) != 2 and not (isinstance(y, list | tuple) and len(y) and np.ndim(y[0]) == 1):
+        return None
+    if is_frame(y):
+        names, y = column_names(y), y.to_numpy()
+    else:
+        names, y = None, np.asanyarray(y)
+    if y.ndim != 2 or y.shape[1] == 1:
+        return None
+    return [np.ascontiguousarray(y[:, k]) for k in range(y.shape[1])], names
+
+
+class TargetPaths(Result, Sequence):
+    """The paths of several targets on one X, each fitted for itself: ``paths[k]`` is that of the k-th column of y.
+
+    Attributes
+    ----------
+    target_names : list of str, or None
+        The names of y's columns where it was a frame.
+    """
+
+    def __init__(self, paths, target_names=None):
+        self.paths, self.target_names = paths, target_names
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, k):
+        if isinstance(k, str):
+            if k not in (self.target_names or ()):
+                raise KeyError(k)
+            k = self.target_names.index(k)
+        return TargetPaths(self.paths[k], self.target_names and self.target_names[k]) if isinstance(k, slice) \
+            else self.paths[k]
+
+    def __repr__(self):
+        return f"<TargetPaths: {len(self)} targets, {self.paths[0].n_features} features>"
+
+    def _parts(self):
+        return self.paths
+
+    @property
+    def certified(self):
+        """Whether each solution of each path is certified, a list of ndarray of bool."""
+        return [path.certified for path in self.paths]
+
+    def _columns(self):
+        return {"target": self.target_names or list(range(len(self))), "alphas": [len(path) for path in self.paths],
+                "features": [int(max(path.df, default=0)) for path in self.paths],
+                "certified": [bool(path.certified.all()) for path in self.paths]}
+
+    def at(self, alpha):
+        """Return the solution of each target at one alpha, a list of `LassoFit`."""
+        return [path.at(alpha) for path in self.paths]
+
+    def predict(self, X, alpha, offset=None, kind="score"):
+        """Return predictions at one alpha, shape (n_samples, n_targets)."""
+        return np.column_stack([path.predict(X, alpha, offset, kind) for path in self.paths])
+
+    def select(self, criterion="bic", gamma=0.5):
+        """Return the index of the alpha that each path chooses, see `LassoPath.select`."""
+        return [path.select(criterion, gamma) for path in self.paths]
