@@ -1,7 +1,8 @@
 """What X is stored as: validated once, then read only through the methods of `base.Matrix`.
 
-`as_matrix` turns what the user passed into one of four matrices: dense by columns, dense by rows, CSC, CSR. A new kind
-of matrix is one more subclass of `base.Matrix`; it passes through `as_matrix` as it is.
+`as_matrix` turns what the user passed into one of four matrices: dense by columns, dense by rows, CSC, CSR. X in row
+blocks out of memory goes through with copies of the columns in use beside it (`near.Far`). A new kind of matrix is one
+more subclass of `base.Matrix`; it passes through `as_matrix` as it is.
 """
 
 import numpy as np
@@ -11,6 +12,8 @@ from .._engine import engine
 from ..validation import BAD_INDEX, BAD_POINTERS, CORRUPT, as_numbers, compressed, nothing_masked, sparse_parts
 from .base import Matrix
 from .dense import DenseColumns, DenseRows
+from .near import Far
+from .row_blocks import RowBlocks
 from .sparse import SparseColumns, SparseRows
 from .tiling import converted
 
@@ -26,8 +29,10 @@ def as_matrix(X):
     ValueError
         Where X is not two-dimensional, is empty, complex, or a sparse matrix with a corrupt structure.
     """
+    if hasattr(X, "target_name") and hasattr(X, "X"):       # a Dataset, whose module is not loaded for this
+        X = X.X
     if isinstance(X, Matrix):
-        return X
+        return Far(X) if isinstance(X, RowBlocks) else X
     if sparse.issparse(X):
         return as_sparse(X)
     X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else nothing_masked(X, "X"))

@@ -104,7 +104,7 @@ def predictions(X, coef, intercept, offset):
     if len(X.shape) != 2 or X.shape[1] != coef.shape[0]:
         raise ValueError(f"X has shape {X.shape}, but the fit expects {coef.shape[0]} features as input")
     if isinstance(X, Matrix):
-        fitted = fitted_by(X, coef)
+        fitted = X @ coef
     else:
         fitted = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef
     result = (fitted.toarray() if sparse.issparse(fitted) else fitted) + intercept
@@ -112,16 +112,6 @@ def predictions(X, coef, intercept, offset):
         return result
     offset = validation.finite_vector(offset, X.shape[0], "offset")
     return result + (offset if result.ndim == 1 else offset[:, None])
-
-
-def fitted_by(matrix, coef):
-    """Return X coef from the verbs of a `Matrix`: only columns in use are read."""
-    several = sparse.issparse(coef)
-    used = np.unique(coef.indices) if several else np.flatnonzero(coef)
-    B = coef.tocsr()[used].toarray().T if several else coef[None, used]
-    with Pool() as pool:
-        fitted = matrix.combine(used.astype(np.int64), np.ascontiguousarray(B), pool)
-    return fitted.T if several else fitted[0]
 
 
 @dataclass(eq=False, repr=False)
