@@ -70,10 +70,12 @@ class PathSolver:
     status : str
         "complete", or what ended the path.
     n_done : int
+    watch : callable or None
+        Called with this object and the number of alphas after each batch.
     """
 
-    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None):
-        self.problem, self.limits, self.callback = problem, limits, callback
+    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None, watch=None):
+        self.problem, self.limits, self.callback, self.watch = problem, limits, callback, watch
         self.solver = started_solver(problem, limits.tol, limits.max_iter, screening, on_residual)
         self.batches, self.passes, self.observed, self.status = [], [], [], "complete"
         self.n_done = 0
@@ -85,7 +87,7 @@ class PathSolver:
 
     def down(self, grid):
         """Solve the grid batch by batch until its end or the first reason to stop; return self."""
-        size, at = FIRST_BATCH, 0
+        size, at, n_alphas = FIRST_BATCH, 0, self.n_done + len(grid)
         while at < len(grid) and self.goes_on:
             if self.solver.compressed:
                 size = len(grid) if self.callback is None else FIRST_BATCH
@@ -93,7 +95,23 @@ class PathSolver:
             batch = self.solver.solve(grid[at:at + run_length(grid[at:at + size])])
             at += len(batch.alphas)
             size = next_size(size, len(batch.alphas), batch.n_rounds, self.solver.longest_batch())
-            self._take(batch, len(grid))
+            self._take(batch, n_alphas)
+            if self.watch is not None:
+                self.watch(self, n_alphas)
+        return self
+
+    def resume(self, batches, passes):
+        """Take over batches that an earlier fit has solved, and the passes over X up to each alpha; return self."""
+        if not batches:
+            return self
+        self.batches, self.passes = [(batch, len(batch.alphas)) for batch in batches], list(passes)
+        self.n_done = len(passes)
+        self.problem.design.count(passes[-1])
+        last = batches[-1]
+        if self.limits.max_r2 is not None and self._r2(last)[-1] > self.limits.max_r2:
+            self.status = "r2"
+        self.solver.resume(float(last.alphas[-1]), last.cols, last.coefs[-1],
+                           0.0 if last.centres is None else float(last.centres[-1]))
         return self
 
     def _approach(self, alpha):

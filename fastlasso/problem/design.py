@@ -75,6 +75,10 @@ class Design:
     def passes(self, count):
         self._count[0] = count
 
+    def count(self, passes):
+        """Count further passes, of an earlier fit."""
+        self.passes += passes
+
     def move_to(self, pool):
         """Use the threads of another pool from now on."""
         self.pool = pool

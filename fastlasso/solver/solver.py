@@ -120,6 +120,15 @@ class Solver(Prover):
         self.alpha_max = penalty.first_entry(penalty.reach(z))
         self.anchors = [Anchor(np.inf, self.last.b.copy(), residual, z, self.design.norms2(residual[None])[0])]
 
+    def resume(self, alpha, cols, coef, centre):
+        """Start below `alpha` from the solution there, which an earlier fit has found: one pass makes it an anchor."""
+        del centre
+        b = np.zeros(self.design.n_features)
+        b[cols] = coef
+        self._add(self._outside(cols), 1)
+        B, self.anchors = self._anchors_at(np.array([alpha]), b[None, self.working_set])
+        self.last, self.n_used = Solution(alpha, B[0]), np.count_nonzero(coef)
+
     def _fit_unscreened(self):
         """Residual and correlations with only the columns that carry no L1 penalty in the model."""
         if not self.form.size:
