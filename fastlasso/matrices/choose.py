@@ -51,6 +51,17 @@ def as_matrix(X):
     return DenseColumns(converted(X, X.dtype, "F"))
 
 
+def is_far(X):
+    """Whether X is a `Matrix` or a data set, and no array that others can read."""
+    return isinstance(X, Matrix) or (hasattr(X, "target_name") and hasattr(X, "X"))
+
+
+def far_matrix(X):
+    """Return the `Matrix` of what `is_far` says yes to; copies of its columns are made by each fit anew."""
+    X = X.X if hasattr(X, "target_name") else X
+    return X if isinstance(X, Matrix) else as_matrix(X)
+
+
 def check_shape(X):
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got {X.ndim}D array instead; reshape your data")

@@ -13,6 +13,7 @@ from scipy import sparse
 from .. import validation
 from ..losses.choose import SQUARED_ERROR, as_loss, deviance_term
 from ..matrices.base import Matrix
+from ..matrices.choose import far_matrix, is_far
 from ..parallel import Pool
 from ..problem.options import Options
 from ..problem.problem import pose
@@ -99,6 +100,7 @@ def of_kind(kind, scores, loss, classes):
 
 def predictions(X, coef, intercept, offset):
     """Return intercept + X coef (+ offset) for a vector of coefficients, or for several as sparse columns."""
+    X = far_matrix(X) if is_far(X) else X
     if not (sparse.issparse(X) or isinstance(X, Matrix)):
         X = np.asarray(validation.nothing_masked(X, "X"))
     if len(X.shape) != 2 or X.shape[1] != coef.shape[0]:

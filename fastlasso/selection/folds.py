@@ -9,6 +9,7 @@ import numpy as np
 from .. import validation
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import compressible
+from ..matrices.choose import is_far
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver, paths_at_once
 from ..problem.problem import pose
@@ -300,6 +301,7 @@ def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
         return [(None, np.sort(part)) for part in parts]
     if not hasattr(cv, "split") and not hasattr(cv, "__iter__"):
         raise TypeError(f"cv must be an integer, an iterable of (train, test) or a splitter, got {cv!r}")
+    X = np.empty((n, 0)) if is_far(X) else X        # splitters count its rows
     splits = [one_fold(train, test, n) for train, test in (cv.split(X, y, groups) if hasattr(cv, "split") else cv)]
     if not splits:
         raise ValueError("cv yields no folds")
