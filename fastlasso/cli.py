@@ -1,4 +1,4 @@
-"""The `fastlasso` command: `demo` on shipped data, `path` and `cv` on a file, `predict` from a saved path.
+"""The `fastlasso` command: `demo` on shipped data, `path` and `cv` on a file or folder, `predict`, `convert`.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 every solution certified, 1 some not
 certified to the tolerance asked for, 2 wrong usage, 3 unusable data, 130 interrupted.
@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,13 @@ from .datasets import (
     read_dataset,
     read_matrix,
 )
+from .datasets.convert import convert
+from .datasets.readers import read_target
 from .judge import verify
 from .losses.choose import SQUARED_ERROR, as_loss, loss_of
+from .matrices.base import Matrix
+from .matrices.mapped import open_dataset
+from .parallel import Pool
 from .path.fit import fit_path
 from .path.results import LassoPath
 from .plotting import feature_label, matplotlib, save_figure
@@ -120,7 +126,7 @@ def parser():
     top = argparse.ArgumentParser(prog="fastlasso", description="Certified L1-regularised regression.",
                                   epilog="Exit codes: 0 certified, 1 not certified to --tol, 2 usage, 3 bad data.")
     top.add_argument("--version", action="version", version=f"fastlasso {__version__}")
-    commands = top.add_subparsers(required=True, metavar="demo | path | cv | predict")
+    commands = top.add_subparsers(required=True, metavar="demo | path | cv | predict | convert")
     demo = commands.add_parser("demo", help="fit three real data sets that come with fastlasso",
                                description="Fit three real data sets that come with fastlasso: path, cross-validation, "
                                            "strongest features.")
@@ -139,6 +145,7 @@ def parser():
                     help="what the folds are judged by (mse under squared_error, else deviance)")
     cv.set_defaults(run=run_cv)
     add_predict(commands)
+    add_convert(commands)
     for command in (path, cv):
         add_data(command)
         add_loss(command)
@@ -149,7 +156,8 @@ def parser():
 
 def add_data(command):
     """Add the arguments that say where the data are."""
-    command.add_argument("data", metavar="DATA", help=".csv, .npy, .npz (scipy sparse), .mtx, .svm or .libsvm")
+    command.add_argument("data", metavar="DATA",
+                         help=".csv, .npy, .npz (scipy sparse), .mtx, .svm, .libsvm, or a folder made by convert")
     target = command.add_mutually_exclusive_group()
     target.add_argument("--target", metavar="NAME|NUMBER", help="target column; 1 is the first, -1 the last")
     target.add_argument("--target-file", metavar="FILE", help="target, one number per row: .csv, .txt, .npy, .npz")
@@ -176,6 +184,22 @@ def add_predict(commands):
                          help="the score, the mean of y (a probability, an expected count), or the class (mean)")
     predict.add_argument("--target", metavar="NAME|NUMBER", help="a column of DATA to leave out")
     predict.set_defaults(run=run_predict)
+
+
+def add_convert(commands):
+    """Add the command that converts."""
+    command = commands.add_parser("convert", help="write a file of any size to a folder that need not fit in memory",
+                                  description="Write a file, some rows at a time, to a folder that is mapped: X need "
+                                              "not fit in memory to be fitted.")
+    command.add_argument("data", metavar="SRC", help=".svm, .libsvm, .mtx, .csv (also .gz), .npy, .npz (scipy sparse), "
+                                                     ".parquet, .h5ad or .zarr")
+    command.add_argument("folder", metavar="DEST", help="the folder to make; it must not exist")
+    target = command.add_mutually_exclusive_group()
+    target.add_argument("--target", metavar="NAME|NUMBER", help="target column, of obs for AnnData")
+    target.add_argument("--target-file", metavar="FILE", help="target, one number per row: .csv, .txt, .npy, .npz")
+    command.add_argument("--dtype", choices=("float32", "float64"), help="of the values (that of SRC)")
+    command.add_argument("--layer", metavar="NAME", help="of AnnData, in place of its X")
+    command.set_defaults(run=run_convert)
 
 
 def add_problem(command):
@@ -340,6 +364,17 @@ def run_predict(arguments):
     return CERTIFIED if fit.certified else NOT_CERTIFIED
 
 
+def run_convert(arguments):
+    """Convert a file to a folder, say what it holds, and return the exit code."""
+    data = open_dataset(convert(arguments.data, arguments.folder, target=arguments.target,
+                                target_file=arguments.target_file, dtype=arguments.dtype, layer=arguments.layer))
+    n, p = data.X.shape
+    target = "no target" if data.y is None else f"target: {data.target_name}"
+    print(f"{arguments.folder}: {n:,} x {p:,}, {data.X.nnz:,} stored values, {data.X.nbytes:,} bytes, "
+          f"{target}")
+    return CERTIFIED
+
+
 def nearest(path, alpha):
     """Return the index of the alpha asked for, to the digits that tables print; raise UsageError where it is none."""
     index = int(np.argmin(np.abs(path.alphas - alpha)))
@@ -362,6 +397,8 @@ def columns_of(arguments, path):
 
 def read_matrix_of(arguments):
     """Return X of a file: all its columns, or all but the target."""
+    if Path(arguments.data).is_dir():
+        return open_dataset(arguments.data).X
     if arguments.target is not None:
         return read_classified(arguments.data, arguments.target).X
     return read_matrix(Path(arguments.data))[0]
@@ -369,9 +406,24 @@ def read_matrix_of(arguments):
 
 def problem_of(arguments, loss):
     """Return the `Dataset` of the file; the target of a classifier may be words."""
+    if Path(arguments.data).is_dir():
+        return problem_of_folder(arguments)
     loss = as_loss(loss)
     read = read_dataset if loss is None or not loss.is_classifier else read_classified
     return read(arguments.data, arguments.target, arguments.target_file)
+
+
+def problem_of_folder(arguments):
+    """Return the `Dataset` of a folder that `convert` has made, with its own target or that of a file."""
+    data = open_dataset(arguments.data)
+    if arguments.target is not None:
+        raise TargetError(f"{arguments.data}: the target of a folder is chosen by `fastlasso convert`, or")
+    if arguments.target_file is not None:
+        file = Path(arguments.target_file)
+        return replace(data, y=read_target(file, data.X.shape[0], arguments.data), target_name=file.stem)
+    if data.y is None:
+        raise TargetError(f"{arguments.data} has no target")
+    return data
 
 
 def loss_asked(arguments):
@@ -534,10 +586,15 @@ def progress(path, afterwards=None):
 def heading(name, data, loss=SQUARED_ERROR):
     """Return a few words about the data, and the loss where it is not squared error."""
     n, p = data.X.shape
-    stored = f"sparse, {data.X.nnz:,} stored values" if hasattr(data.X, "nnz") else "dense"
+    stored = f"sparse, {data.X.nnz:,} stored values" if sparse_X(data.X) else "dense"
     fitted = "" if loss == SQUARED_ERROR else f", loss: {loss_name(loss)}"
     source = f" ({data.source})" if data.source != Path(name).name else ""
     return f"{name}{source}: {n:,} samples x {p:,} features, {stored}\ntarget: {data.target_name}{fitted}"
+
+
+def sparse_X(X):
+    """Tell whether zeros of X are not stored."""
+    return X.is_sparse if isinstance(X, Matrix) else sparse.issparse(X)
 
 
 def table(path, seconds, pathcv=None):
@@ -657,6 +714,10 @@ def label(path, j):
 def column_sd(X):
     """Return the population standard deviation of each column, of a dense X without a copy of it."""
     n, p = X.shape
+    if isinstance(X, Matrix):
+        with Pool() as pool:
+            _, sums = X.moments(np.full(n, 1 / n), np.zeros(n), pool)
+        return np.sqrt(np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0))
     mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
     if sparse.issparse(X):
         return sparse_column_sd(sparse.csc_array(X, copy=True), mean)

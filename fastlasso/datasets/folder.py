@@ -27,7 +27,7 @@ SMALL = ("indptr.npy", TARGET, NAMES)
 # Bytes at each end of a large file that its checksum covers.
 END = 1 << 16
 # Bytes read at a time.
-PIECE = 1 << 24
+PIECE = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)

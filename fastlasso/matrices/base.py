@@ -31,6 +31,8 @@ class Matrix:
         Whether `combine` runs in the calling thread alone.
     gathered_kind : class
         What holds some gathered columns for coordinate descent (`gathered.py`).
+    is_sparse : bool
+        Whether zeros are not stored.
     is_far : bool
         Whether a pass is a reading of a disk, or goes through a network: more alphas are then solved between passes.
     """
@@ -42,7 +44,7 @@ class Matrix:
     visit_ns = 0.4
     gathered_kind = None
     combines_alone = False
-    is_far = False
+    is_sparse = is_far = False
 
     @property
     def pays_to_sum(self):

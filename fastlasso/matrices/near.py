@@ -23,6 +23,7 @@ class Near(Matrix):
         self._source, self.copied = source, None
         self.shape, self.dtype, self.nnz, self.nbytes = source.shape, source.dtype, source.nnz, source.nbytes
         self.visit_ns, self.gathered_kind = source.visit_ns, source.gathered_kind
+        self.is_sparse = source.is_sparse
         self._place, self._taken = np.full(self.shape[1], -1), np.empty(0, np.int64)
 
     @property

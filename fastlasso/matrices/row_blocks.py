@@ -76,6 +76,7 @@ class RowBlocks(Matrix):
     def __init__(self, blocks):
         self.blocks, self.shape, self.dtype = blocks, blocks.shape, blocks.dtype
         self.nnz, self.nbytes = blocks.nnz, blocks.nbytes
+        self.is_sparse = blocks.is_sparse
         self.visit_ns = 2.0 if blocks.is_sparse else 0.4
         self.gathered_kind = GatheredSparse if blocks.is_sparse else GatheredDense
         self._stored = None
@@ -86,10 +87,10 @@ class RowBlocks(Matrix):
 
     @property
     def pays_to_sum(self):
-        return not self.blocks.is_sparse and compressible(self.shape)
+        return not self.is_sparse and compressible(self.shape)
 
     def pays_to_select(self, n_cols):
-        return self.blocks.is_sparse or n_cols * LINE < self.shape[1]
+        return self.is_sparse or n_cols * LINE < self.shape[1]
 
     def _total(self, pool, part, arguments):
         return self.blocks.total(part, pool, lambda k: arguments(self.blocks.rows(k)))
@@ -116,7 +117,7 @@ class RowBlocks(Matrix):
         return np.flatnonzero(self._counts(pool) >= self.shape[0])
 
     def column_sizes(self, cols):
-        if not self.blocks.is_sparse:
+        if not self.is_sparse:
             return np.full(len(cols), self.shape[0])
         with Pool(1) as pool:
             return self._counts(pool)[cols]
@@ -128,7 +129,7 @@ class RowBlocks(Matrix):
 
     def typical(self):
         with Pool(1) as pool:
-            if not self.blocks.is_sparse:
+            if not self.is_sparse:
                 return next(iter(self.blocks.each(typical_part, pool, lambda k: (), [0])))
             return self._values_in(0, pool)
 
@@ -144,7 +145,7 @@ class RowBlocks(Matrix):
     # ------------------------------------------------------------ sums over rows
 
     def moments(self, w, u, pool):
-        if self.blocks.is_sparse:
+        if self.is_sparse:
             first = self._values_in(int(np.argmax(w > 0)), pool)
             return first, self._total(pool, sparse_moments_part, lambda rows: (w[rows], u[rows], first))
         first = sums = None
@@ -184,7 +185,7 @@ class RowBlocks(Matrix):
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         del far_mean        # both sides are centred in any case
         w = self._weights(weights)
-        if not self.blocks.is_sparse:
+        if not self.is_sparse:
             return self._total(pool, gram_part, lambda rows: (cols, n_new, mean, w[rows]))
         shift = np.where(np.isin(cols, self._full(pool)), mean, 0.0)
         out = self._total(pool, products_part, lambda rows: (cols, n_new, shift, w[rows]))
@@ -204,7 +205,7 @@ class RowBlocks(Matrix):
     # ------------------------------------------------------------ columns by themselves
 
     def gather(self, cols, mean, weights, pool):
-        if self.blocks.is_sparse:
+        if self.is_sparse:
             return joined([part for _, part in self._each(pool, gather_part, lambda rows: (cols, None, None))])
         w, out = self._weights(weights), np.empty((len(cols), self.shape[0]))
         for rows, part in self._each(pool, gather_part, lambda rows: (cols, mean, w[rows])):
@@ -213,12 +214,12 @@ class RowBlocks(Matrix):
 
     def copies_pay(self, cols, share):
         share = min(share, COPIED)
-        if not self.blocks.is_sparse:
+        if not self.is_sparse:
             return self.dtype.itemsize * len(cols) * self.shape[0] <= share * self.nbytes
         return int(self.column_sizes(cols).sum()) <= share * self.nnz
 
     def with_copies(self, copied, cols, pool):
-        if self.blocks.is_sparse:
+        if self.is_sparse:
             data, rows, indptr = self.gather(cols, None, None, pool)
             data = data.astype(self.dtype, copy=False)
             if copied is not None:

@@ -23,7 +23,7 @@ LANES = 8
 class Sparse(Matrix):
     """What CSC and CSR share."""
 
-    has_sums = True
+    has_sums = is_sparse = True
     visit_ns = 2.0
     gathered_kind = GatheredSparse
 
