@@ -32,6 +32,25 @@ class Streamed:
             yield rows, cols, sound_sparse(part) if sparse.issparse(part) else part
 
 
+class Chunks:
+    """A dask array as `Streamed` reads it: each chunk is computed when it is due."""
+
+    def __init__(self, X):
+        self.X, self.dtype = X, X.dtype
+        lengths = [X.chunks[0], X.chunks[1]]
+        if any(np.isnan(length) for length in lengths[0]):
+            lengths[0] = [block.compute().shape[0] for block in X.to_delayed()[:, 0]]
+        self.edges = [np.concatenate([[0], np.cumsum(length)]).astype(int).tolist() for length in lengths]
+        self.shape = self.edges[0][-1], self.edges[1][-1]
+
+    def read_blocks(self):
+        """Yield (rows, cols, chunk), empty ones left out."""
+        for (i, j), chunk in np.ndenumerate(self.X.to_delayed()):
+            rows, cols = slice(*self.edges[0][i:i + 2]), slice(*self.edges[1][j:j + 2])
+            if rows.start < rows.stop and cols.start < cols.stop:
+                yield rows, cols, chunk.compute()
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns of X - 1 centre'.
