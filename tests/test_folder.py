@@ -13,10 +13,12 @@ import fastlasso
 from fastlasso import convert, cross_validate_path, fit_path, open_dataset
 from fastlasso.datasets import DataError
 from fastlasso.datasets.folder import header_checksum, open_folder
+from fastlasso.matrices.choose import as_matrix
 from fastlasso.matrices.mapped import MappedBlocks
 from fastlasso.matrices.near import Far
 from fastlasso.matrices.row_blocks import RowBlocks
 from fastlasso.parallel import Pool
+from fastlasso.ways import going
 
 SHAPES = [(1, 1), (1, 7), (7, 1), (23, 17), (70, 33)]
 
@@ -115,6 +117,28 @@ def test_cross_validation(kind, p, tmp_path):
     ours, theirs = (cross_validate_path(X, y, cv=3, alphas=5, eps=0.1, tol=1e-10, random_state=0) for X in (matrix, A))
     np.testing.assert_allclose(ours.errors, theirs.errors, rtol=1e-6)
     np.testing.assert_allclose(ours.oof_predictions, theirs.oof_predictions, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["csr", "dense"])
+def test_many_rows_of_few_columns_take_a_pass_or_three(kind, tmp_path):
+    """Their Gram matrix is formed whole even where in memory it would not be: it saves all later passes."""
+    A = exact_matrix(500, 15, seed=2)
+    y, matrix = target(A, seed=2), in_blocks(stored(A, tmp_path, kind), 9000)
+    with going(compress_features=0):
+        assert matrix.is_compressible(15)
+        assert not as_matrix(A).is_compressible(15)
+        path = fit_path(matrix, y)
+    assert path.certified.all()
+    assert path.n_passes[-1] <= 3
+    np.testing.assert_allclose(path.coefs.toarray(), fit_path(A, y).coefs.toarray(), atol=1e-10)
+
+
+def test_few_passes_on_many_columns(tmp_path):
+    A = exact_matrix(300, 2000, seed=2, density=0.02)
+    y = target(A, seed=2) + np.random.default_rng(0).standard_normal(300)
+    path = fit_path(in_blocks(stored(A, tmp_path, "csr"), 30_000), y, eps=0.1)
+    assert path.certified.all()
+    assert path.n_passes[-1] <= 45
 
 
 def test_the_bits_do_not_depend_on_threads(tmp_path):

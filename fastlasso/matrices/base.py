@@ -123,6 +123,10 @@ class Matrix:
         """
         raise NotImplementedError
 
+    def is_compressible(self, n_cols):
+        """Whether a problem on `n_cols` of the columns is solved from the Gram matrix of all of them."""
+        return compressible((self.shape[0], n_cols))
+
     def share(self, n_cols):
         """Return how many passes over X reading `n_cols` columns counts as."""
         return n_cols / self.shape[1] if self.by_columns else 1.0

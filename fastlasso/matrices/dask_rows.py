@@ -15,6 +15,9 @@ from ..parallel import Pool, Stopped
 from .in_memory import in_memory
 from .row_blocks import Block, Blocks, RowBlocks
 
+# Seconds between two looks at whether the scheduler is still there.
+LOOK = 2.0
+
 
 def dask_rows(X, client=None):
     """Return the `RowBlocks` of a dask array.
@@ -158,13 +161,24 @@ class ClusterBlocks(DaskBlocks):
         results = []
         try:
             for future in futures if roots is None else roots:
-                results.append(future.result())
+                results.append(self._result(future))
         except (Exception, CancelledError) as error:
             self._explain(error, futures, blocks)
         except BaseException:       # Ctrl-C: what is on its way is not wanted any more
             self.client.cancel(futures)
             raise
         return results
+
+    def _result(self, future):
+        """The result of a future; an error where the scheduler is gone, so that nothing can settle the future."""
+        from distributed import wait
+        while not future.done():
+            try:
+                wait([future], timeout=LOOK)
+            except TimeoutError:
+                if self.client.status != "running":
+                    raise ConnectionError(f"the client is {self.client.status}") from None
+        return future.result()
 
     def _explain(self, error, futures, blocks):
         """Raise the error of a worker with the number of the block, or say that the cluster is gone."""

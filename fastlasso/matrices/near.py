@@ -100,7 +100,7 @@ class Far(Near):
         self.has_sums = source.has_sums
         self.dots, self.moments, self.combine_rows = source.dots, source.moments, source.combine_rows
         self.typical, self.group_sums, self.column_sizes = source.typical, source.group_sums, source.column_sizes
-        self.check_finite, self.pays_to_select = source.check_finite, source.pays_to_select
+        self.check_finite, self.is_compressible = source.check_finite, source.is_compressible
         self.read_blocks = source.read_blocks
 
     @property
@@ -110,6 +110,10 @@ class Far(Near):
     @property
     def pays_to_sum(self):
         return self._source.pays_to_sum
+
+    def pays_to_select(self, n_cols):
+        """Whether so few columns may all be copies: else one pass for all columns serves what two would."""
+        return n_cols <= len(self._taken)
 
     def _copied(self, cols):
         return len(cols) == 0 or (self.copied is not None and self._place[cols].min() >= 0)

@@ -19,6 +19,12 @@ from .tiling import equal_weights
 COPIED = 0.15
 # Nanoseconds to bring one byte of X from where it is, at 1 GB/s.
 NS_PER_BYTE = 1.0
+# Nanoseconds of a multiply-add of a Gram matrix.
+NS_PRODUCT = 0.01
+# Matrices of that size that are held at once.
+GRAM_COPIES = 5
+# A Gram matrix of all columns may take as long as this many passes.
+DEAR_GRAM = 25
 # Rows of a dense block whose columns are copied at a time.
 COPY_ROWS = 4096
 
@@ -87,7 +93,16 @@ class RowBlocks(Matrix):
 
     @property
     def pays_to_sum(self):
-        return not self.is_sparse and compressible(self.shape)
+        return not self.is_sparse and self.is_compressible(self.shape[1])
+
+    def is_compressible(self, n_cols):
+        """As for any matrix, and where a Gram matrix and what is formed on the way to it take a quarter of X's bytes.
+
+        The multiply-adds of a row then cost at most DEAR_GRAM times what its values cost to bring.
+        """
+        n, stored = self.shape[0], self.nnz / self.shape[0]
+        fits = 8 * GRAM_COPIES * n_cols**2 <= self.nbytes / 4 and n >= 4 * n_cols
+        return compressible((n, n_cols)) or (fits and NS_PRODUCT * stored <= DEAR_GRAM * self.pass_ns / self.nnz)
 
     def pays_to_select(self, n_cols):
         return self.is_sparse or n_cols * LINE < self.shape[1]

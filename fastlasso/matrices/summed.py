@@ -35,6 +35,8 @@ class FromSums(Matrix):
         self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
         self.check_finite, self.column_sizes, self.dtype = matrix.check_finite, matrix.column_sizes, matrix.dtype
         self.visit_ns, self.gathered_kind = matrix.visit_ns, matrix.gathered_kind
+        self.is_far, self.is_sparse, self.is_compressible = matrix.is_far, matrix.is_sparse, matrix.is_compressible
+        self.share_of_sum = matrix.share_of_sum
         about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
         self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])
                                    | (S.diagonal()[:-2] < CANCELLED * size)

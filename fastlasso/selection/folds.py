@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import validation
 from ..losses.choose import SQUARED_ERROR, as_loss
-from ..matrices.base import compressible
 from ..matrices.choose import is_far
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver, paths_at_once
@@ -270,7 +269,7 @@ def groups_to_sum(matrix, splits):
     """The held-out rows of each fold, and the rows of no fold, where sums over them suffice; otherwise None."""
     n, p = matrix.shape
     size = 8 * len(splits) * (p + 2) ** 2
-    if not (ways().fold_sums and matrix.has_sums and compressible(matrix.shape)):
+    if not (ways().fold_sums and matrix.has_sums and matrix.is_compressible(p)):
         return None
     if size > max(SUMS_BYTES, matrix.nbytes / SUMS_SHARE):
         return None
