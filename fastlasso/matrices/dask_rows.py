@@ -33,15 +33,6 @@ def dask_rows(X, client=None):
     ------
     ValueError
         Where X is chunked by columns, too, is empty, or its chunks do not fit each other.
-
-    Examples
-    --------
-    >>> import pytest
-    >>> array = pytest.importorskip("dask.array")
-    >>> import fastlasso
-    >>> X = array.from_array([[2.0, 0.0], [0.0, 2.0], [1.0, 1.0]], chunks=(2, 2))
-    >>> fastlasso.fit_path(X, [1.0, 2.0, 3.0], alphas=3).certified.tolist()
-    [True, True, True]
     """
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got {X.ndim}D array instead; reshape your data")
