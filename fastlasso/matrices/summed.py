@@ -4,6 +4,8 @@ import numpy as np
 
 from .base import Matrix
 
+# Rows of a Gram matrix that are centred at a time.
+ROWS = 256
 # A variance below this share of the mean squared distance from a reference point is rounding.
 CONSTANT = 1e-14
 # Where some rows hold less than this share of a column's sum of squares, the difference of two sums has lost 4 digits.
@@ -64,9 +66,11 @@ class FromSums(Matrix):
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         new = cols[len(cols) - n_new:]
         shift, first = mean - self.centre[cols], self.S[-1, cols] / self.weight
-        G = self.S[np.ix_(new, cols)] / self.weight
-        old = len(cols) - n_new
-        G += np.outer(shift[old:], shift - first) - np.outer(first[old:], shift)
+        G, old = self.S[np.ix_(new, cols)], len(cols) - n_new
+        G /= self.weight
+        for at in range(0, n_new, ROWS):        # some rows at a time, whose products take little memory
+            rows = slice(old + at, old + at + ROWS)
+            G[at:at + ROWS] += np.outer(shift[rows], shift - first) - np.outer(first[rows], shift)
         lost = np.isin(cols, self.lost)
         if lost.any():
             order = np.argsort(lost, kind="stable")
