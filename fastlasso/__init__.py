@@ -15,13 +15,16 @@ from .selection.path_cv import PathCV
 __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "DoubleSelection", "Gamma", "Huber", "LassoFit",
            "LassoPath", "LogLoss", "NegativeBinomial", "PathCV", "PluginAlpha", "Poisson", "PostLasso", "RelaxedCV",
            "RelaxedPath", "ReweightedPath", "ScheduleFit", "SquaredHinge", "StabilityPath", "Stage", "TargetPaths",
-           "Tweedie", "adaptive_factors", "adaptive_path", "alpha_max", "cross_validate_adaptive",
+           "Tweedie", "adaptive_factors", "adaptive_path", "alpha_max", "convert", "cross_validate_adaptive",
            "cross_validate_path", "cross_validate_relaxed", "cross_validate_reweighted", "double_selection", "fit",
-           "fit_path", "fit_schedule", "laplace_prior", "laplace_scale", "limit_threads", "plugin_alpha", "post_lasso",
-           "relaxed_path", "reweighted_path", "stability_selection", "support_proof", "verify"]
+           "fit_path", "fit_schedule", "laplace_prior", "laplace_scale", "limit_threads", "open_dataset",
+           "plugin_alpha", "post_lasso", "relaxed_path", "reweighted_path", "stability_selection", "support_proof",
+           "verify"]
 
 # Imported on first use (PEP 562). What needs scikit-learn is not in __all__, which must work without it.
 ON_FIRST_USE = {
+    "datasets.convert": ("convert",),
+    "matrices.mapped": ("open_dataset",),
     "losses.log_link": ("Gamma", "NegativeBinomial", "Poisson", "Tweedie"),
     "losses.log_loss": ("LogLoss",),
     "losses.piecewise": ("Huber", "SquaredHinge"),

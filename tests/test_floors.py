@@ -16,7 +16,8 @@ import fastlasso
 
 PACKAGE = Path(fastlasso.__file__).parent
 FLOORS = [
-    {"_engine", "validation", "frames", "parallel", "ways", "plotting", "reference", "_version"},   # import nothing
+    {"_engine", "validation", "frames", "parallel", "ways", "plotting", "progress", "reference",
+     "_version"},       # import nothing of ours
     {"judge", "datasets"},
     {"losses", "penalties", "matrices"},        # side by side
     {"problem"},

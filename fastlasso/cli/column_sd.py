@@ -3,6 +3,9 @@
 import numpy as np
 from scipy import sparse
 
+from ..matrices.base import Matrix
+from ..parallel import Pool
+
 # Values of a dense X that a standard deviation takes at a time: 8 MB.
 SD_BLOCK = 2**20
 
@@ -10,6 +13,10 @@ SD_BLOCK = 2**20
 def column_sd(X):
     """Return the population standard deviation of each column, of a dense X without a copy of it."""
     n, p = X.shape
+    if isinstance(X, Matrix):
+        with Pool() as pool:
+            _, sums = X.moments(np.full(n, 1 / n), np.zeros(n), pool)
+        return np.sqrt(np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0))
     mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
     if sparse.issparse(X):
         return sparse_column_sd(sparse.csc_array(X, copy=True), mean)

@@ -1,16 +1,18 @@
 """From parsed arguments to a fit and back: the problem, the options, the judge, the files."""
 
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 
 from ..datasets import DataError, Reading, read_classified, read_dataset
-from ..datasets.errors import some
+from ..datasets.errors import TargetError, some
 from ..datasets.readers import read_vector
 from ..datasets.source import Source
 from ..judge import verify
 from ..losses.choose import as_loss, loss_of
+from ..matrices.mapped import open_dataset
 from ..plotting import matplotlib, save_figure
 from ..selection.cross_validation import cross_validate_path
 from ..selection.measures import checked_measure
@@ -63,11 +65,26 @@ def interrupted(arguments, path, data):
 
 
 def problem_of(arguments, loss):
-    """Return the `Dataset` of the file; the target of a classifier may be words."""
+    """Return the `Dataset` of the file or folder; the target of a classifier may be words."""
+    if Path(arguments.data).is_dir():
+        return problem_of_folder(arguments)
     loss = as_loss(loss)
     read = read_dataset if loss is None or not loss.is_classifier else read_classified
     data = read(arguments.data, arguments.target, arguments.target_file, reading_of(arguments))
     say_notes(data)
+    return data
+
+
+def problem_of_folder(arguments):
+    """Return the `Dataset` of a folder that `convert` has made, with its own target or that of a file."""
+    data = open_dataset(arguments.data)
+    if reading_of(arguments) != Reading() or arguments.target is not None:
+        raise UsageError(f"{arguments.data} is a folder: of the options about columns it takes --target-file alone")
+    if arguments.target_file is not None:
+        file = Path(arguments.target_file)
+        return replace(data, y=read_vector(Source(file)), target_name=file.stem)
+    if data.y is None:
+        raise TargetError(f"{arguments.data} has no target")
     return data
 
 

@@ -10,12 +10,12 @@ import sys
 
 from .._version import __version__
 from ..datasets.errors import ColumnError, TargetError
-from . import cv, demo, path, predict, show
+from . import convert, cv, demo, path, predict, show
 from .common import BAD_DATA, CLOSED_PIPE, INTERRUPTED, USAGE, UsageError, say
 from .hints import hinted, options_of
 
 # The subcommands, in the order of the help. A module's name is the command's.
-COMMANDS = (demo, path, cv, predict, show)
+COMMANDS = (demo, path, cv, predict, show, convert)
 
 
 def main(argv=None):

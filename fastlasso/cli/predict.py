@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.matching import read_like
+from ..matrices.mapped import open_dataset
 from .arguments import FORMATS, add_text, output_file
 from .choosing import add_choice, chosen
 from .common import CERTIFIED, NOT_CERTIFIED, UsageError
@@ -60,6 +61,8 @@ def run(arguments):
 
 def rows_of(arguments, model):
     """Return the `Dataset` to predict: the columns of the fit, and its offset."""
+    if Path(arguments.data).is_dir():
+        return open_dataset(arguments.data)
     recipe = model.recipe
     how = reading_of(arguments)
     offset = how.offset or recipe.get("offset")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..losses.choose import SQUARED_ERROR, as_loss
+from ..matrices.base import Matrix
 from ..plotting import feature_label
 from .column_sd import column_sd
 
@@ -29,7 +30,8 @@ def loss_name(loss):
 def heading(name, data, loss=SQUARED_ERROR):
     """Return a few words about the data, and the loss where it is not squared error."""
     n, p = data.X.shape
-    stored = f"sparse, {data.X.nnz:,} stored values" if hasattr(data.X, "nnz") else "dense"
+    is_sparse = data.X.is_sparse if isinstance(data.X, Matrix) else hasattr(data.X, "nnz")
+    stored = f"sparse, {data.X.nnz:,} stored values" if is_sparse else "dense"
     fitted = "" if loss == SQUARED_ERROR else f", loss: {loss_name(loss)}"
     source = f" ({data.source})" if data.source != Path(name).name else ""
     return f"{name}{source}: {n:,} samples x {p:,} features, {stored}\ntarget: {data.target_name}{fitted}"

@@ -16,13 +16,14 @@ try:
     from sklearn import get_config
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning as PeerWarning
-    from sklearn.utils import column_or_1d
+    from sklearn.utils import check_array, column_or_1d
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
                       ) from error
 
 from ..frames import by_column
+from ..matrices.choose import far_matrix, is_far
 from ..path.result import Result
 from ..path.results import NO_OFFSET
 from ..path.warn import WARNING_CLASS, stack_level
@@ -162,8 +163,16 @@ class Estimator(BaseEstimator):
                 and X.size and y.size):
             self.n_features_in_ = X.shape[1]
             return X, y
+        if is_far(X):
+            return self._far(X), check_array(nothing_masked(y, "y"), input_name="y", **TARGET)
         X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
         return validate_data(self, X, nothing_masked(y, "y"), validate_separately=(TAKEN, TARGET))
+
+    def _far(self, X):
+        """Return X, a `Matrix` or a data set, as a `Matrix`; its columns are counted and have no names."""
+        matrix = far_matrix(X)
+        self.n_features_in_ = matrix.shape[1]
+        return matrix
 
     def _one_target(self, y):
         """Return y as a vector, or raise ValueError where it holds several targets."""
@@ -221,6 +230,12 @@ class Estimator(BaseEstimator):
     def _rows(self, X):
         """Return X checked for a prediction: its columns must be those of the fit."""
         check_is_fitted(self)
+        if is_far(X):
+            matrix = far_matrix(X)
+            if matrix.shape[1] != self.n_features_in_:
+                raise ValueError(f"X has {matrix.shape[1]} features, but {type(self).__name__} is expecting "
+                                 f"{self.n_features_in_} features as input.")
+            return matrix
         X = sound_sparse(X) if sparse.issparse(X) else nothing_masked(X, "X")
         return validate_data(self, X, accept_sparse=["csr", "csc"], dtype=list(FLOATS), reset=False)
 

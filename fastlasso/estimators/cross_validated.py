@@ -11,6 +11,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from .. import validation
+from ..matrices.choose import is_far
 from ..selection.cross_validation import cross_validate_ratios
 from ..selection.splits import are_fold_numbers, folds_of_groups, group_numbers, refuse_class
 from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
@@ -72,6 +73,7 @@ class Splitting:
             return cv
         splitter = check_cv(cv)         # before routing, which reads `cv` too: a generator can be read only once
         metadata = self._for_splitter(sample_weight, params)
+        X = np.empty((X.shape[0], 0)) if is_far(X) else X       # splitters count its rows
         return cv if isinstance(cv, Integral) else list(splitter.split(X, y, **metadata))
 
     def _for_splitter(self, sample_weight, params):

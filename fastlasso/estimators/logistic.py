@@ -9,12 +9,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import validation
 from ..losses.log_loss import LogLoss
+from ..matrices.choose import is_far
 from ..path.fit import fit
 from ..path.warn import stack_level
 from ..validation import compressed, nothing_masked
@@ -134,8 +136,11 @@ class LogisticModel(ClassifierMixin, Estimator):
 
     def _labelled(self, X, y):
         """Return (X, y, y as 0.0 and 1.0), and keep `classes_`."""
-        X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
-        X, y = validate_data(self, X, nothing_masked(y, "y"), **TAKEN)
+        if is_far(X):
+            X, y = self._far(X), column_or_1d(nothing_masked(y, "y"), warn=True)
+        else:
+            X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
+            X, y = validate_data(self, X, nothing_masked(y, "y"), **TAKEN)
         self.classes_, codes = two_classes(y, type(self).__name__)
         return X, y, codes
 

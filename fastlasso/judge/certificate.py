@@ -100,7 +100,8 @@ def verify(X, y, coef, intercept=0.0, *, alpha=None, l1_ratio=1.0, fit_intercept
     Parameters
     ----------
     X : array or scipy.sparse matrix or array, shape (n_samples, n_features)
-        Never copied whole (formats other than CSR and CSC are converted to CSR once).
+        Never copied whole (formats other than CSR and CSC are converted to CSR once). Also what `open_dataset` returns,
+        and any `Matrix`.
     y : array, shape (n_samples,)
     coef : array, shape (n_features,), or a fit
         In the units of X, also with ``standardize``. A `LassoFit` or a fitted estimator brings its intercept, alpha and

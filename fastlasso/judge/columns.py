@@ -1,10 +1,12 @@
 """X as the judge reads it: in blocks, centred, never copied whole, and never made dense where it is sparse."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy import sparse
 
+from ..validation import sound_sparse
 from .rounding import QUIET
 
 # A dense block has this many values: 2 MB of float64 stays in cache, where 32 MB would not.
@@ -14,13 +16,48 @@ BLOCK = 2**18
 STORED = 2**21
 
 
+class Streamed:
+    """X that is not in memory: ``source.read_blocks()`` yields (rows, cols, part), two slices and their values.
+
+    Parts come in a fixed order, as NumPy arrays, or as CSR or CSC.
+    """
+
+    def __init__(self, source):
+        self.source, self.shape, self.dtype = source, source.shape, np.dtype(source.dtype)
+        self.is_sparse = any(sparse.issparse(part) for _, _, part in islice(source.read_blocks(), 1))
+
+    def parts(self):
+        """Yield (rows, cols, part), the structure of sparse parts checked."""
+        for rows, cols, part in self.source.read_blocks():
+            yield rows, cols, sound_sparse(part) if sparse.issparse(part) else part
+
+
+class Chunks:
+    """A dask array as `Streamed` reads it: each chunk is computed when it is due."""
+
+    def __init__(self, X):
+        self.X, self.dtype = X, X.dtype
+        lengths = [X.chunks[0], X.chunks[1]]
+        if any(np.isnan(length) for length in lengths[0]):
+            lengths[0] = [block.compute().shape[0] for block in X.to_delayed()[:, 0]]
+        self.edges = [np.concatenate([[0], np.cumsum(length)]).astype(int).tolist() for length in lengths]
+        self.shape = self.edges[0][-1], self.edges[1][-1]
+
+    def read_blocks(self):
+        """Yield (rows, cols, chunk), empty ones left out."""
+        for (i, j), chunk in np.ndenumerate(self.X.to_delayed()):
+            rows, cols = slice(*self.edges[0][i:i + 2]), slice(*self.edges[1][j:j + 2])
+            if rows.start < rows.stop and cols.start < cols.stop:
+                yield rows, cols, chunk.compute()
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns of X - 1 centre'.
 
     Attributes
     ----------
-    X : array, CSR or CSC
+    X : array, CSR, CSC or Streamed
     centre : ndarray of shape (n_features,)
     norm : ndarray of shape (n_features,)
         norm[j] bounds the weighted norm of column j minus its centre, up to rounding.
@@ -76,13 +113,14 @@ class Columns:
 
     def gather_as_stored(self, chosen):
         """Return the columns `chosen` (sorted indices) of X - 1 centre': sparse where X is and their centre is 0."""
-        if not sparse.issparse(self.X) or self.centre[chosen].any() or len(chosen) == 0:
+        if not is_sparse(self.X) or self.centre[chosen].any() or len(chosen) == 0:
             return self.gather(chosen)
-        parts = []
+        parts, by_row = [], False
         for _, cols, block in blocks(self.X, self.centre):
             first, last = np.searchsorted(chosen, (cols.start, cols.stop))
             parts.append(block[:, chosen[first:last] - cols.start])
-        return (sparse.vstack if self.X.format == "csr" else sparse.hstack)(parts, format="csc")
+            by_row = cols == slice(0, self.X.shape[1])
+        return (sparse.vstack if by_row else sparse.hstack)(parts, format="csc")
 
 
 # A standard deviation up to this share of the mean is rounding of the values.
@@ -117,9 +155,7 @@ def close_to_mean(X, q):
     full = full_columns(X, q)
     if not full.any():
         return np.zeros(X.shape[1])
-    row = X[[int(np.argmax(q > 0))]]
-    row = row.toarray() if sparse.issparse(row) else row
-    centre = np.where(full, row.ravel().astype(np.float64), 0.0)
+    centre = np.where(full, row_of(X, int(np.argmax(q > 0))).astype(np.float64), 0.0)
     shift = np.zeros_like(centre)
     for rows, cols, block in blocks(X, centre):
         shift[cols] += block.T @ q[rows]
@@ -128,7 +164,7 @@ def close_to_mean(X, q):
 
 def full_columns(X, q):
     """Tell which columns store a value in every row of positive weight."""
-    if not sparse.issparse(X):
+    if not is_sparse(X):
         return np.ones(X.shape[1], dtype=bool)
     counted = (q > 0).astype(np.float64)
     stored = np.zeros(X.shape[1])
@@ -157,7 +193,38 @@ def blocks(X, centre):
 
     A sparse block subtracts the centre from stored values only: a column with implicit zeros must have centre 0.
     """
+    if isinstance(X, Streamed):
+        return streamed_blocks(X, centre)
     return sparse_blocks(X, centre) if sparse.issparse(X) else dense_blocks(X, centre)
+
+
+def streamed_blocks(X, centre):
+    """Yield the blocks of each part that a stream yields."""
+    for rows, cols, part in X.parts():
+        for inner_rows, inner_cols, block in blocks(part, centre[cols]):
+            yield within(rows, inner_rows), within(cols, inner_cols), block
+
+
+def within(outer, inner):
+    """Return a slice of a slice, as one slice."""
+    return slice(outer.start + inner.start, outer.start + inner.stop)
+
+
+def is_sparse(X):
+    """Tell whether X, or what a stream yields, is sparse."""
+    return X.is_sparse if isinstance(X, Streamed) else sparse.issparse(X)
+
+
+def row_of(X, i):
+    """Return one row as a vector."""
+    if isinstance(X, Streamed):
+        row = np.zeros(X.shape[1])
+        for rows, cols, part in X.parts():
+            if rows.start <= i < rows.stop:
+                row[cols] = row_of(part, i - rows.start)
+        return row
+    row = X[[i]]
+    return (row.toarray() if sparse.issparse(row) else row).ravel()
 
 
 def dense_blocks(X, centre):

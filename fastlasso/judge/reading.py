@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from ..validation import sound_sparse
-from .columns import Columns, read_columns
+from .columns import Chunks, Columns, Streamed, read_columns
 from .losses import SquaredError
 from .penalties import Penalty
 from .registry import SQUARED_ERROR, find_loss
@@ -100,7 +100,12 @@ def make_loss(twin, target, offset, root, fit_intercept):
 
 
 def read_matrix(X):
-    """Return X as a 2-d numeric ndarray, CSR or CSC, without copying those."""
+    """Return X as a 2-d numeric ndarray, CSR or CSC, without copying those, or as `Streamed`."""
+    X = X.X if hasattr(X, "target_name") and hasattr(X, "X") else X        # of a data set
+    if hasattr(X, "read_blocks"):
+        return Streamed(X)
+    if hasattr(X, "to_delayed"):
+        return Streamed(Chunks(X))
     X = X if sparse.issparse(X) else np.asarray(unmasked(X, "X"))
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}")

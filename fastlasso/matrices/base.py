@@ -1,6 +1,13 @@
 """The contract of a kind of X: `Matrix`, whose docstrings say what each method returns."""
 
+import numpy as np
+from scipy import sparse
+
+from ..parallel import Pool
 from ..ways import ways
+
+# Values of columns that are read together where a matrix knows no better: 8 MB.
+BLOCK_VALUES = 1 << 20
 
 
 class Matrix:
@@ -28,6 +35,10 @@ class Matrix:
         The names of the columns of a frame.
     row_labels : pandas Index, or None
         The labels of its rows.
+    is_sparse : bool
+        Whether zeros are not stored.
+    is_far : bool
+        Whether a pass is a reading of a disk, or goes through a network: more alphas are then solved between passes.
     """
 
     shape = (0, 0)
@@ -37,6 +48,7 @@ class Matrix:
     visit_ns = 0.4
     gathered_kind = None
     combines_alone = False
+    is_sparse = is_far = False
     feature_names = None
     row_labels = None
 
@@ -54,6 +66,11 @@ class Matrix:
     def source(self):
         """The matrix that reads X itself."""
         return self
+
+    @property
+    def pass_ns(self):
+        """Nanoseconds of one pass over X, the reading of it included."""
+        return self.nnz * self.visit_ns
 
     def moments(self, w, u, pool):
         """Return (first, sums): sums[j] = sum w d, sum w d^2, sum u d, d = X[:, j] - first[j]; u = 0 where w = 0."""
@@ -117,13 +134,55 @@ class Matrix:
         """
         raise NotImplementedError
 
+    def is_compressible(self, n_cols):
+        """Whether a problem on `n_cols` of the columns is solved from the Gram matrix of all of them."""
+        return compressible((self.shape[0], n_cols))
+
     def share(self, n_cols):
         """Return how many passes over X reading `n_cols` columns counts as."""
         return n_cols / self.shape[1] if self.by_columns else 1.0
 
+    def share_of(self, cols):
+        """Return how many passes over X reading these columns counts as."""
+        return self.share(len(cols))
+
+    def share_of_sum(self, cols):
+        """Return how many passes over X a `combine` of these columns counts as."""
+        return len(cols) / self.shape[1]
+
+    def expect(self, cols, pool):
+        """Make ready for the reading of some columns; return how many passes over X that took."""
+        del cols, pool
+        return 0.0
+
     def pays_to_select(self, n_cols):
         """Whether correlations with `n_cols` columns cost less than with all."""
         return True
+
+    def read_blocks(self):
+        """Yield (rows, cols, block): two slices, and these values as an array or a SciPy matrix, in a fixed order.
+
+        Here some columns at a time, by `gather`; each block may take the place of the one before.
+        """
+        n, p = self.shape
+        step, ones = max(1, BLOCK_VALUES // n), np.ones(n)
+        with Pool(1) as pool:
+            for start in range(0, p, step):
+                cols = np.arange(start, min(start + step, p))
+                got = self.gather(cols, np.zeros(len(cols)), ones, pool)
+                if isinstance(got, tuple):
+                    yield slice(0, n), slice(start, start + len(cols)), sparse.csc_array(got, shape=(n, len(cols)))
+                else:
+                    yield slice(0, n), slice(start, start + len(cols)), got.T
+
+    def __matmul__(self, coef):
+        """Return X coef for a vector, an array or a SciPy matrix of shape (n_features, k); columns in use are read."""
+        several = np.ndim(coef) == 2 or sparse.issparse(coef)
+        columns = sparse.csr_array(coef if several else np.reshape(coef, (-1, 1)))
+        used = np.flatnonzero(np.diff(columns.indptr))
+        with Pool() as pool:
+            fitted = self.combine(used, np.ascontiguousarray(columns[used].toarray().T, dtype=np.float64), pool)
+        return fitted.T if several else fitted[0]
 
 
 def compressible(shape):

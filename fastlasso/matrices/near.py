@@ -23,6 +23,7 @@ class Near(Matrix):
         self._source, self.copied = source, None
         self.shape, self.dtype, self.nnz, self.nbytes = source.shape, source.dtype, source.nnz, source.nbytes
         self.visit_ns, self.gathered_kind = source.visit_ns, source.gathered_kind
+        self.is_sparse = source.is_sparse
         self._place, self._taken = np.full(self.shape[1], -1), np.empty(0, np.int64)
 
     @property
@@ -38,6 +39,10 @@ class Near(Matrix):
         self.copied = self._source.with_copies(self.copied, cols, pool)
         self._place[cols] = len(self._taken) + np.arange(len(cols))
         self._taken = taken
+
+    def expect(self, cols, pool):
+        self.take(cols, pool)
+        return 0.0
 
     def share(self, n_cols):
         """Reading copies counts as reading that share of X."""
@@ -78,3 +83,64 @@ class Near(Matrix):
 
     def gather(self, cols, mean, weights, pool):
         return self._source.gather(cols, mean, weights, pool)
+
+
+class Far(Near):
+    """A matrix whose passes are dear, on one fit's way down the path.
+
+    Columns are copied in one pass when they are first multiplied with each other. From then on products with them, and
+    sums of them, cost no pass.
+    """
+
+    is_far = True
+    by_columns = False
+
+    def __init__(self, source):
+        super().__init__(source)
+        self.has_sums = source.has_sums
+        self.dots, self.moments, self.combine_rows = source.dots, source.moments, source.combine_rows
+        self.typical, self.group_sums, self.column_sizes = source.typical, source.group_sums, source.column_sizes
+        self.check_finite, self.is_compressible = source.check_finite, source.is_compressible
+        self.read_blocks = source.read_blocks
+
+    @property
+    def pass_ns(self):
+        return self._source.pass_ns
+
+    @property
+    def pays_to_sum(self):
+        return self._source.pays_to_sum
+
+    def pays_to_select(self, n_cols):
+        """Whether so few columns may all be copies: else one pass for all columns serves what two would."""
+        return n_cols <= len(self._taken)
+
+    def _copied(self, cols):
+        return len(cols) == 0 or (self.copied is not None and self._place[cols].min() >= 0)
+
+    def expect(self, cols, pool):
+        before = self.copied
+        self.take(cols, pool)
+        return float(self.copied is not before)
+
+    def share(self, n_cols):
+        return float(n_cols > 0)
+
+    def share_of(self, cols):
+        return 0.0 if self._copied(cols) else 1.0
+
+    share_of_sum = share_of
+
+    def gram(self, cols, n_new, mean, far_mean, weights, pool):
+        self.take(cols, pool)
+        matrix, cols = self._split(cols)
+        return matrix.gram(cols, n_new, mean, far_mean, weights, pool)
+
+    def gather(self, cols, mean, weights, pool):
+        matrix, cols = self._split(cols)
+        return matrix.gather(cols, mean, weights, pool)
+
+
+def with_near_columns(matrix):
+    """Return a matrix that keeps copies of columns in use: itself, where it does."""
+    return matrix if isinstance(matrix, Far) else Near(matrix)

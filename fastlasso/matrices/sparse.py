@@ -23,7 +23,7 @@ LANES = 8
 class Sparse(Matrix):
     """What CSC and CSR share."""
 
-    has_sums = True
+    has_sums = is_sparse = True
     visit_ns = 2.0
     gathered_kind = GatheredSparse
 
@@ -42,10 +42,18 @@ class Sparse(Matrix):
         """Raise ValueError where a stored value is NaN or infinite."""
         no_nan_or_inf(self.data, "X")
 
+    def stored(self):
+        """X as a SciPy matrix; it shares memory where the indices have 32 bits."""
+        kind = sparse.csr_array if isinstance(self, SparseRows) else sparse.csc_array
+        return kind(self.parts, shape=self.shape, copy=False)
+
+    def read_blocks(self):
+        yield slice(0, self.shape[0]), slice(0, self.shape[1]), self.stored()
+
     def moments(self, w, u, pool):
         """As `Matrix.moments`; first is 0, or for a column stored in every row its value in one row."""
         first = self._values_in(int(np.argmax(w > 0)))
-        return first, self._sums(w, u, first, pool)
+        return first, self.moments_about(first, w, u, pool)
 
     def typical(self):
         return self._values_in(0)
@@ -73,7 +81,8 @@ class Sparse(Matrix):
             self._count_slice(start, stop, counts)
         return counts
 
-    def _sums(self, w, u, shift, pool):
+    def moments_about(self, shift, w, u, pool):
+        """The sums of `Matrix.moments` over stored values, about `shift`."""
         sums = np.zeros((self.shape[1], 3))
         for start, stop in self._pieces():
             pool.check()
@@ -101,7 +110,7 @@ class Sparse(Matrix):
             w[rows] = 1.0 / self.shape[0] if weights is None else weights[rows]
             ends = np.stack([y, np.ones(len(y))])
             S[:p, :p] = self.products(np.arange(p), p, shift, w, pool)
-            S[p:, :p] = self._sums(w, w * y, shift, pool)[:, [2, 0]].T        # centred before they are added up
+            S[p:, :p] = self.moments_about(shift, w, w * y, pool)[:, [2, 0]].T        # centred before they are added up
             S[p:, p:] = (ends * w) @ ends.T
             S[:p, :p] -= np.outer(rest, S[p + 1, :p]) + np.outer(S[p + 1, :p], rest) - S[-1, -1] * np.outer(rest, rest)
             S[p:, :p] -= np.outer(S[p:, -1], rest)

@@ -4,6 +4,8 @@ import numpy as np
 
 from .base import Matrix
 
+# Rows of a Gram matrix that are centred at a time.
+ROWS = 256
 # A variance below this share of the mean squared distance from a reference point is rounding.
 CONSTANT = 1e-14
 # Where some rows hold less than this share of a column's sum of squares, the difference of two sums has lost 4 digits.
@@ -35,6 +37,8 @@ class FromSums(Matrix):
         self.dots, self.dots_at, self.combine, self.gather = matrix.dots, matrix.dots_at, matrix.combine, matrix.gather
         self.check_finite, self.column_sizes, self.dtype = matrix.check_finite, matrix.column_sizes, matrix.dtype
         self.visit_ns, self.gathered_kind = matrix.visit_ns, matrix.gathered_kind
+        self.is_far, self.is_sparse, self.is_compressible = matrix.is_far, matrix.is_sparse, matrix.is_compressible
+        self.share_of_sum = matrix.share_of_sum
         self.called(matrix.feature_names, matrix.row_labels)
         about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
         self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])
@@ -63,9 +67,11 @@ class FromSums(Matrix):
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         new = cols[len(cols) - n_new:]
         shift, first = mean - self.centre[cols], self.S[-1, cols] / self.weight
-        G = self.S[np.ix_(new, cols)] / self.weight
-        old = len(cols) - n_new
-        G += np.outer(shift[old:], shift - first) - np.outer(first[old:], shift)
+        G, old = self.S[np.ix_(new, cols)], len(cols) - n_new
+        G /= self.weight
+        for at in range(0, n_new, ROWS):        # some rows at a time, whose products take little memory
+            rows = slice(old + at, old + at + ROWS)
+            G[at:at + ROWS] += np.outer(shift[rows], shift - first) - np.outer(first[rows], shift)
         lost = np.isin(cols, self.lost)
         if lost.any():
             order = np.argsort(lost, kind="stable")

@@ -13,8 +13,10 @@ from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import progress_of
 from ..solver.choose import started_solver
 from ..validation import UNBOUNDED
+from .checkpoint import Checkpoint
 from .grid import automatic_grid, given_grid
 from .path_solver import Limits, PathSolver, threads
 from .small import small_fit, small_path, small_problem
@@ -28,7 +30,7 @@ TOL = 1e-6
 def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
              sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
              max_iter=10_000, dfmax=None, max_r2=None, max_deviance_ratio=None, screening=True, n_threads=None,
-             callback=None, keep_data=False):
+             callback=None, keep_data=False, verbose=False, progress=None, checkpoint=None):
     """Fit an L1-regularised model at every alpha of a grid, each solution with a certified duality gap.
 
     Minimises for each alpha, over (b0, b) with lower <= b <= upper,
@@ -87,6 +89,14 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
     keep_data : bool, default=False
         Keep X, so that `LassoPath.at` and `predict` are exact at any alpha however long the path lives. Otherwise they
         are while X is alive elsewhere.
+    verbose : bool, default=False
+        Draw a bar on standard error: alphas certified, passes, time left.
+    progress : callable, optional
+        Called with a state (n_certified, n_alphas, n_passes, seconds, seconds_left) after each batch of alphas.
+    checkpoint : str or path, optional
+        A file to which the certified part is written after each batch, whole or not at all. Where it exists, the fit
+        goes on from it; one of other data or options is a ValueError. After Ctrl-C, an error or a crash the part is
+        there.
 
     Returns
     -------
@@ -125,27 +135,69 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
                       loss)
     limits = Limits.checked(tol, max_iter, dfmax, one_of_two(max_r2, max_deviance_ratio))
     how = {"alphas": alphas, "eps": eps, "screening": screening, "n_threads": n_threads, "callback": callback,
-           "keep_data": keep_data}
+           "keep_data": keep_data, "verbose": verbose, "progress": progress, "checkpoint": checkpoint}
     targets = columns_of(y)
     if targets is None:
         return path_of_one(X, y, options, limits, **how)
     check_rows(row_labels(X), y, "y")
+    if checkpoint is not None:
+        raise ValueError("checkpoint is for one target: fit the columns of y one by one")
     return TargetPaths([path_of_one(X, column, options, limits, **how) for column in targets[0]], targets[1])
 
 
-def path_of_one(X, y, options, limits, *, alphas, eps, screening, n_threads, callback, keep_data):
+def path_of_one(X, y, options, limits, *, alphas, eps, screening, n_threads, callback, keep_data, verbose, progress,
+                checkpoint):
     """`fit_path` of one target."""
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
         grid = given_grid(alphas, eps)
-        path = small_path(X, y, grid, alphas, eps, options, limits) if callback is None else None
+        watched = callback is not None or checkpoint is not None
+        shown = progress_of(verbose, progress)
+        path = None if watched else small_path(X, y, grid, alphas, eps, options, limits)
         if path is None:
-            solver = PathSolver(pose(X, y, options, pool), limits, screening, callback, options=options)
-            path = solver.down(automatic_grid(solver.solver, alphas, eps) if grid is None else grid).result(options)
+            problem = pose(X, y, options, pool)
+            kept = None if checkpoint is None else Checkpoint(checkpoint, problem, limits, asked_for(grid, alphas, eps))
+            path = watched_path(problem, limits, options, screening, callback, grid, (alphas, eps), kept, shown).result(
+                options)
+        elif shown is not None:
+            shown.note(0, len(path), len(path), path.n_passes[-1])
         path.note_seconds(time.perf_counter() - started)
     warn_uncertified(path)
     return path.remember(fit, X, y, options.as_dict(), max_iter=limits.max_iter, keep_data=keep_data,
                          screening=screening, n_threads=n_threads)
+
+
+def asked_for(grid, alphas, eps):
+    """Return the alphas of the caller, or their number and eps, as a list."""
+    return [int(alphas), float(eps)] if grid is None else grid.tolist()
+
+
+def watched_path(problem, limits, options, screening, callback, grid, asked, kept, shown):
+    """Return a `PathSolver` that has gone down the grid.
+
+    Parameters
+    ----------
+    grid : ndarray, or None
+        The alphas of the caller; None where their number and eps were `asked`.
+    kept, shown : Checkpoint or None, Progress or None
+    """
+    def watch(solver, n_alphas):
+        if kept is not None:
+            kept.write(solver, grid)
+        if shown is not None:
+            shown.note(0, solver.n_done, n_alphas, problem.design.passes)
+
+    before = None if kept is None else kept.grid()
+    solver = PathSolver(problem, limits, screening, callback, watch=watch, options=options)
+    grid = (automatic_grid(solver.solver, *asked) if grid is None else grid) if before is None else before
+    if before is not None:
+        solver.resume(*kept.batches())
+    try:
+        return solver.down(grid[solver.n_done:])
+    except BaseException as error:
+        if kept is not None:
+            error.add_note(f"{solver.n_done} of {len(grid)} alphas are certified in {kept.file}")
+        raise
 
 
 def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,

@@ -74,10 +74,12 @@ class PathSolver:
         Solutions kept, and alphas asked for.
     so_far : callable
         Returns the solutions kept so far as a `LassoPath`, for whoever has interrupted the work.
+    watch : callable or None
+        Called with this object and the number of alphas after each batch.
     """
 
-    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None, options=None):
-        self.problem, self.limits, self.callback, self.options = problem, limits, callback, options
+    def __init__(self, problem, limits, screening=True, callback=None, on_residual=None, watch=None, options=None):
+        self.problem, self.limits, self.callback, self.watch, self.options = problem, limits, callback, watch, options
         self.solver = started_solver(problem, limits.tol, limits.max_iter, screening, on_residual)
         self.batches, self.passes, self.observed, self.status = [], [], [], "complete"
         self.n_done = self.n_alphas = 0
@@ -90,7 +92,7 @@ class PathSolver:
 
     def down(self, grid):
         """Solve the grid batch by batch until its end or the first reason to stop; return self."""
-        size, at, self.n_alphas = FIRST_BATCH, 0, len(grid)
+        size, at, self.n_alphas = FIRST_BATCH, 0, self.n_done + len(grid)
         self.so_far = self._kept()
         while at < len(grid) and self.goes_on:
             if self.solver.compressed:
@@ -99,7 +101,23 @@ class PathSolver:
             batch = self.solver.solve(grid[at:at + run_length(grid[at:at + size])])
             at += len(batch.alphas)
             size = next_size(size, len(batch.alphas), batch.n_rounds, self.solver.longest_batch())
-            self._take(batch, len(grid))
+            self._take(batch, self.n_alphas)
+            if self.watch is not None:
+                self.watch(self, self.n_alphas)
+        return self
+
+    def resume(self, batches, passes):
+        """Take over batches that an earlier fit has solved, and the passes over X up to each alpha; return self."""
+        if not batches:
+            return self
+        self.batches, self.passes = [(batch, len(batch.alphas)) for batch in batches], list(passes)
+        self.n_done = len(passes)
+        self.problem.design.count(passes[-1])
+        last = batches[-1]
+        if self.limits.max_r2 is not None and self._r2(last)[-1] > self.limits.max_r2:
+            self.status = "r2"
+        self.solver.resume(float(last.alphas[-1]), last.cols, last.coefs[-1],
+                           0.0 if last.centres is None else float(last.centres[-1]))
         return self
 
     def _approach(self, alpha):
@@ -161,7 +179,7 @@ class PathSolver:
     def _kept(self):
         """Return a function that returns the solutions kept so far; it does not keep the solver's memory alive."""
         view = copy(self)           # of the lists of batches, which grow
-        view.solver = None
+        view.solver = view.watch = None
 
         def so_far():
             path = view.result(view.options)

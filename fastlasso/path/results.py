@@ -12,7 +12,7 @@ from .. import validation
 from ..frames import FeatureNames, aligned, by_column, check_rows, is_frame, row_labels, values_of
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import Matrix
-from ..parallel import Pool
+from ..matrices.choose import far_matrix, is_far
 from . import saved
 from .between import Between, warn_inexact
 from .criteria import Criteria
@@ -177,7 +177,9 @@ def predictions(X, coef, intercept, offset, names=None, has_offset=False):
     """
     if has_offset and offset is None:
         raise ValueError(NO_OFFSET)
-    if is_frame(X):
+    if is_far(X):
+        X = far_matrix(X)
+    elif is_frame(X):
         check_rows(row_labels(X), offset, "offset")
         X = values_of(aligned(X, names))
     if not (sparse.issparse(X) or isinstance(X, Matrix)):
@@ -185,7 +187,7 @@ def predictions(X, coef, intercept, offset, names=None, has_offset=False):
     if len(X.shape) != 2 or X.shape[1] != coef.shape[0]:
         raise ValueError(f"X has shape {X.shape}, but the fit expects {coef.shape[0]} features as input")
     if isinstance(X, Matrix):
-        fitted = fitted_by(X, coef)
+        fitted = X @ coef
     else:
         fitted = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef
     result = (fitted.toarray() if sparse.issparse(fitted) else fitted) + intercept
@@ -193,16 +195,6 @@ def predictions(X, coef, intercept, offset, names=None, has_offset=False):
         return result
     offset = validation.finite_vector(offset, X.shape[0], "offset")
     return result + (offset if result.ndim == 1 else offset[:, None])
-
-
-def fitted_by(matrix, coef):
-    """Return X coef from the verbs of a `Matrix`: only columns in use are read."""
-    several = sparse.issparse(coef)
-    used = np.unique(coef.indices) if several else np.flatnonzero(coef)
-    B = coef.tocsr()[used].toarray().T if several else coef[None, used]
-    with Pool() as pool:
-        fitted = matrix.combine(used.astype(np.int64), np.ascontiguousarray(B), pool)
-    return fitted.T if several else fitted[0]
 
 
 @dataclass(eq=False, repr=False)

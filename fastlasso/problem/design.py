@@ -66,7 +66,7 @@ class Design:
         if self.fit_intercept:
             ones = np.ones((1, self.n_samples))
             self.mean[cols] = self._weighted(self.matrix.dots_at, ones, cols, self.pool)[0]
-            self.passes += self.matrix.share(len(cols))
+            self.passes += self.matrix.share_of(cols)
 
     @property
     def passes(self):
@@ -76,6 +76,10 @@ class Design:
     @passes.setter
     def passes(self, count):
         self._count[0] = count
+
+    def count(self, passes):
+        """Count further passes, of an earlier fit."""
+        self.passes += passes
 
     def move_to(self, pool):
         """Use the threads of another pool from now on."""
@@ -134,7 +138,7 @@ class Design:
 
     def correlations_at(self, R, cols):
         """Return R'X[:, cols], shape (k, len(cols))."""
-        self.passes += self.matrix.share(len(cols))
+        self.passes += self.matrix.share_of(cols)
         out = self.matrix.dots_at(R, cols, self.pool, self.weights)
         if self.weights is None:
             out /= self.n_samples
@@ -144,12 +148,12 @@ class Design:
         """Return y - B X[:, cols]' of shape (k, n), centred."""
         R = self.matrix.combine(cols, B, self.pool)
         np.subtract(y, R, out=R)
-        self.passes += len(cols) / self.n_features
+        self.passes += self.matrix.share_of_sum(cols)
         return self._centred(R)
 
     def fitted(self, cols, B):
         """Return B X[:, cols]' of shape (k, n), centred."""
-        self.passes += len(cols) / self.n_features
+        self.passes += self.matrix.share_of_sum(cols)
         return self._centred(self.matrix.combine(cols, B, self.pool))
 
     def _centred(self, R):
@@ -189,7 +193,7 @@ class Design:
 
     def gram(self, cols, n_new):
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
-        self.passes += self.matrix.share(len(cols))
+        self.passes += self.matrix.share_of(cols)
         mean = np.ascontiguousarray(self.mean[cols])
         far_mean = n_new < len(cols) and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
         return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)
@@ -200,9 +204,14 @@ class Design:
 
     def gather(self, cols):
         """Return columns in the form that `Matrix.gathered_kind` keeps."""
-        self.passes += self.matrix.share(len(cols))
+        self.passes += self.matrix.share_of(cols)
         return self.matrix.gather(cols, np.ascontiguousarray(self.mean[cols]), self.weights, self.pool)
+
+    def expect(self, cols):
+        """Make ready for the reading of some columns."""
+        self.passes += self.matrix.expect(cols, self.pool)
 
     def gathered(self, cols):
         """Return columns gathered for coordinate descent (`matrices/gathered.py`)."""
+        self.expect(cols)
         return self.matrix.gathered_kind(self, cols)

@@ -21,6 +21,7 @@ from ..path.grid import given_grid
 from ..path.path_solver import Limits, threads
 from ..path.warn import warn_uncertified
 from ..problem.options import Options
+from ..progress import progress_of
 from ..validation import UNBOUNDED
 from .folds import Folds, named
 from .measures import checked_measure, one_of_both
@@ -31,7 +32,8 @@ from .splits import splits_of
 def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=None,
                         alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
                         offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None, callback=None, scoring=None, keep_data=False):
+                        max_iter=10_000, n_threads=None, callback=None, scoring=None, keep_data=False, verbose=False,
+                        progress=None):
     """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
 
     Parameters
@@ -65,6 +67,8 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
         Shuffles the rows before an integer `cv` cuts them.
     scoring : optional
         The older name of `measure`.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all paths, the folds included.
 
     Returns
     -------
@@ -92,13 +96,13 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
         alphas=alphas, eps=eps, tol=tol, max_iter=max_iter, n_threads=n_threads, callback=callback, loss=loss,
         keep_data=keep_data,
         fit_intercept=fit_intercept, standardize=standardize, sample_weight=sample_weight, offset=offset,
-        penalty_factor=penalty_factor, lower=lower, upper=upper)
+        penalty_factor=penalty_factor, lower=lower, upper=upper, verbose=verbose, progress=progress)
     return result
 
 
 def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, scoring=None, rule="min",
                           random_state=None, alphas=100, eps=1e-3, tol=1e-6, max_iter=10_000, n_threads=None,
-                          callback=None, of_sums=False, keep_data=False, **options):
+                          callback=None, of_sums=False, keep_data=False, verbose=False, progress=None, **options):
     """As `cross_validate_path`, one `PathCV` for each l1_ratio: X is measured, and summed up, once for all of them.
 
     With `of_sums` the alphas of a fold are those of all rows times the sum of all weights over that of its training
@@ -115,7 +119,8 @@ def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, s
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
         splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state, given.loss)
-        folds = Folds(matrix, y, given, limits, splits, pool, measure, of_sums)
+        shown = progress_of(verbose, progress, len(l1_ratios) * (1 + len(splits)))
+        folds = Folds(matrix, y, given, limits, splits, pool, measure, of_sums, shown)
         results = []
         for ratio, (paths, errors) in zip(l1_ratios, folds.fit(l1_ratios, alphas, eps, callback), strict=True):
             for path, whose in named(paths):

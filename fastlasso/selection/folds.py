@@ -2,12 +2,12 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from .. import validation
 from ..losses.choose import as_loss
-from ..matrices.base import compressible
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver, paths_at_once
 from ..problem.problem import pose
@@ -53,9 +53,10 @@ class Folds:
     of_sums : bool
         Whether a grid point keeps alpha times the sum of the training weights the same in every fold, in place of
         alpha: what a penalty on the sum of the losses means, such as 1 / C.
+    shown : Progress or None
     """
 
-    def __init__(self, matrix, y, options, limits, splits, pool, measure=None, of_sums=False):
+    def __init__(self, matrix, y, options, limits, splits, pool, measure=None, of_sums=False, shown=None):
         n, loss = matrix.shape[0], as_loss(options.loss)
         self.measure = checked_measure(measure, loss)
         groups = groups_to_sum(matrix, splits) if splits and loss is None else None
@@ -63,7 +64,7 @@ class Folds:
         self.matrix, self.group_sums = self.whole.design.matrix, self.whole.group_sums
         options = options.resolved(matrix)
         self.options, self.limits, self.splits, self.pool = options, limits, splits, pool
-        self.risk, self.of_sums = self.whole.loss, of_sums
+        self.risk, self.of_sums, self.shown = self.whole.loss, of_sums, shown
         self.y = validation.target(y, n) if loss is None else validation.same_length(y, n)
         self.weights = None if options.sample_weight is None else validation.finite_vector(
             options.sample_weight, n, "sample_weight")
@@ -198,10 +199,14 @@ class Folds:
 
     def _path_solver(self, k, problem, callback):
         """Start the path of a fold, which notes its held-out errors where residuals are formed."""
+        watch = None if self.shown is None else partial(self._show, (k, problem.l1_ratio))
         if k < 0:
             options = replace(self.options, l1_ratio=problem.l1_ratio)
-            return PathSolver(problem, self.limits, callback=callback, options=options)
-        return PathSolver(problem, self.limits, on_residual=self.held_out[k].observed)
+            return PathSolver(problem, self.limits, callback=callback, watch=watch, options=options)
+        return PathSolver(problem, self.limits, on_residual=self.held_out[k].observed, watch=watch)
+
+    def _show(self, path, solver, n_alphas):
+        self.shown.note(path, solver.n_done, n_alphas, solver.problem.design.passes)
 
     def _path(self, k, solver, grid):
         """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""
@@ -267,7 +272,7 @@ def groups_to_sum(matrix, splits):
     """The held-out rows of each fold, and the rows of no fold, where sums over them suffice; otherwise None."""
     n, p = matrix.shape
     size = 8 * len(splits) * (p + 2) ** 2
-    if not (ways().fold_sums and matrix.has_sums and compressible(matrix.shape)):
+    if not (ways().fold_sums and matrix.has_sums and matrix.is_compressible(p)):
         return None
     if size > max(SUMS_BYTES, matrix.nbytes / SUMS_SHARE):
         return None

@@ -121,6 +121,10 @@ class WorkingSetSolver:
         self.unpenalised.forget()
         self.form.repenalise(self.problem.penalty.at(self.working_set))
 
+    def resume(self, alpha, cols, coef, centre):
+        """Start below `alpha` from the solution there, which an earlier fit has found. Here nothing is gained by it."""
+        del alpha, cols, coef, centre
+
     def solve_inside(self, alpha):
         """Solve at one alpha on the working set alone: nothing is proven of the other columns.
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..matrices.base import compressible
 from .base import Goal
 from .compressed import Compressed
 from .newton import NewtonSolver
@@ -28,7 +27,7 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
         solver.start()
         return solver
     usable = np.count_nonzero(problem.penalty.usable)
-    kind = Compressed if compressible((problem.design.n_samples, usable)) else Solver
+    kind = Compressed if problem.design.matrix.is_compressible(usable) else Solver
     solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
     solver.start()
     return solver

@@ -93,6 +93,14 @@ class NewtonSolver(NewtonAlphas):
         self.alpha_max = penalty.first_entry(penalty.reach(z))
         self.anchors = [self._anchor_of(self.last, z)]
 
+    def resume(self, alpha, cols, coef, centre):
+        """Start below `alpha` from the solution there, which an earlier fit has found: one pass makes it an anchor."""
+        b = np.zeros(self.design.n_features)
+        b[cols] = coef
+        self._add(self._outside(cols))
+        row = self._solve(alpha, self._with_scores(Point(b[self.working_set], centre, None)), self.goal.gap)
+        self.trail, self.anchors = [row], [self._anchor_of(row, self._correlations(row))]
+
     def longest_batch(self):
         """How many alphas to solve before columns outside are checked."""
         shortest, longest = BATCH_RANGE

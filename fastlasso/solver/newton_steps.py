@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..matrices.near import Near
+from ..matrices.near import with_near_columns
 from . import cost
 from .base import widened
 from .least_squares import LeastSquares
@@ -126,7 +126,7 @@ class NewtonSteps:
 
     def __init__(self, problem, goal):
         self.problem, self.goal, self.working_set = problem, goal, np.empty(0, np.int64)
-        self.near = problem.design.beside(Near(problem.design.matrix))
+        self.near = problem.design.beside(with_near_columns(problem.design.matrix))
         self.model, self.ratio, self.floor, self.wasted, self.trail = None, 1.0, 0.0, 0.0, []
 
     @property
@@ -153,7 +153,7 @@ class NewtonSteps:
         """Take columns into the working set."""
         self.working_set = np.concatenate([self.working_set, cols])
         self.trail = [replace(row, point=row.point.padded(len(self.working_set))) for row in self.trail]
-        self.near.matrix.take(cols, self.design.pool)
+        self.near.expect(cols)
         if self.model is not None and (self.model.sweeps or self._gram_pays(len(cols))):
             self.model.extend(cols, self.penalty)
 

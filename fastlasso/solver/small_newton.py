@@ -54,6 +54,9 @@ class SmallNewton(NewtonSolver):
         super().repenalise(problem)
         self.small = None
 
+    def resume(self, alpha, cols, coef, centre):
+        del alpha, cols, coef, centre       # every batch starts anew
+
     def approach(self, alphas):
         """Do nothing: Newton's method reaches any alpha from any other."""
 

@@ -18,6 +18,10 @@ from .screening import Anchor
 
 # Range of `longest_batch`. The first batch, and batches after a failure, may be shorter.
 BATCH_RANGE = 4, 12
+# Longest batch where a pass is a reading of a disk or goes through a network.
+FAR_BATCH = 24
+# Vectors of n and p for the residuals of such a pass may take this share of X's bytes.
+FAR_SHARE = 1 / 8
 # Residuals that a pass over all columns serves at a time: a pass over rows keeps p sums for each.
 PASS_RESIDUALS = 4
 # Residuals at a time where few columns are read: from 8 to 16, as long as they take at most a sixteenth of X's bytes.
@@ -120,6 +124,15 @@ class Solver(Prover):
         self.alpha_max = penalty.first_entry(penalty.reach(z))
         self.anchors = [Anchor(np.inf, self.last.b.copy(), residual, z, self.design.norms2(residual[None])[0])]
 
+    def resume(self, alpha, cols, coef, centre):
+        """Start below `alpha` from the solution there, which an earlier fit has found: one pass makes it an anchor."""
+        del centre
+        b = np.zeros(self.design.n_features)
+        b[cols] = coef
+        self._add(self._outside(cols), 1)
+        B, self.anchors = self._anchors_at(np.array([alpha]), b[None, self.working_set])
+        self.last, self.n_used = Solution(alpha, B[0]), np.count_nonzero(coef)
+
     def _fit_unscreened(self):
         """Residual and correlations with only the columns that carry no L1 penalty in the model."""
         if not self.form.size:
@@ -139,7 +152,7 @@ class Solver(Prover):
 
     def longest_batch(self):
         """How many alphas to solve ahead: as many as cost about one pass over X, for a failure repeats them."""
-        shortest, longest = BATCH_RANGE
+        shortest, longest = BATCH_RANGE[0], FAR_BATCH if self.design.matrix.is_far else BATCH_RANGE[1]
         length = cost.pass_cost(self.design) / cost.face_cost(self.n_used)
         return int(min(max(length, shortest), longest))
 
@@ -239,12 +252,19 @@ class Solver(Prover):
         """Make anchors evenly over the attempt, the last at its end.
 
         If the working set holds an eighth of all columns and the batch at most CLOSE alphas, every alpha is an anchor:
-        reading the working set again to certify would cost more than the larger pass.
+        reading the working set again to certify would cost more than the larger pass. So it is, too, where a pass is
+        a reading of X from far away.
         """
         count, large = len(attempt.alphas), PROVES_LITTLE * self.form.size > self.design.n_features
-        n_anchors = count if large and count <= CLOSE else -(-count // self.spacing)
+        every = (large and count <= CLOSE) or (self.design.matrix.is_far and count <= self._at_once())
+        n_anchors = count if every else -(-count // self.spacing)
         at = count * np.arange(1, n_anchors + 1) // n_anchors - 1
         attempt.take_anchors(at, *self._anchors_at(attempt.alphas[at], attempt.B[at]))
+
+    def _at_once(self):
+        """How many residuals a pass over X from far away serves."""
+        vector = 8 * (self.design.n_samples + self.design.n_features)
+        return int(np.clip(FAR_SHARE * self.design.matrix.nbytes / vector, 2 * PASS_RESIDUALS, FAR_BATCH))
 
     def _admit(self, attempt):
         """Take in what violates at the anchors; return the first alpha to solve again, or None if all is well."""
@@ -276,6 +296,8 @@ class Solver(Prover):
         if self.goal.screening and self.design.matrix.pays_to_select(self.form.size):
             least, most = FILTER_RESIDUALS
             count = min(most, max(least, self.design.matrix.nbytes // (128 * self.design.n_samples)))
+        if self.design.matrix.is_far:
+            count = self._at_once()
         for start in range(0, k, count):
             self._prove_part(proof, slice(start, min(start + count, k)), attempt)
         if proof.missing:
