@@ -27,7 +27,12 @@ PATH_COLUMNS = 600
 
 
 def paths_at_once(matrix):
-    """How many paths on weighted rows of a matrix may be fitted at once within the memory allowed."""
+    """How many paths on weighted rows of a matrix may be fitted at once within the memory allowed.
+
+    One where X is far away: each path keeps copies of columns, and two would read from two places of a disk.
+    """
+    if matrix.is_far:
+        return 1
     n, p = matrix.shape
     each = 8 * PATH_VECTORS * (n + p) + 16 * min(2 * n, p, PATH_COLUMNS) ** 2
     return max(1, int(max(PATHS_BYTES, PATHS_SHARE * matrix.nbytes) / each))
