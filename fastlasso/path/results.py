@@ -392,11 +392,14 @@ class LassoPath(Between, Criteria, Result):
                          f"{self.n_passes[k]:7.1f}")
         return Table("\n".join(lines))
 
-    def plot(self, ax=None):
-        """Draw the coefficient profiles; needs matplotlib. Returns the Axes."""
+    def plot(self, ax=None, **more):
+        """Draw the coefficient profiles; needs matplotlib. Returns the Axes.
+
+        `more` are n_labels, features, alphas, x, scaled and scale, as `fastlasso.plotting.plot_path` describes them.
+        """
         from ..plotting import plot_path
 
-        return plot_path(self, ax)
+        return plot_path(self, ax, **more)
 
     def save(self, file):
         """Write the path to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
