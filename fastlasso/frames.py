@@ -170,19 +170,17 @@ class FeatureNames:
         return None if instance is None else instance.__dict__.get(self.kept)
 
     def __set__(self, instance, names):
-        instance.__dict__[self.kept] = checked_names(names, instance.n_features)
+        instance.__dict__[self.kept] = None if names is None else checked_names(names, instance.n_features)
 
 
 def checked_names(names, n_features):
-    """Return names as a list of `n_features` str, or None.
+    """Return names as a list of `n_features` str.
 
     Raises
     ------
     ValueError, TypeError
         For another number of names, and for a str or anything else that is no sequence.
     """
-    if names is None:
-        return None
     if isinstance(names, str | bytes) or not hasattr(names, "__iter__"):
         raise TypeError(f"feature_names must be a sequence of {n_features} names, got {names!r}")
     names = [str(name) for name in names]

@@ -31,7 +31,8 @@ def matplotlib():
     return matplotlib
 
 
-def plot_path(path, ax=None, n_labels=8, *, scale=None, rank_at=-1):
+def plot_path(path, ax=None, n_labels=8, *, scale=None, rank_at=-1, features=None, alphas=(), x="alpha",
+              scaled=False):
     """Draw the coefficient profiles of a path against alpha.
 
     Only features that are ever used are drawn (the 1,000 strongest of them), the strongest in colour and with their
@@ -48,6 +49,14 @@ def plot_path(path, ax=None, n_labels=8, *, scale=None, rank_at=-1):
         Multiplies the coefficients; the columns' standard deviations make them comparable.
     rank_at : int, default=-1
         Index of the alpha at which the strongest features are chosen; the default is the smallest alpha.
+    features : sequence of names or column numbers, optional
+        The features in colour and named, in place of the strongest; at most 8.
+    alphas : sequence of floats, optional
+        Draw a line at each of these.
+    x : {"alpha", "norm", "df"}, default="alpha"
+        What lies along the axis: alpha, the sum of the absolute coefficients, or the number of features in use.
+    scaled : bool, default=False
+        Multiply the coefficients by the standard deviations that a path with `standardize` keeps.
 
     Returns
     -------
@@ -57,15 +66,25 @@ def plot_path(path, ax=None, n_labels=8, *, scale=None, rank_at=-1):
     ------
     ImportError
         Where matplotlib is missing.
+    ValueError
+        For a feature that the path does not have, and for `scaled` where it keeps no standard deviations.
     """
-    ax = new_axes() if ax is None else ax
-    shown, alphas = drawable(path.alphas)
-    features, profiles = used_profiles(path, shown, scale, rank_at)
-    n_labels = min(n_labels, len(PALETTE), len(features))
-    draw_profiles(ax, alphas, profiles, n_labels)
-    finish_axes(ax, alphas, path.df[shown])
+    if scaled and path.scale is None:
+        raise ValueError("scaled=True needs the standard deviations that a path fitted with standardize=True keeps")
+    ax, scale = new_axes() if ax is None else ax, path.scale if scaled else scale
+    shown, at = drawable(path.alphas)
+    used, profiles = used_profiles(path, shown, scale, rank_at)
+    if features is not None:
+        order = with_first(used, columns_named(features, path))
+        used, profiles, n_labels = used[order], profiles[order], np.isin(used, columns_named(features, path)).sum()
+    n_labels = min(n_labels, len(PALETTE), len(used))
+    places = places_along(path, shown, at, x)
+    draw_profiles(ax, places, profiles, n_labels)
+    finish_axes(ax, places, path.df[shown], x)
+    for alpha in alphas:
+        ax.axvline(np.interp(-alpha, -at, places), color=MARK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     ax.set_ylabel("coefficient" if scale is None else "coefficient × standard deviation")
-    names = [shortened(feature_label(path.feature_names, j)) for j in features[:n_labels]]
+    names = [shortened(feature_label(path.feature_names, j)) for j in used[:n_labels]]
     write_labels(ax, profiles[:n_labels, -1:].ravel(), names)
     return ax
 
@@ -156,6 +175,32 @@ def new_axes():
     return pyplot.subplots(figsize=(7, 4.6), layout="constrained")[1]
 
 
+def columns_named(features, path):
+    """Return the numbers of features given by name or number."""
+    names = {} if path.feature_names is None else {name: j for j, name in enumerate(path.feature_names)}
+    columns = [names.get(feature, -1) if isinstance(feature, str) else int(feature) for feature in features]
+    for feature, column in zip(features, columns, strict=True):
+        if not 0 <= column < path.n_features:
+            raise ValueError(f"features names {feature!r}, which the path does not have")
+    return np.array(columns, dtype=int)
+
+
+def with_first(used, wanted):
+    """Return the order of `used` in which those wanted come first."""
+    return np.argsort(~np.isin(used, wanted), kind="stable")
+
+
+def places_along(path, shown, alphas, x):
+    """Return where the solutions lie along the axis."""
+    if x == "alpha":
+        return alphas
+    if x == "norm":
+        return np.asarray(abs(path.coefs).sum(axis=0)).ravel()[shown]
+    if x == "df":
+        return path.df[shown].astype(float)
+    raise ValueError(f"x must be 'alpha', 'norm' or 'df', got {x!r}")
+
+
 def drawable(alphas):
     """Return (indices, values) of the alphas that a logarithmic axis can show; of all where it can show none."""
     shown = np.flatnonzero(alphas > 0) if alphas.any() else np.arange(len(alphas))
@@ -195,13 +240,13 @@ def without_idle_zeros(profiles):
     return np.where(zero[:, :-2] & zero[:, 1:-1] & zero[:, 2:], np.nan, profiles)
 
 
-def finish_axes(ax, alphas, df):
+def finish_axes(ax, alphas, df, x="alpha"):
     """Let alpha fall to the right, so that models grow; count their features above; drop the rest of the frame."""
-    if alphas.any():
+    if alphas.any() and x == "alpha":
         ax.set_xscale("log")
     if len(np.unique(alphas)) > 1:
         ax.set_xlim(alphas[0], alphas[-1])
-    ax.set_xlabel("alpha")
+    ax.set_xlabel({"alpha": "alpha", "norm": "sum of absolute coefficients", "df": "features in use"}[x])
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     ax.tick_params(labelsize=9)

@@ -114,7 +114,7 @@ def test_fields(data):
     assert (result.alpha, result.alpha_min) == (result.alphas[result.index],) * 2
     assert result.alpha_1se == result.alphas[result.index_1se]
     np.testing.assert_array_equal(result.coef, result.path.fit_at(result.index).coef)
-    np.testing.assert_allclose(result.predict(A), A @ result.coef + result.intercept)
+    np.testing.assert_allclose(result.predict(A, offset=0.0), A @ result.coef + result.intercept)
     assert result.oof_predictions.shape == y.shape
     assert np.isfinite(result.oof_predictions).all()
     np.testing.assert_allclose(result.alphas, fit_path(A, y, alphas=20).alphas, rtol=1e-14)

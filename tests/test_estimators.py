@@ -401,10 +401,8 @@ def test_bad_arguments_of_a_path(data, options, words):
         enet_path(*data, **options)
 
 
-def test_a_path_has_one_target(data):
+def test_a_path_of_several_targets_takes_no_bounds(data):
     A, y = data
-    with pytest.raises(ValueError, match="once per target"):
-        enet_path(A, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="positive=True is not allowed for multi-output"):
         enet_path(A, np.column_stack([y, y]), positive=True)
 

@@ -310,7 +310,7 @@ def test_an_offset_is_a_column_with_coefficient_one(labels, counts, cls):
     assert moved.score(A, y, offset=shift) == pytest.approx(plain.score(A, y), abs=1e-4)
     if cls is LogisticRegression:
         np.testing.assert_allclose(moved.predict_proba(A, offset=shift), plain.predict_proba(A), atol=1e-4)
-    np.testing.assert_array_equal(moved.predict(A, offset=0.0), moved.predict(A))
+    np.testing.assert_array_equal(moved.predict(A, offset=0.0), moved.predict(A, offset=np.zeros(len(y))))
 
 
 def test_the_score_with_an_offset_compares_with_the_best_constant_beside_it(counts):

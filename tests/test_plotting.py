@@ -3,10 +3,11 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastlasso
-from fastlasso import cross_validate_path, fit_path, plotting
+from fastlasso import LassoCV, LassoPath, cross_validate_path, fit_path, plotting
 from fastlasso.datasets import load_diabetes
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -160,3 +161,53 @@ def test_plot_both_without_a_title_and_with_one_choice_for_both_rules(tmp_path):
     assert pathcv.best_index == pathcv.index_1se == 1
     plotting.plot_both(pathcv, tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 1000
+
+
+# ---------------------------------------------------------------- what is drawn, and where
+
+
+@pytest.fixture(scope="module")
+def of_units():
+    """Two features as strong as each other in standard deviations, one in units a thousand times larger."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((80, 4)), columns=["metres", "b", "c", "kilograms"])
+    X["metres"] *= 1000
+    y = 3 * X.metres / 1000 + X.kilograms + 0.1 * rng.standard_normal(80)
+    return fit_path(X, y, standardize=True, alphas=20)
+
+
+def test_standardised_paths_rank_by_what_was_standardised(of_units, tmp_path):
+    of_units.save(tmp_path / "path.npz")
+    for path in (of_units, LassoPath.load(tmp_path / "path.npz")):
+        assert texts(path.plot(n_labels=1)) == ["metres"]
+        ax = path.plot(scaled=True, n_labels=1)
+        assert ax.get_ylabel() == "coefficient × standard deviation"
+        assert ax.get_ylim()[1] > 2.5
+
+
+def test_features_are_chosen_by_name_or_number(of_units):
+    assert set(texts(of_units.plot(features=["kilograms", 0]))) == {"metres", "kilograms"}
+    with pytest.raises(ValueError, match="features names 'pounds'"):
+        of_units.plot(features=["pounds"])
+
+
+@pytest.mark.parametrize(("x", "label"), [("norm", "sum of absolute coefficients"), ("df", "features in use")])
+def test_the_axis_may_be_norm_or_df(of_units, x, label):
+    ax = of_units.plot(x=x, alphas=[0.1])
+    assert (ax.get_xlabel(), ax.get_xscale()) == (label, "linear")
+    with pytest.raises(ValueError, match="x must be"):
+        of_units.plot(x="lambda")
+
+
+def test_scaled_needs_standard_deviations():
+    with pytest.raises(ValueError, match="standardize=True"):
+        fit_path(np.eye(3), [1.0, 2.0, 4.0], alphas=2).plot(scaled=True)
+
+
+def test_the_axis_names_the_score_of_an_estimator():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    for scoring, words in (("neg_median_absolute_error", "median absolute error"),
+                           ("explained_variance", "-explained_variance"), ("r2", "1 - R2"), (None, "squared error")):
+        model = LassoCV(alphas=4, scoring=scoring).fit(X, X[:, 0])
+        assert f"cross-validated {words} " in model.cv_result_.plot().get_ylabel()

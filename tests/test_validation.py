@@ -117,12 +117,18 @@ def test_sparse_vectors_are_no_matrix(call, no_kernel):
         call(sparse.coo_array(np.ones(12)))
 
 
-@pytest.mark.parametrize("y", [Y[:-1], np.r_[Y, 1.0], np.c_[Y, Y], Y[None], np.array(1.0), [], None, Y + 1j, ["a"] * 12,
+@pytest.mark.parametrize("y", [Y[:-1], np.r_[Y, 1.0], Y[None], np.array(1.0), [], None, Y + 1j, ["a"] * 12,
                                np.full(12, None), "y"],
                          ids=lambda y: f"{type(y).__name__}{getattr(y, 'shape', '')}")
 def test_y_that_does_not_fit(y, call, no_kernel):
     with pytest.raises((ValueError, TypeError)):
         call(y=y)
+
+
+def test_several_targets_are_for_paths_alone(call, no_kernel):
+    if call is not CALLS["fit_path"]:
+        with pytest.raises(ValueError, match="y should be a 1d array"):
+            call(y=np.c_[Y, Y])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -148,6 +148,7 @@ class Estimator(BaseEstimator):
         fitted = [name for name in vars(self) if name[-1] == "_" and name[:2] != "__"]
         for name in fitted:
             delattr(self, name)
+        vars(self).pop("_solution", None)
 
     def _check_parameters(self):
         """Raise InvalidParameterError for the first parameter outside its domain."""

@@ -233,7 +233,7 @@ def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, st
         warn_no_minimum()
     elif not solution.certified:
         warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
-    return solution.with_options(options.as_dict())
+    return solution.with_options(options)
 
 
 def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,

@@ -88,7 +88,7 @@ class LassoFit(Result):
                 "certified": [self.certified]}
 
     def with_options(self, options):
-        """Keep the options of the fit, so that `verify` can be given the fit alone; return self."""
+        """Keep the options of the fit, `Options` or a dict, so that `verify` can take the fit alone; return self."""
         self.options = options
         return self
 
@@ -103,7 +103,8 @@ class LassoFit(Result):
         if self.options is None:
             raise ValueError("this solution does not know the options of its fit any more, or is a blend of two: pass "
                              "coef, intercept and the options to verify")
-        return self.coef, self.intercept, resolved_by_name(self.options, self.feature_names) | {"alpha": self.alpha}
+        options = self.options if isinstance(self.options, dict) else self.options.as_dict()
+        return self.coef, self.intercept, resolved_by_name(options, self.feature_names) | {"alpha": self.alpha}
 
     def moved(self, alpha, gap=None, exact=True):
         """Return the same coefficients as a solution at another alpha."""
@@ -384,11 +385,14 @@ class LassoPath(Between, Criteria, Result):
                          f"{self.n_passes[k]:7.1f}")
         return Table("\n".join(lines))
 
-    def plot(self, ax=None):
-        """Draw the coefficient profiles; needs matplotlib. Returns the Axes."""
+    def plot(self, ax=None, **more):
+        """Draw the coefficient profiles; needs matplotlib. Returns the Axes.
+
+        `more` are n_labels, features, alphas, x, scaled and scale, as `fastlasso.plotting.plot_path` describes them.
+        """
         from ..plotting import plot_path
 
-        return plot_path(self, ax)
+        return plot_path(self, ax, **more)
 
     def save(self, file):
         """Write the path to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
