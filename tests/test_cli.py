@@ -480,7 +480,7 @@ def test_what_cannot_be_predicted(run, folder, classes):
     path = saved(run, folder, "counts.csv", "--target", "y", "--loss", "poisson")
     alpha = str(path.alphas[0])
     for arguments, expected, message in [
-            (("X.npy", "--alpha", "1e-9"), 2, "the nearest is"), (("X.npy",), 2, "required: --alpha"),
+            (("X.npy",), 2, "required: --alpha"),
             (("X.npy", "--alpha", alpha, "--kind", "class"), 2, "needs a path of two classes"),
             (("d.npy", "--alpha", alpha), 3, "has 11 columns, the path 10 (--target NAME|NUMBER leaves one out)"),
             (("gone.csv", "--alpha", alpha), 3, "No such file")]:
@@ -488,6 +488,14 @@ def test_what_cannot_be_predicted(run, folder, classes):
         assert (code, out) == (expected, "")
         assert message in err
     assert run("predict", "counts.csv", "X.npy", "--alpha", "1")[0] == 3
+
+
+def test_predict_says_where_it_interpolates(run, folder, classes):
+    path = saved(run, folder, "counts.csv", "--target", "y", "--loss", "poisson")
+    code, out, err = run("predict", "m.npz", "X.npy", "--alpha", str(0.5 * (path.alphas[1] + path.alphas[2])))
+    assert code == 1
+    assert "interpolated" in err
+    assert len(out.split()) == len(np.load(folder / "X.npy"))
 
 
 def test_predict_of_svm_lines_that_lack_the_last_columns(run, folder):

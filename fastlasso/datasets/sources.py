@@ -57,12 +57,12 @@ class Source:
     carries_target: bool = False
 
 
-@contextmanager
 def target_column(target, names, width, file):
     """Return the index of the target column from its name or its number."""
     return column_number(str(target), SimpleNamespace(names=names, width=width, file=file), TargetError)
 
 
+@contextmanager
 def source_of(file, target, layer):
     """Within, the `Source` of a file."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
