@@ -288,9 +288,10 @@ def random_loss(rng, A):
     """Return (a loss, y drawn from its model)."""
     n, eta = len(A), A[:, :3].sum(axis=1)
     eta = 3 * rng.random() * (eta - eta[0]) / max(np.ptp(eta), 1e-300)
-    loss, y = LOSSES[rng.choice(list(LOSSES))](rng, eta)
-    if str(loss) in ("log_loss", "squared_hinge"):      # two classes, or the one row halfway
-        y = np.where(np.arange(n) < 2, np.arange(n) % 2, y) if n > 1 else np.full(n, 0.5 if loss == "log_loss" else 1.0)
+    kinds = [name for name in LOSSES if n > 1 or name not in ("log_loss", "squared_hinge")]
+    loss, y = LOSSES[rng.choice(kinds)](rng, eta)
+    if loss in ("log_loss", "squared_hinge") and n > 1:     # both classes
+        y = np.where(np.arange(n) < 2, np.arange(n) % 2, y)
     return loss, y
 
 
