@@ -190,11 +190,16 @@ class Risk:
         return centres - coefs @ means if self.fit_intercept and len(means) else np.array(centres)
 
     def intercept_costs(self, means, coefs):
-        """What rounding of b0 may add to each objective: L (eps |mean|.|b|)^2 / 2 with L at least 1."""
+        """What rounding of scores may add to each objective, e = eps |mean|.|b| being its size.
+
+        An error of all scores at once costs L e^2 / 2, with L at least 1; one of each row costs up to mean |rho| e,
+        with the null model's rho.
+        """
         if not self.fit_intercept or not len(means):
             return np.zeros(len(coefs))
         curvature = max(1.0, self.loss.smoothness if np.isfinite(self.loss.smoothness) else self.null_value)
-        return 0.5 * curvature * (EPSILON * (np.abs(coefs) @ np.abs(means))) ** 2
+        errors = EPSILON * (np.abs(coefs) @ np.abs(means))
+        return errors * (self.mean(np.abs(self.null_residual)) + 0.5 * curvature * errors)
 
     def best_intercept(self, eta, start, pool):
         """Return the b0 that minimises F(eta + b0): Newton's method, kept between points of opposite slope.

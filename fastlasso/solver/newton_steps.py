@@ -154,7 +154,8 @@ class NewtonSteps:
         self.working_set = np.concatenate([self.working_set, cols])
         self.trail = [replace(row, point=row.point.padded(len(self.working_set))) for row in self.trail]
         self.near.expect(cols)
-        if self.model is not None and (self.model.sweeps or self._gram_pays(len(cols))):
+        is_whole = self.model is not None and self.model.form.size == len(self.working_set) - len(cols)
+        if is_whole and (self.model.sweeps or self._gram_pays(len(cols))):
             self.model.extend(cols, self.penalty)
 
     def repenalise(self, problem):
