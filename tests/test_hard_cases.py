@@ -24,7 +24,7 @@ from fastlasso.problem.design import Design
 from fastlasso.problem.options import Options
 from fastlasso.problem.problem import pose
 from fastlasso.solver.choose import started_solver
-from fastlasso.solver.least_squares import LeastSquares
+from fastlasso.solver.least_squares import LeastSquares, step_of
 from fastlasso.solver.unpenalised import residuals_of
 from fastlasso.ways import going
 
@@ -369,6 +369,17 @@ def test_residuals_are_centred_to_their_own_rounding(layout, tmp_path):
         R = design.residuals(y, cols, np.array([[1.0 - 1e-6, 1e-7]]))
     assert np.abs(R).max() < 1e-4
     assert abs(np.sum(R)) < 1e-18
+
+@pytest.mark.parametrize("kind", ["regular", "copies", "zero"])
+def test_steps_by_a_cholesky_factor_are_those_of_least_squares(kind):
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((30, 8)) * 10.0 ** np.arange(-4, 4)
+    if kind != "regular":
+        A[:, 3] = A[:, 5] if kind == "copies" else 0.0
+    gram, z = A.T @ A, A.T @ rng.standard_normal(30)
+    expected = LeastSquares(gram).step(z)
+    np.testing.assert_allclose(step_of(gram, z), expected, rtol=1e-7, atol=1e-12 * np.abs(expected).max())
+    np.testing.assert_allclose(gram @ step_of(gram, z), z, rtol=1e-8, atol=1e-9 * np.abs(z).max())
 
 
 def test_least_squares_does_not_depend_on_the_units_of_columns():

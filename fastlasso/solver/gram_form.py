@@ -12,7 +12,7 @@ from .._engine import engine
 from ..penalties.separable import step_to_bounds
 from ..ways import ways
 from .cost import ROUNDING
-from .least_squares import LeastSquares, largest_gain_ignored
+from .least_squares import LeastSquares, largest_gain_ignored, step_of
 from .refit import refit
 
 # Epochs of coordinate descent on a Gram matrix between two Newton steps.
@@ -177,8 +177,8 @@ class GramForm:
         if not 0 < len(inside) <= ways().largest_newton:
             return False
         penalty, now = self.penalty.at(inside), b[inside]
-        system = LeastSquares(self.gram_of(inside) + np.diag(penalty.ridge_curvature(alpha)))
-        step = system.step(penalty.pull(self.gram.correlation[inside], now, alpha))
+        step = step_of(self.gram_of(inside) + np.diag(penalty.ridge_curvature(alpha)),
+                       penalty.pull(self.gram.correlation[inside], now, alpha))
         low, high = low[inside], high[inside]
         allowed = step_to_bounds(now, step, low, high)
         b[inside] = np.clip(now + allowed, low, high)

