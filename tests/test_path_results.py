@@ -770,3 +770,24 @@ def test_warnings_name_the_line_of_the_caller(data, call):
         warnings.simplefilter("always")
         call(*data)
     assert {warning.filename for warning in caught if issubclass(warning.category, ConvergenceWarning)} == {__file__}
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss", "poisson"])
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.5, "standardize": True}, {"offset": "given"}], ids=str)
+def test_at_starts_from_the_solution_above(loss, options):
+    """A cold fit at a low alpha walks down to it, and reads X more often."""
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((80, 400)) + 1.0
+    y = np.abs(np.round(X[:, :4].sum(axis=1) - 4 + rng.standard_normal(80))) if loss == "poisson" else (
+        X[:, :4].sum(axis=1) + rng.standard_normal(80) > 4).astype(float)
+    options = {**options, **({"offset": 0.1 * rng.standard_normal(80)} if "offset" in options else {}), "loss": loss}
+    with going(small=0):
+        path = fit_path(X, y, alphas=20, eps=0.05, **options)
+        alpha = float(np.sqrt(path.alphas[-1] * path.alphas[-2]))
+        near, cold = path.at(alpha), fit(X, y, alpha, **options)
+    assert near.certified
+    assert near.exact
+    judged = verify(X, y, near.coef, near.intercept, alpha=alpha, **options)
+    assert judged.relative_gap <= 1.01e-6
+    np.testing.assert_allclose(near.coef, cold.coef, atol=2e-2)
+    assert near.n_passes < 0.7 * cold.n_passes

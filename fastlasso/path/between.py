@@ -85,11 +85,15 @@ class Between:
 
     def _solved(self, alpha, X, y):
         solve, kept_X, kept_y, options, settings = self._data
+        above, new_data = np.flatnonzero(self.alphas > alpha), X is not None or y is not None
+        near = self.fit_at(above[-1]) if len(above) and not new_data else None
         X, y = kept_X() if X is None else X, kept_y if y is None else y
-        return solve(X, y, alpha, **options, tol=self.tol, **settings)
+        return solve(near, X, y, alpha, **options, tol=self.tol, **settings)
 
     def remember(self, solve, X, y, options, keep_data=False, **settings):
-        """Keep what `at` needs to solve anew: ``solve(X, y, alpha, **options, tol=tol, **settings)``.
+        """Keep what `at` needs to solve anew: ``solve(near, X, y, alpha, **options, tol=tol, **settings)``.
+
+        `near` is the solution at the next alpha above, None where there is none or where other data are passed.
 
         X is kept as a weak reference where its type allows one, and as itself with `keep_data`. Other arrays are
         copied, so that later changes of them do not matter; a series keeps its labels.

@@ -163,7 +163,7 @@ def path_of_one(X, y, options, limits, *, alphas, eps, screening, n_threads, cal
             shown.note(0, len(path), len(path), path.n_passes[-1])
         path.note_seconds(time.perf_counter() - started)
     warn_uncertified(path)
-    return path.remember(fit, X, y, options.as_dict(), max_iter=limits.max_iter, keep_data=keep_data,
+    return path.remember(fit_near, X, y, options.as_dict(), max_iter=limits.max_iter, keep_data=keep_data,
                          screening=screening, n_threads=n_threads)
 
 
@@ -222,17 +222,28 @@ def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, st
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
-    limits = Limits.checked(tol, max_iter)
+    return one_fit(X, y, alpha, options, Limits.checked(tol, max_iter), screening, n_threads)
+
+
+def fit_near(near, X, y, alpha, *, tol, max_iter, screening=True, n_threads=None, **options):
+    """`fit`, started from the `LassoFit` at a larger alpha; None for none."""
+    return one_fit(X, y, alpha, Options(**options), Limits.checked(tol, max_iter), screening, n_threads, near)
+
+
+def one_fit(X, y, alpha, options, limits, screening, n_threads, near=None):
+    """Return the `LassoFit` at alpha; warn where it is not certified."""
     alpha, n_threads = validation.number(alpha, "alpha", 0.0), threads(n_threads)
     solution, solver = small_fit(X, y, alpha, options, limits), None
     if solution is None:
         with Pool(n_threads) as pool:
             solver = PathSolver(pose(X, y, options, pool), limits, screening)
+            if near is not None:
+                solver.start_near(near)
             solution = solver.down(np.array([alpha])).solution(0)
     if not solution.certified and solver is not None and solver.status == NO_MINIMUM:
         warn_no_minimum()
     elif not solution.certified:
-        warn_gap(solution.alpha, solution.gap, tol, solution.null_objective)
+        warn_gap(solution.alpha, solution.gap, limits.tol, solution.null_objective)
     return solution.with_options(options)
 
 

@@ -125,6 +125,13 @@ class PathSolver:
                            0.0 if last.centres is None else float(last.centres[-1]))
         return self
 
+    def start_near(self, fit):
+        """Start from a `LassoFit` of the same problem at a larger alpha."""
+        cols = np.flatnonzero(fit.coef)
+        centre = fit.intercept + float(self.problem.design.mean[cols] @ fit.coef[cols])
+        if not self.solver.compressed and np.isfinite(fit.alpha):
+            self.solver.resume(fit.alpha, cols, fit.coef[cols], centre)
+
     def _approach(self, alpha):
         """Where an alpha is far below the last one, walk near it in small steps that are not certified."""
         if self.solver.compressed:

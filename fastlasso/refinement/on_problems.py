@@ -9,7 +9,7 @@ from dataclasses import fields
 import numpy as np
 
 from ..matrices.choose import as_matrix
-from ..path.fit import fit
+from ..path.fit import fit_near
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver
 from ..problem.options import Options
@@ -63,7 +63,7 @@ def options_of(problem):
 
 def remember(path, X, y, options, penalty_factor, **settings):
     """Call `LassoPath.remember` with the data and the penalty factors that the path was fitted with."""
-    return path.remember(fit, X, y, options.as_dict() | {"penalty_factor": penalty_factor,
+    return path.remember(fit_near, X, y, options.as_dict() | {"penalty_factor": penalty_factor,
                                                          "l1_ratio": path.params["l1_ratio"]}, **settings)
 
 

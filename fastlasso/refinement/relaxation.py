@@ -19,7 +19,7 @@ import numpy as np
 from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
-from ..path.fit import fit
+from ..path.fit import fit_near
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
@@ -251,7 +251,7 @@ def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0
         path = relaxed(solver, grid_of(solver.solver, alphas, eps))
     path.lasso.note_seconds(time.perf_counter() - started)
     warn_relaxed(path)
-    path.lasso.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
+    path.lasso.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return path
 
 
@@ -302,7 +302,7 @@ def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=
         folds.predict_out_of_fold(Blend(result))
     for part, whose in named([path, *fold_paths]):
         warn_relaxed(part, whose)
-    path.lasso.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
+    path.lasso.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return result
 
 

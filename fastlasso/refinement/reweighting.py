@@ -22,7 +22,7 @@ import numpy as np
 from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
-from ..path.fit import fit
+from ..path.fit import fit_near
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.refined import ReweightedPath
@@ -242,7 +242,7 @@ def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=No
         path = path_of(solver, grid_of(solver.solver, alphas, eps))
     path.note_seconds(time.perf_counter() - started)
     warn_unsettled(path)
-    return path.remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
+    return path.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
 def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5,
@@ -285,7 +285,7 @@ def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=
         result = folds.result(paths, errors, rule)
     for path, whose in named(paths):
         warn_unsettled(path, whose)
-    paths[0].remember(fit, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
+    paths[0].remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return result
 
 

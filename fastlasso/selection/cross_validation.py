@@ -16,7 +16,7 @@ from .. import validation
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.choose import as_matrix
 from ..parallel import Pool
-from ..path.fit import fit
+from ..path.fit import fit_near
 from ..path.grid import given_grid
 from ..path.path_solver import Limits, threads
 from ..path.warn import warn_uncertified
@@ -125,7 +125,7 @@ def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, s
         for ratio, (paths, errors) in zip(l1_ratios, folds.fit(l1_ratios, alphas, eps, callback), strict=True):
             for path, whose in named(paths):
                 warn_uncertified(path, whose)
-            paths[0].remember(fit, X, y, options | {"l1_ratio": ratio}, keep_data, max_iter=max_iter,
+            paths[0].remember(fit_near, X, y, options | {"l1_ratio": ratio}, keep_data, max_iter=max_iter,
                               n_threads=n_threads)
             results.append(folds.result(paths, errors, rule))
         return results
