@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from layouts import PLAIN, build, exact_matrix, target
 from scipy import sparse
@@ -791,3 +792,29 @@ def test_at_starts_from_the_solution_above(loss, options):
     assert judged.relative_gap <= 1.01e-6
     np.testing.assert_allclose(near.coef, cold.coef, atol=2e-2)
     assert near.n_passes < 0.7 * cold.n_passes
+
+
+def message_of(X, y, **options):
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit_path(X, y, **options)
+    return str(caught[0].message)
+
+
+def test_a_warning_says_what_rounding_limits_and_what_helps():
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 10, 300)
+    y = np.sin(t) + 0.1 * rng.standard_normal(300)
+    powers, stamps = t[:, None] ** np.arange(1, 21), 1.7e9 + 60 * np.arange(300.0)
+    assert "standardize=True helps" in message_of(powers, y, eps=1e-10)
+    stamps = np.column_stack([np.sin(stamps), stamps, stamps**2])
+    assert "the mean of column 1 is 3e+05 times" in message_of(stamps, y, eps=1e-6, standardize=True)
+    named = pandas.DataFrame(stamps, columns=["wave", "seconds", "square"])
+    assert "the mean of column 'seconds' is" in message_of(named, y, eps=1e-6, standardize=True)
+
+
+def test_a_warning_says_raise_max_iter_where_that_is_the_limit():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((100, 1)) + 0.01 * rng.standard_normal((100, 60))
+    y = X[:, :5].sum(axis=1) + rng.standard_normal(100)
+    with going(small=0, compress_features=0, gram_form=False):
+        assert "Raise max_iter" in message_of(X, y, max_iter=5)

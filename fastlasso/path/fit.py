@@ -243,7 +243,8 @@ def one_fit(X, y, alpha, options, limits, screening, n_threads, near=None):
     if not solution.certified and solver is not None and solver.status == NO_MINIMUM:
         warn_no_minimum()
     elif not solution.certified:
-        warn_gap(solution.alpha, solution.gap, limits.tol, solution.null_objective)
+        warn_gap(solution.alpha, solution.gap, limits.tol, solution.null_objective,
+                 limit=None if solver is None else solver.limit)
     return solution.with_options(options)
 
 

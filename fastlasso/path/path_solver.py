@@ -10,7 +10,7 @@ from .. import validation
 from ..solver.choose import started_solver
 from .grid import LONG_STEP, LOWEST_APPROACH, run_length
 from .results import LassoFit, LassoPath, compressed_columns, scalars
-from .warn import NO_MINIMUM
+from .warn import NO_MINIMUM, rounding_words
 
 # Alphas of the first batch.
 FIRST_BATCH = 4
@@ -198,6 +198,11 @@ class PathSolver:
             return path if len(path) == view.n_alphas else replace(path, status="interrupted")
         return so_far
 
+    @property
+    def limit(self):
+        """What keeps gaps above the tolerance where that is rounding, in a sentence; None where `max_iter` may."""
+        return None if self.solver is None or self.solver.ran_out else rounding_words(self.problem)
+
     def result(self, options):
         """Everything found so far as a `LassoPath`."""
         problem, parts = self.problem, [(batch, keep) for batch, keep in self.batches if keep]
@@ -206,7 +211,7 @@ class PathSolver:
         intercepts = [problem.intercepts(part.cols, part.coefs[:keep], head(part.centres, keep))
                       for part, keep in parts]
         gather = lambda name: np.concatenate([getattr(part, name)[:keep] for part, keep in parts] or [np.zeros(0)])  # noqa: E731
-        return LassoPath(
+        path = LassoPath(
             alphas=gather("alphas"), indptr=np.concatenate([[0], np.cumsum(counts)]),
             indices=np.concatenate([part[1] for part in triples] or [np.zeros(0, np.int32)]),
             values=np.concatenate([part[2] for part in triples] or [np.zeros(0)]),
@@ -217,6 +222,8 @@ class PathSolver:
             n_features=problem.design.n_features, params=scalars(options), loss=problem.loss_given,
             classes=problem.classes, newton_dual=None if problem.loss.is_quadratic else gather("newton"),
             scale=problem.scale if problem.standardize else None, **problem.origin.facts())
+        path.note_limit(self.limit)
+        return path
 
 
 def head(values, keep):

@@ -266,6 +266,7 @@ class LassoPath(Between, Criteria, Result):
     scale: np.ndarray | None = None
 
     extra_arrays: ClassVar = ()     # names of the arrays that a subclass saves beside those of this class
+    limit = None                    # see `note_limit`
     kinds: ClassVar = {}            # this class and its subclasses by name, as saved files name them
 
     def __init_subclass__(cls, **more):
@@ -364,6 +365,10 @@ class LassoPath(Between, Criteria, Result):
                         self.null_objective, self.tol, float(self.n_passes[index]), float(self.r2[index]), self.loss,
                         self.classes, str(self.bound[index]), self.feature_names,
                         self.has_offset).with_options(self.options)
+
+    def note_limit(self, limit):
+        """Keep what keeps gaps above the tolerance, in a sentence for a warning; None where it is `max_iter`."""
+        self.limit = limit
 
     def note_seconds(self, seconds):
         """Keep how long the fit took."""

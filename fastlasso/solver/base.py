@@ -108,6 +108,11 @@ class WorkingSetSolver:
         return self.problem.design
 
     @property
+    def ran_out(self):
+        """Whether `max_iter` has ended the work on some alpha: more of it may help."""
+        return self.form.ran_out
+
+    @property
     def working_set(self):
         """The columns in the working set, in order of entry."""
         return self.form.columns

@@ -42,6 +42,7 @@ class GramForm:
         self.design, self.loss, self._correlation = problem.design, problem.loss, problem.correlation
         self.columns, self.penalty = np.empty(0, np.int64), problem.penalty.at(np.empty(0, np.int64))
         self.gram = engine.GramProblem(y_norm2=problem.loss.norm2)
+        self.ran_out = False        # whether `max_iter` has ended descent
 
     @property
     def size(self):
@@ -145,6 +146,7 @@ class GramForm:
                 self._newton(alpha, b)
                 fruitless = fruitless + 1 if self.gram.gap(alpha, b) > FRUITLESS * gap else 0
                 rest = 2**fruitless - 1
+        self.ran_out = self.ran_out or max_iter <= 0
 
     def _refit(self, alpha, b, target):
         """Refit the unpenalised columns by exact least squares; return the gap after it."""

@@ -46,6 +46,7 @@ class NewtonAlphas(NewtonSteps):
     """
 
     separated = False
+    ran_out = True      # steps are bounded, and whether more would help is not known
 
     def unpenalised(self, cols, coef, centre):
         """Return (the minimiser on some columns at alpha = 0, X'rho there), from a point given.

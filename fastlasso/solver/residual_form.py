@@ -79,6 +79,7 @@ class ResidualForm:
         self.design, self.loss = problem.design, problem.loss
         self.columns, self.gathered, self._norm2 = np.empty(0, np.int64), None, np.empty(0)
         self._rows_first = False        # whether sweeps took longer than Newton's method on the rows, at one alpha
+        self.ran_out = False            # whether `max_iter` has ended sweeps
         self.repenalise(problem.penalty.at(self.columns))
 
     def repenalise(self, penalty):
@@ -172,6 +173,8 @@ class ResidualForm:
             if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
                 self._rows_first = True
                 self._newton(alpha, b, state, target)
+        else:
+            self.ran_out = True
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
             b[:], state[:] = run.best
 
