@@ -183,7 +183,9 @@ def path_survives_a_file(case, tmp_path):
     path.save(tmp_path / "path.npz")
     loaded = LassoPath.load(tmp_path / "path.npz")
     assert loaded.loss == path.loss
-    np.testing.assert_array_equal(loaded.predict(X, kind="mean"), path.predict(X, kind="mean"))
+    offset = chosen["offset"]
+    np.testing.assert_array_equal(loaded.predict(X, offset=offset, kind="mean"),
+                                  path.predict(X, offset=offset, kind="mean"))
     np.testing.assert_array_equal(loaded.bound, path.bound)
 
 

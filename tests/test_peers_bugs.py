@@ -24,7 +24,7 @@ from fastlasso import (
     reweighted_path,
     verify,
 )
-from fastlasso.datasets import DataError, read_dataset, readers
+from fastlasso.datasets import DataError, matrix_table, read_dataset
 
 A = exact_matrix(40, 25, seed=7, density=0.7)
 A[:, 2] = np.arange(40) % 5 - 2.0
@@ -168,9 +168,9 @@ def test_scikit_learn_10727_and_21181_a_file_may_hold_more_entries_than_32_bits_
     """The pointers of its rows are 64-bit; such a file itself has 9 GB."""
     file, made = tmp_path / "long.svm", []
     file.write_text("1 1:0.5 3:1\n2 2:1\n")
-    monkeypatch.setattr(readers, "array", Long)
+    monkeypatch.setattr(matrix_table, "array", Long)
     matrix = sparse.csr_array((2, 3))
-    monkeypatch.setattr(readers.sparse, "csr_array", lambda parts, shape: made.extend(parts) or matrix)
+    monkeypatch.setattr(matrix_table.sparse, "csr_array", lambda parts, shape: made.extend(parts) or matrix)
     read_dataset(file)
     assert made[2].tolist() == [0, 2**31 + 2, 2**31 + 3]
     np.testing.assert_array_equal(made[0], [0.5, 1, 1])

@@ -176,7 +176,7 @@ def test_r2_intercepts_and_df_are_those_of_the_coefficients(name):
     w = np.broadcast_to(options.get("sample_weight", 1.0), len(y)).astype(float)
     z = y - options.get("offset", 0.0)
     centre = np.average(z, weights=w) if options.get("fit_intercept", True) else 0.0
-    fitted = path.predict(A)
+    fitted = path.predict(A, offset=0.0)
     rss = np.average((z[:, None] - fitted) ** 2, axis=0, weights=w)
     np.testing.assert_allclose(path.r2, 1 - rss / np.average((z - centre) ** 2, weights=w), atol=1e-9)
     np.testing.assert_array_equal(path.df, (path.coefs.toarray() != 0).sum(axis=0))

@@ -6,6 +6,7 @@ import gc
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot
 
 import fastlasso
 from fastlasso import LassoPath, fit_path
@@ -187,6 +188,7 @@ def test_a_saved_cross_validation_keeps_its_choice(table, rule, tmp_path):
         assert copy.path.has_offset
         np.testing.assert_array_equal(copy.predict(table[NAMES], offset=1.0), cv.predict(table[NAMES], offset=1.0))
         assert copy.plot().get_ylabel() == cv.plot().get_ylabel()
+        pyplot.close("all")
         np.testing.assert_array_equal(LassoPath.load(tmp_path / "cv.npz").alphas, cv.alphas)
 
 
