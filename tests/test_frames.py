@@ -210,3 +210,17 @@ def test_estimators_ask_for_an_offset(frame, name):
         model.predict(X)
     assert len(model.predict(X, offset=np.zeros(60))) == 60
     assert len(getattr(fastlasso, name)(max_iter=10_000, **more).fit(X, y).predict(X)) == 60
+
+
+@pytest.mark.parametrize("name", ["PoissonRegressor", "LogisticRegression"])
+def test_bounds_of_estimators_go_by_name(name):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((80, 3)), columns=list("abc"))
+    y = (X.a + 0.3 * rng.standard_normal(80) > 0).astype(int)
+    make = getattr(fastlasso, name)
+    bounded = make(alpha=0.01, upper={"a": 0.1}).fit(X, y)
+    same = make(alpha=0.01, upper=np.array([0.1, np.inf, np.inf])).fit(X, y)
+    np.testing.assert_array_equal(bounded.coef_, same.coef_)
+    assert np.ravel(bounded.coef_)[0] == 0.1
+    with pytest.raises(ValueError, match="upper names 'd'"):
+        make(alpha=0.01, upper={"d": 0.1}).fit(X, y)

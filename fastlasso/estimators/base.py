@@ -193,7 +193,11 @@ class Estimator(BaseEstimator):
 
     def _bounds(self):
         """Return the bounds on the coefficients as arguments."""
-        return {"lower": 0.0 if self.positive else UNBOUNDED[0]}
+        if hasattr(self, "positive"):
+            return {"lower": 0.0 if self.positive else UNBOUNDED[0]}
+        names = self._names()
+        return {"lower": by_column(self.lower, names, UNBOUNDED[0], "lower"),
+                "upper": by_column(self.upper, names, UNBOUNDED[1], "upper")}
 
     def _names(self):
         """Return the names of the columns that the estimator was fitted to, as a list, or None."""

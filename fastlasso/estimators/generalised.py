@@ -84,9 +84,6 @@ class LossModel(LinearModel):
 
     _rules: ClassVar = {"solver": SOLVER}
 
-    def _bounds(self):
-        return {"lower": self.lower, "upper": self.upper}
-
     def _loss(self):
         """Return the loss: an object or a name."""
         raise NotImplementedError

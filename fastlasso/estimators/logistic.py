@@ -131,9 +131,6 @@ class LogisticModel(ClassifierMixin, Estimator):
 
     _rules: ClassVar = RULES
 
-    def _bounds(self):
-        return {"lower": self.lower, "upper": self.upper}
-
     def _labelled(self, X, y):
         """Return (X, y, y as 0.0 and 1.0), and keep `classes_`."""
         if is_far(X):
