@@ -30,7 +30,7 @@ from fastlasso.cli import column_sd as deviations
 from fastlasso.cli import demo, fitting, main
 from fastlasso.cli import path as path_command
 from fastlasso.cli import progress as progressing
-from fastlasso.cli.common import CLOSED_PIPE
+from fastlasso.cli.exit_codes import CLOSED_PIPE
 from fastlasso.datasets import load_diabetes
 from fastlasso.selection.folds import Folds
 

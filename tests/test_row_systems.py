@@ -7,7 +7,7 @@ from layouts import PLAIN, build, exact_matrix
 from fastlasso.parallel import Pool
 from fastlasso.problem.options import Options
 from fastlasso.problem.problem import pose
-from fastlasso.solver.row_systems import RidgeRows, RowNewton
+from fastlasso.solver.row_systems import RidgeRows, RowNewton, solved
 from fastlasso.ways import going
 
 ROWS, COLUMNS = 14, 60
@@ -81,6 +81,15 @@ def test_newton_by_rows_goes_on_when_columns_join(case):
     later = newton.solve(problem.loss, alpha, start, 1e-24)
     np.testing.assert_allclose(later, fresh, atol=1e-12)
     assert np.count_nonzero(fresh)
+
+
+def test_what_is_not_finite_or_not_definite_ends_newton_by_rows(case):
+    problem, penalty, gathered, cols, *_ = case(l1_ratio=0.5)
+    newton, start = RowNewton(problem.design, penalty, cols, gathered), gathered.residual(
+        problem.loss.y, np.zeros(len(cols)))
+    assert newton.solve(problem.loss, 0.02, np.full_like(start, np.nan), 1e-24) is None
+    assert solved(np.diag([1.0, -1.0]), np.ones(2)) is None
+    np.testing.assert_allclose(solved(np.diag([2.0, 4.0]), np.ones(2)), [0.5, 0.25])
 
 
 def test_there_are_no_steps_without_a_ridge_part_or_with_too_many_rows(case):

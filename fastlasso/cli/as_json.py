@@ -4,7 +4,7 @@ import json
 import math
 
 from ..losses.choose import SQUARED_ERROR, as_loss
-from .common import CERTIFIED, exit_code
+from .exit_codes import CERTIFIED, exit_code
 from .report import label
 
 # The information criteria of a path.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .arguments import real
-from .common import UsageError, say
+from .exit_codes import UsageError, say
 
 # A grid point this near, relatively, is the alpha asked for: tables print four digits.
 SAME_ALPHA = 1e-3

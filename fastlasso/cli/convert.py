@@ -2,7 +2,7 @@
 
 from ..datasets.convert import convert
 from ..matrices.mapped import open_dataset
-from .common import CERTIFIED
+from .exit_codes import CERTIFIED
 
 
 def add(commands):

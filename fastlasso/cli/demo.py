@@ -5,7 +5,7 @@ from ..losses.choose import SQUARED_ERROR
 from ..plotting import save_figure
 from .arguments import picture_file
 from .column_sd import column_sd
-from .common import exit_code
+from .exit_codes import exit_code
 from .fitting import cross_validated, need_matplotlib
 from .report import heading, report_cv
 

@@ -18,7 +18,7 @@ from ..selection.cross_validation import cross_validate_path
 from ..selection.measures import checked_measure
 from .arguments import LOSSES
 from .column_sd import column_sd
-from .common import INTERRUPTED, UsageError, say
+from .exit_codes import INTERRUPTED, UsageError, say
 from .model_file import recipe_of, write_model
 from .progress import progress
 

@@ -11,7 +11,7 @@ import sys
 from .._version import __version__
 from ..datasets.errors import ColumnError, TargetError
 from . import convert, cv, demo, path, predict, show
-from .common import BAD_DATA, CLOSED_PIPE, INTERRUPTED, USAGE, UsageError, say
+from .exit_codes import BAD_DATA, CLOSED_PIPE, INTERRUPTED, USAGE, UsageError, say
 from .hints import hinted, options_of
 
 # The subcommands, in the order of the help. A module's name is the command's.

@@ -3,7 +3,7 @@
 from ..path.fit import fit_path
 from .arguments import add_data, add_loss, add_output, add_problem
 from .as_json import print_json
-from .common import exit_code, judged_code
+from .exit_codes import exit_code, judged_code
 from .fitting import (
     Interrupted,
     data_options,

@@ -11,7 +11,7 @@ from ..datasets.matching import read_like
 from ..matrices.mapped import open_dataset
 from .arguments import FORMATS, add_text, output_file
 from .choosing import add_choice, chosen
-from .common import CERTIFIED, NOT_CERTIFIED, UsageError
+from .exit_codes import CERTIFIED, NOT_CERTIFIED, UsageError
 from .fitting import reading_of, say_notes
 from .model_file import read_model
 from .report import loss_name

@@ -6,7 +6,7 @@ import time
 import warnings
 from contextlib import contextmanager
 
-from .common import say
+from .exit_codes import say
 
 # Seconds of work before a terminal shows progress.
 PATIENCE = 1.0

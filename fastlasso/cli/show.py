@@ -6,7 +6,7 @@ import numpy as np
 
 from .as_json import cv_facts, loss_facts, plain, point
 from .choosing import add_choice, chosen
-from .common import exit_code
+from .exit_codes import exit_code
 from .model_file import read_model
 from .report import choice, label, loss_name, summary, table
 

@@ -116,7 +116,7 @@ class LeastSquares:
 
 
 def step_of(gram, z):
-    """Return G^+ z: by a Cholesky factor where its pivots show that G is regular, which takes a twentieth of the time.
+    """Return G^+ z: by a Cholesky factor where its pivots show that G is regular, else by eigenvectors.
 
     Parameters
     ----------

@@ -226,7 +226,9 @@ class ResidualForm:
 
     def _newton(self, alpha, b, state, target):
         """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b."""
-        self._take_if_better(alpha, b, state, self._by_rows.solve(self.loss, alpha, state, target))
+        better = self._by_rows.solve(self.loss, alpha, state, target)
+        if better is not None:
+            self._take_if_better(alpha, b, state, better)
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""

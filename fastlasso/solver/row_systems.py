@@ -83,7 +83,10 @@ class RowNewton:
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
 
     def solve(self, loss, alpha, state, target):
-        """Return the coefficients of the least gap, found from a residual `state`; steps end at a gap of `target`."""
+        """Return the coefficients of the least gap, found from a residual `state`; steps end at a gap of `target`.
+
+        Steps also end where rounding of the sum over F leaves H indefinite. None is returned where nothing is finite.
+        """
         v = self.gathered.rooted(state)
         z = self._correlations(v)
         y = self.gathered.rooted(self.gathered.residual(loss.y, np.zeros(len(z))))
@@ -98,6 +101,9 @@ class RowNewton:
             if not gap > target:
                 break
             d = solved(self._curvature(alpha, self.penalty.is_free(b, alpha)), -slope)
+            if d is None:
+                self._sum = None
+                break
             v, z = self._moved(alpha, y, v, z, d, self._correlations(d))
         return best
 
@@ -111,7 +117,8 @@ class RowNewton:
 
         def slope(t):
             b = self.penalty.conjugate_slope(z + t * s, alpha)
-            free = s[self.penalty.is_free(b, alpha)] / self.root[self.penalty.is_free(b, alpha)]
+            inside = self.penalty.is_free(b, alpha)
+            free = s[inside] / self.root[inside]
             return along + t * length + float(s @ b), length + float(free @ free) / alpha
 
         t, at_zero, (at_one, rise) = 1.0, slope(0.0)[0], slope(1.0)
@@ -138,10 +145,13 @@ class RowNewton:
 
 
 def solved(system, right):
-    """Solve a symmetric positive definite system by its Cholesky factor; both arguments are overwritten."""
-    from scipy.linalg import cho_factor, cho_solve
+    """Solve a symmetric system by its Cholesky factor, overwriting both; return None where it is not definite."""
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    try:
+        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return None
     return cho_solve(factor, right, overwrite_b=True, check_finite=False)
 
 
