@@ -143,10 +143,9 @@ class Risk:
 
         def chunk(a, b):
             values[a:b], slacks[a:b] = self.loss.terms(after[a:b], self.y[a:b], theta[a:b])
-            self._drop(values, slacks, a, b)
 
         run_chunks(pool, len(theta), chunk)
-        return shift, float(self.mean(values)), float(self.mean(slacks))
+        return shift, self._mean_that_counts(values), self._mean_that_counts(slacks)
 
     def balance(self, v, curvature, total, pool, scores=None):
         """Subtract from v the multiple of the curvature that makes its mean zero, and return it; 0 without intercept.
@@ -163,23 +162,23 @@ class Risk:
             scores += shift
         return shift
 
-    def _drop(self, values, slacks, a, b):
-        """Set to zero what samples of weight zero have."""
-        if self.weights is not None:
-            nothing = self.weights[a:b] == 0
-            values[a:b][nothing] = slacks[a:b][nothing] = 0.0
+    def _mean_that_counts(self, values):
+        """Weighted mean of a vector in which samples of weight zero may be infinite or NaN; it may be changed."""
+        mean = float(self.mean(values))
+        if self.weights is not None and not np.isfinite(mean):
+            values[self.weights == 0] = 0.0
+            mean = float(self.mean(values))
+        return mean
 
     def _mean_of(self, pool, of_chunk):
-        """Weighted mean of a function of the samples; samples of weight zero do not count, whatever their value."""
+        """Weighted mean of a function of the samples."""
         values = np.empty(len(self.y))
 
         def chunk(a, b):
             values[a:b] = of_chunk(a, b)
-            if self.weights is not None:
-                values[a:b][self.weights[a:b] == 0] = 0.0
 
         run_chunks(pool, len(values), chunk)
-        return float(self.mean(values))
+        return self._mean_that_counts(values)
 
     def explained(self, values):
         """1 - F / P(0) for each F, the share of the deviance explained; 0 where P(0) is 0."""

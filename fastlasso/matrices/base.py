@@ -39,6 +39,8 @@ class Matrix:
         Whether zeros are not stored.
     is_far : bool
         Whether a pass is a reading of a disk, or goes through a network: more alphas are then solved between passes.
+    keeps_copies : bool
+        Whether it keeps copies of the columns in use by itself.
     """
 
     shape = (0, 0)
@@ -48,7 +50,7 @@ class Matrix:
     visit_ns = 0.4
     gathered_kind = None
     combines_alone = False
-    is_sparse = is_far = False
+    is_sparse = is_far = keeps_copies = False
     feature_names = None
     row_labels = None
 

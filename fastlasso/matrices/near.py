@@ -92,7 +92,7 @@ class Far(Near):
     sums of them, cost no pass.
     """
 
-    is_far = True
+    is_far = keeps_copies = True
     by_columns = False
 
     def __init__(self, source):
@@ -143,4 +143,4 @@ class Far(Near):
 
 def with_near_columns(matrix):
     """Return a matrix that keeps copies of columns in use: itself, where it does."""
-    return matrix if isinstance(matrix, Far) else Near(matrix)
+    return matrix if matrix.keeps_copies else Near(matrix)
