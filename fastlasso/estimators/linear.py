@@ -7,7 +7,7 @@ from sklearn.base import MultiOutputMixin
 from sklearn.utils.metadata_routing import UNUSED
 
 from ..matrices.choose import as_matrix
-from ..path.fit import alpha_max, fit, fit_path
+from ..path.fit import fit_each, fit_path, paths_on_one_grid
 from ..validation import UNBOUNDED
 from .base import LinearModel, all_or_nothing, as_float, asked_grid, check_gram, progress, warnings_of_both
 from .parameters import GRAM, check_parameters, described, keep_arguments
@@ -134,10 +134,9 @@ def solved_paths(X, targets, arguments):
         alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
         how = problem | {"eps": arguments["eps"], "tol": arguments["tol"], "max_iter": arguments["max_iter"],
                          "callback": progress(arguments["verbose"])}
-        if len(targets) > 1 and np.ndim(alphas) == 0:       # the target that needs the largest alpha makes the grid
-            first = max(targets, key=lambda y: alpha_max(X, y, **problem))
-            alphas = fit_path(X, first, alphas=alphas, **how).alphas
-        return [fit_path(X, y, alphas=alphas, **how) for y in targets]
+        if len(targets) == 1:
+            return [fit_path(X, targets[0], alphas=alphas, **how)]
+        return paths_on_one_grid(X, targets, alphas=alphas, **how)
 
 
 @described
@@ -221,7 +220,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
         y = as_float(y)
         targets = [y] if y.ndim < 2 else np.ascontiguousarray(y.T)
         options = self._options(sample_weight)
-        solutions = [fit(X, target, self.alpha, l1_ratio=self.l1_ratio, **options) for target in targets]
+        solutions = fit_each(X, targets, self.alpha, l1_ratio=self.l1_ratio, **options)
         return self._keep(solutions, X.dtype, y.ndim < 2)
 
 
