@@ -17,7 +17,7 @@ __all__ = ["AdaptivePath", "Certificate", "ConvergenceWarning", "DoubleSelection
            "RelaxedPath", "ReweightedPath", "ScheduleFit", "SquaredHinge", "StabilityPath", "Stage", "TargetPaths",
            "Tweedie", "adaptive_factors", "adaptive_path", "alpha_max", "convert", "cross_validate_adaptive",
            "cross_validate_path", "cross_validate_relaxed", "cross_validate_reweighted", "double_selection", "fit",
-           "fit_path", "fit_schedule", "laplace_prior", "laplace_scale", "limit_threads", "open_dataset",
+           "fit_path", "fit_schedule", "laplace_prior", "laplace_scale", "limit_threads", "load", "open_dataset",
            "plugin_alpha", "post_lasso", "relaxed_path", "reweighted_path", "stability_selection", "support_proof",
            "verify"]
 
@@ -32,6 +32,7 @@ ON_FIRST_USE = {
     "inference.plugin": ("PluginAlpha", "plugin_alpha"),
     "inference.post_lasso": ("PostLasso", "post_lasso"),
     "judge": ("Certificate", "support_proof", "verify"),
+    "refinement.load": ("load",),
     "refinement.adaptive": ("adaptive_path", "cross_validate_adaptive"),
     "refinement.prior": ("laplace_prior", "laplace_scale"),
     "refinement.relaxation": ("RelaxedCV", "RelaxedPath", "cross_validate_relaxed", "relaxed_path"),

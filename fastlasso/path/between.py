@@ -31,14 +31,22 @@ class Between:
         if np.ndim(alpha):
             return [self.at(one, X, y) for one in alpha]
         alpha = checked_alpha(alpha)
+        known, has_data = self._known(alpha), self._has_data(X) and np.isfinite(alpha)
+        if known is not None and (known.certified or not has_data or alpha in self.alphas):
+            return known
+        return self._solved(alpha, X, y) if has_data else self._linear(alpha)
+
+    def interpolated(self, alpha):
+        """Return the solution at any alpha as `at` does for a path whose data are gone."""
+        alpha = checked_alpha(alpha)
+        return self._known(alpha) or self._linear(alpha)
+
+    def _known(self, alpha):
+        """The solution at alpha as far as those of the path give it, or None."""
         same = np.flatnonzero(self.alphas == alpha)
         if len(same):
             return self.fit_at(same[0])
-        between = self._constant(alpha) or self._interpolated(alpha)
-        has_data = self._has_data(X) and np.isfinite(alpha)
-        if between is not None and (between.certified or not has_data):
-            return between
-        return self._solved(alpha, X, y) if has_data else self._linear(alpha)
+        return self._constant(alpha) or self._interpolated(alpha)
 
     def _has_data(self, X):
         """Whether the problem can be solved again."""

@@ -1,8 +1,11 @@
 """What every result can do, whatever made it: names, tables, coefficients by name, and how it shows itself."""
 
 from html import escape
+from typing import ClassVar
 
 import numpy as np
+
+from . import stored
 
 # Rows of the table that a notebook shows.
 SHOWN_ROWS = 8
@@ -20,9 +23,17 @@ class Table(str):
 class Result:
     """A result of one or several fits to the same columns.
 
-    A subclass says in `_parts` what results it is made of, in `_columns` what its table holds, and in `at` what its
-    solutions are.
+    A subclass says in `_parts` what results it is made of, in `_columns` what its table holds, in `at` what its
+    solutions are, and in `_stored` and `_of_stored` what its file holds.
     """
+
+    _kinds: ClassVar = {}           # every class of results by name, as saved files name them
+
+    _called = "result"              # what a message calls a file of this class
+
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
+        Result._kinds[cls.__name__] = cls
 
     def _parts(self):
         """Return the results that this one is made of; a result that holds its own names has none."""
@@ -42,6 +53,36 @@ class Result:
     def feature_names(self, names):
         for part in self._parts():
             part.feature_names = names
+
+    def save(self, file):
+        """Write the result to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
+        np.savez_compressed(file, **self._arrays())
+
+    @classmethod
+    def load(cls, file):
+        """Read a result of this class that `save` wrote; any other file, or an altered one, raises ValueError.
+
+        ``fastlasso.load`` reads results of every class.
+        """
+        return stored.read(file, cls)
+
+    def _arrays(self):
+        """Return the members of a file that holds this result."""
+        return stored.packed(self)
+
+    @classmethod
+    def _of_arrays(cls, members):
+        """Return the result that the members of a file hold."""
+        return stored.unpacked(members, cls, Result._kinds)
+
+    def _stored(self):
+        """Return (facts in JSON's types, {name: array}, {name: list of results or None}) of a file of this result."""
+        raise NotImplementedError
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        """Return the result of what `_stored` returned; raise ValueError where that is damaged."""
+        raise NotImplementedError
 
     def coefficients(self, alpha=None, nonzero=False):
         """Return the coefficients at one alpha by name.
@@ -106,16 +147,16 @@ def cell(value):
     return f"{value:.5g}"
 
 
-def named_vector(names, values):
-    """Return a pandas Series, or a structured array where pandas is not installed."""
+def named_vector(names, values, what="coef"):
+    """Return a pandas Series, or a structured array where pandas is not installed; `what` names the values."""
     try:
         from pandas import Series
     except ImportError:
         width = max(map(len, names), default=1)
-        result = np.empty(len(names), [("feature", f"U{width}"), ("coef", float)])
-        result["feature"], result["coef"] = names, values
+        result = np.empty(len(names), [("feature", f"U{width}"), (what, float)])
+        result["feature"], result[what] = names, values
         return result
-    return Series(values, index=names, name="coef")
+    return Series(values, index=names, name=what)
 
 
 def frame_of(columns):

@@ -17,9 +17,13 @@ from . import saved
 from .between import Between, warn_inexact
 from .criteria import Criteria
 from .result import Result, Table
+from .stored import array, loss_facts, loss_from, names_from, number_from
 
 NO_OFFSET = ("the model was fitted with an offset, so predictions need one: pass offset=, an array of shape "
              "(n_samples,) or a number (0 for none)")
+
+# The numbers of a solution, as a file keeps them.
+FIT_NUMBERS = ("alpha", "intercept", "gap", "null_objective", "tol", "n_passes", "r2")
 
 
 @dataclass(eq=False, repr=False)
@@ -82,6 +86,29 @@ class LassoFit(Result):
     def at(self):
         """Return this solution."""
         return self
+
+    def plot(self, ax=None, n_labels=20):
+        """Draw the `n_labels` largest coefficients as bars; needs matplotlib. Returns the Axes."""
+        from ..plotting import plot_coefficients
+
+        return plot_coefficients(self, ax, n_labels)
+
+    def _stored(self):
+        facts = {name: getattr(self, name) for name in FIT_NUMBERS}
+        facts |= {name: getattr(self, name) for name in ("bound", "feature_names", "has_offset", "exact")}
+        classes = {} if self.classes is None else {"classes": self.classes}
+        return facts | {"loss": loss_facts(self.loss)}, {"coef": self.coef, **classes}, {}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        numbers = {name: number_from(facts, name) for name in FIT_NUMBERS}
+        coef, flags = array(arrays, "coef", (-1,)), [facts["has_offset"], facts["exact"]]
+        if facts["bound"] not in ("residual", "newton") or not all(isinstance(flag, bool) for flag in flags):
+            raise ValueError("its facts are damaged")
+        names = names_from(facts["feature_names"], len(coef))
+        classes = saved.checked_classes(arrays["classes"] if "classes" in arrays else None)
+        return cls(**numbers, coef=coef, loss=loss_from(facts["loss"]), classes=classes, bound=facts["bound"],
+                   feature_names=names, has_offset=flags[0], exact=flags[1])
 
     def _columns(self):
         return {"alpha": [self.alpha], "features": [np.count_nonzero(self.coef)], "r2": [self.r2], "gap": [self.gap],
@@ -399,9 +426,8 @@ class LassoPath(Between, Criteria, Result):
 
         return plot_path(self, ax, **more)
 
-    def save(self, file):
-        """Write the path to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
-        saved.write(self, file)
+    def _arrays(self):
+        return saved.packed(self)
 
     @classmethod
     def load(cls, file):
@@ -410,6 +436,10 @@ class LassoPath(Between, Criteria, Result):
         ``LassoPath.load`` also reads paths of its subclasses, as their own class. A subclass reads its own paths alone.
         """
         return saved.read(file, cls, LassoPath.kinds)
+
+    @classmethod
+    def _of_arrays(cls, members):
+        return saved.read_any(members, LassoPath.kinds)
 
     @classmethod
     def restored(cls, facts):

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..frames import column_names, is_frame
 from .result import Result
+from .results import LassoPath
+from .stored import all_of, names_from
 
 
 def columns_of(y):
@@ -64,9 +66,41 @@ class TargetPaths(Result, Sequence):
         """Return the solution of each target at one alpha, a list of `LassoFit`."""
         return [path.at(alpha) for path in self.paths]
 
+    def coefficients(self, alpha, nonzero=False):
+        """Return the coefficients of each target at one alpha by name, a list; see `LassoPath.coefficients`."""
+        return [path.coefficients(alpha, nonzero) for path in self.paths]
+
     def predict(self, X, alpha, offset=None, kind="score"):
-        """Return predictions at one alpha, shape (n_samples, n_targets)."""
-        return np.column_stack([path.predict(X, alpha, offset, kind) for path in self.paths])
+        """Return predictions at one alpha, shape (n_samples, n_targets), or at several, (..., n_alphas)."""
+        return np.stack([path.predict(X, alpha, offset, kind) for path in self.paths], axis=1)
+
+    def plot(self, axes=None, **more):
+        """Draw the coefficient profiles of each target on axes of its own; needs matplotlib. Returns the Axes.
+
+        Parameters
+        ----------
+        axes : sequence of matplotlib Axes, optional
+            One for each target. Default: a new figure.
+        more
+            As in `LassoPath.plot`.
+
+        Returns
+        -------
+        ndarray of Axes, of shape (n_targets,)
+        """
+        from ..plotting import plot_targets
+
+        return plot_targets(self, axes, **more)
+
+    def _stored(self):
+        return {"target_names": self.target_names}, {}, {"paths": self.paths}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        paths = all_of(parts["paths"], LassoPath)
+        if not paths or len({path.n_features for path in paths}) > 1:
+            raise ValueError("its paths are damaged")
+        return cls(paths, names_from(facts["target_names"], len(paths)))
 
     def select(self, criterion="bic", gamma=0.5):
         """Return the index of the alpha that each path chooses, see `LassoPath.select`."""

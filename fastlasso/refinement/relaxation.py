@@ -19,6 +19,8 @@ import numpy as np
 from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
+from ..path import stored
+from ..path.between import warn_inexact
 from ..path.fit import fit_near
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
@@ -37,6 +39,9 @@ from .on_problems import fitted, in_folds, path_of
 PHIS = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Where a refit needs descent, it goes on to this share of the gap promised for the path.
 REFIT_SHARE = 1e-3
+# What files keep beside the lasso: of a cross-validation, and of a path.
+CV_ARRAYS = ("phis", "errors", "oof_predictions")
+REFIT_ARRAYS = ("refit_values", "refit_intercepts", "refit_residuals")
 
 
 @dataclass(eq=False, repr=False)
@@ -92,17 +97,63 @@ class RelaxedPath(Result):
         """The intercept at one alpha."""
         return float(self._blended(phi).intercepts[index])
 
+    def fit_at(self, index, phi=0.0):
+        """Return the blend at a grid point as a `LassoFit`. Its gap and r2 are the lasso's."""
+        return self._blended(phi).fit_at(index)
+
+    def __getitem__(self, index):
+        return self._blended(0.0)[index]
+
+    def __iter__(self):
+        return iter(self._blended(0.0))
+
     def at(self, alpha, phi=0.0):
-        """Return the blend at any alpha; between grid points see `LassoPath.at`. Its gap and r2 are the lasso's."""
-        return self._blended(phi).at(alpha)
+        """Return the blend at any alpha from 0 to infinity; for several alphas a list of solutions.
+
+        Its gap and r2 are the lasso's. Between grid points it is interpolated linearly. It is `exact` where the lasso's
+        signs agree there, for then the support is the same, so the refit is too, and the lasso is a straight line.
+        """
+        if np.ndim(alpha):
+            return [self.at(one, phi) for one in alpha]
+        fit, lasso = self._blended(phi).at(alpha), self.lasso.interpolated(alpha)
+        return replace(fit, gap=lasso.gap, exact=lasso.exact)
 
     def _columns(self):
         return self.lasso._columns() | {"refit_residual": self.refit_residuals}
 
     def predict(self, X, phi=0.0, offset=None, kind="score", alpha=None):
         """Predictions of shape (n_samples, n_alphas), or (n_samples,) at one alpha; `kind` as in `LassoPath.predict`.
+
+        Warns
+        -----
+        UserWarning
+            Where coefficients were interpolated, see `at`.
         """
-        return self._blended(phi).predict(X, alpha, offset, kind)
+        if alpha is not None and not np.ndim(alpha):
+            return warn_inexact(self.at(alpha, phi)).predict(X, offset, kind)
+        if alpha is not None:
+            return np.column_stack([self.predict(X, phi, offset, kind, one) for one in alpha])
+        return self._blended(phi).predict(X, None, offset, kind)
+
+    def plot(self, ax=None, phi=0.0, **more):
+        """Draw the coefficient profiles of the blend; needs matplotlib. Returns the Axes.
+
+        `more` is as in `LassoPath.plot`.
+        """
+        from ..plotting import plot_path
+
+        return plot_path(self._blended(phi), ax, **more)
+
+    def _stored(self):
+        arrays = {name: getattr(self, name) for name in REFIT_ARRAYS}
+        return {}, arrays, {"lasso": [self.lasso]}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        lasso, = stored.all_of(parts["lasso"], LassoPath)
+        values = stored.array(arrays, "refit_values", (len(lasso.values),))
+        intercepts = stored.array(arrays, "refit_intercepts", (len(lasso),))
+        return cls(lasso, values, intercepts, stored.array(arrays, "refit_residuals", (len(lasso),), 0.0, np.inf))
 
     def _blended(self, phi):
         """A `LassoPath` of the coefficients and intercepts at `phi`; its gaps and r2 are still those of the lasso."""
@@ -191,7 +242,7 @@ class RelaxedCV(Result):
 
     def at(self, alpha=None):
         """Return the blend at the chosen phi, by default at the chosen alpha."""
-        return self.path.at(self.alpha if alpha is None else alpha, self.phi)
+        return self.path.at(self.alpha, self.phi) if alpha is None else self.path.at(alpha, self.phi)
 
     def _columns(self):
         best = self.mean_error.argmin(axis=1)
@@ -199,9 +250,37 @@ class RelaxedCV(Result):
         return {"alpha": self.alphas, "features": self.path.lasso.df, "phi": self.phis[best],
                 "error": self.mean_error[rows, best], "standard_error": self.standard_error[rows, best]}
 
-    def predict(self, X, offset=None, kind="score"):
-        """Predict at the chosen alpha and phi; `kind` as in `LassoPath.predict`."""
-        return self.path._blended(self.phi).fit_at(self.index[0]).predict(X, offset, kind)
+    def predict(self, X, offset=None, kind="score", alpha=None):
+        """Predict at the chosen phi, by default at the chosen alpha; see `RelaxedPath.predict`."""
+        return self.path.predict(X, self.phi, offset, kind, self.alpha if alpha is None else alpha)
+
+    def plot(self, ax=None):
+        """Draw the error curve of every phi, the chosen one in colour; needs matplotlib. Returns the Axes."""
+        from ..plotting import plot_relaxed_cv
+
+        return plot_relaxed_cv(self, ax)
+
+    def save(self, file):
+        """Write the path on all rows, the errors and the rule to an .npz file, without pickle.
+
+        The paths of the folds are not kept: `fold_paths` of what `load` returns is empty.
+        """
+        super().save(file)
+
+    def _stored(self):
+        return {"rule": self.rule}, {name: getattr(self, name) for name in CV_ARRAYS}, {"path": [self.path]}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        path, = stored.all_of(parts["path"], RelaxedPath)
+        phis = stored.array(arrays, "phis", (-1,), 0.0, 1.0)
+        errors = stored.array(arrays, "errors", (len(path), len(phis), -1))
+        if not errors.size:
+            raise ValueError("errors is damaged")
+        predictions = arrays["oof_predictions"]
+        if predictions.ndim != 1 or predictions.dtype != np.float64:
+            raise ValueError("oof_predictions is damaged")
+        return cls(path.alphas, phis, errors, path, [], predictions, validation.one_of(facts["rule"], "rule", RULES))
 
 
 def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,

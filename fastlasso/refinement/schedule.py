@@ -18,12 +18,15 @@ import numpy as np
 from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
+from ..path.between import warn_inexact
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
+from ..path.results import LassoFit, LassoPath
+from ..path.stored import all_of, array
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
 from ..selection.folds import at_ratio, named
-from ..selection.path_cv import RULES
+from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
 from .on_problems import NO_FOLDS, fit_of, fitted, in_folds, path_of, remember
 
@@ -177,18 +180,61 @@ class ScheduleFit(Result):
         """Intercept of the last stage."""
         return self.fits[-1].intercept
 
-    def at(self):
-        """Return the solution of the last stage."""
-        return self.fits[-1]
+    def at(self, alpha=None):
+        """Return the solution of the last stage, by default at its own alpha.
+
+        Another alpha is taken from the path along which the last stage chose its own (`LassoPath.at`).
+
+        Raises
+        ------
+        ValueError
+            For another alpha where the last stage has no path, because its alpha was given.
+        """
+        if alpha is None or (np.ndim(alpha) == 0 and alpha == self.fits[-1].alpha):
+            return self.fits[-1]
+        if self.paths[-1] is None:
+            raise ValueError(f"the last stage was solved at alpha={self.fits[-1].alpha:g} alone: let it choose from a "
+                             "path (Stage('min'), Stage('bic')) for solutions at other alphas")
+        return self.paths[-1].at(alpha)
 
     def _columns(self):
         return {"stage": np.arange(len(self.fits)), "alpha": self.alphas,
                 "features": [np.count_nonzero(fit.coef) for fit in self.fits], "r2": [fit.r2 for fit in self.fits],
                 "gap": [fit.gap for fit in self.fits], "certified": [fit.certified for fit in self.fits]}
 
-    def predict(self, X, offset=None, kind="score"):
-        """Predict with the last stage; `kind` as in `LassoPath.predict`."""
-        return self.fits[-1].predict(X, offset, kind)
+    def predict(self, X, offset=None, kind="score", alpha=None):
+        """Predict with the last stage, by default at its own alpha; see `at` and `LassoPath.predict`."""
+        return warn_inexact(self.at(alpha)).predict(X, offset, kind)
+
+    def plot(self, ax=None, n_labels=8, features=None):
+        """Draw the coefficients after each stage; needs matplotlib. Returns the Axes.
+
+        `n_labels` and `features` are as `fastlasso.plotting.plot_stages` describes them.
+        """
+        from ..plotting import plot_stages
+
+        return plot_stages(self, ax, n_labels, features=features)
+
+    def save(self, file):
+        """Write fits, factors, paths and cross-validations to an .npz file, without pickle.
+
+        The paths of folds are not kept, as in `PathCV.save`.
+        """
+        super().save(file)
+
+    def _stored(self):
+        arrays = {"penalty_factors": np.array(self.penalty_factors)}
+        return {}, arrays, {"fits": self.fits, "paths": self.paths, "cvs": self.cvs}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        fits = all_of(parts["fits"], LassoFit)
+        if not fits or not len(fits) == len(parts["paths"]) == len(parts["cvs"]):
+            raise ValueError("its stages are damaged")
+        all_of([path for path in parts["paths"] if path is not None], LassoPath)
+        all_of([cv for cv in parts["cvs"] if cv is not None], PathCV)
+        factors = array(arrays, "penalty_factors", (len(fits), fits[0].n_features), 0.0, np.inf)
+        return cls(fits, list(factors), parts["paths"], parts["cvs"])
 
 
 class ScheduleRun:

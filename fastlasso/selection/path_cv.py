@@ -53,23 +53,27 @@ class PathCV(Result):
     def _parts(self):
         return [self.path, *self.fold_paths]
 
+    _called = "cross-validation"
+
     def save(self, file):
         """Write the path on all rows, the errors, the rule and the measure to an .npz file, without pickle.
 
-        The paths of the folds are not kept, and of a callable measure its name alone. `LassoPath.load` reads the path
-        of such a file.
+        The paths of the folds are not kept: `fold_paths` of what `load` returns is empty. Of a callable measure the
+        name alone is kept. `LassoPath.load` reads the path of such a file.
         """
+        super().save(file)
+
+    def _arrays(self):
         is_name = isinstance(self.measure, str)
         facts = {"rule": self.rule, "measure": self.measure if is_name else None,
                  "score": None if is_name else name_of(self.measure)}
-        saved.write(self.path, file, cv_meta=saved.as_bytes(facts), cv_errors=self.errors,
-                    cv_oof_predictions=self.oof_predictions)
+        return self.path._arrays() | {"cv_meta": saved.as_bytes(facts), "cv_errors": self.errors,
+                                      "cv_oof_predictions": self.oof_predictions}
 
     @classmethod
-    def load(cls, file):
-        """Read what `save` wrote; `fold_paths` is then empty. Any other file, or an altered one, raises ValueError."""
-        path = LassoPath.load(file)
-        rule, measure, errors, predictions = saved.read_choice(file, path)
+    def _of_arrays(cls, members):
+        path = LassoPath._of_arrays(members)
+        rule, measure, errors, predictions = saved.read_choice(members, path)
         return cls(path.alphas, errors, path, [], predictions, validation.one_of(rule, "rule", RULES), measure)
 
     @property

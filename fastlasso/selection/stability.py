@@ -24,9 +24,11 @@ from .. import validation
 from ..frames import FeatureNames
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
+from ..path.between import checked_alpha
 from ..path.grid import given_grid, grid_of
 from ..path.path_solver import Limits, PathSolver, paths_at_once, threads
-from ..path.result import Result
+from ..path.result import Result, named_vector
+from ..path.stored import array, falling, names_from
 from ..path.warn import WARNING_CLASS, stack_level
 from ..problem.options import Options
 from ..problem.problem import pose
@@ -36,6 +38,7 @@ from .splits import group_numbers
 
 # Marks a row that is in neither half; 0 and 1 are the halves.
 NEITHER = 2
+NO_MODEL = "It chooses columns (`support`): fit a model to those, such as fit(X[:, columns], y, alpha) or post_lasso"
 
 
 @dataclass(eq=False, repr=False)
@@ -82,6 +85,56 @@ class StabilityPath(Result):
     def _columns(self):
         return {"alpha": self.alphas, "mean_selected": self.mean_selected,
                 "at_0.75": np.count_nonzero(self.probabilities >= 0.75, axis=0)}
+
+    def at(self, alpha=None):
+        """Return the selection probabilities at one alpha by name, by default at the smallest.
+
+        Between two alphas of the grid, and below the last, those of the next larger alpha are returned: they can only
+        grow as alpha falls. Above the first they are those of the first, from above.
+
+        Returns
+        -------
+        pandas Series, or a structured array with the fields "feature" and "probability" where pandas is not installed
+        """
+        alpha = self.alphas[-1] if alpha is None else checked_alpha(alpha)
+        above = np.flatnonzero(self.alphas >= alpha)
+        names = self.feature_names
+        names = [f"coef[{j}]" for j in range(self.n_features)] if names is None else list(names)
+        return named_vector(names, self.probabilities[:, above[-1] if len(above) else 0], "probability")
+
+    def coefficients(self, alpha=None, nonzero=False):
+        """Raise TypeError: stability selection fits no model."""
+        raise TypeError(f"a stability selection has no coefficients. {NO_MODEL}")
+
+    def predict(self, X, *more):
+        """Raise TypeError: stability selection fits no model."""
+        raise TypeError(f"a stability selection makes no predictions. {NO_MODEL}")
+
+    def plot(self, ax=None, threshold=0.75, **more):
+        """Draw the selection probabilities against alpha; needs matplotlib. Returns the Axes.
+
+        `more` are n_labels, features and alphas, as `fastlasso.plotting.plot_stability` describes them.
+        """
+        from ..plotting import plot_stability
+
+        return plot_stability(self, ax, threshold, **more)
+
+    def _stored(self):
+        facts = {name: getattr(self, name) for name in ("n_pairs", "n_passes", "feature_names", "n_penalised")}
+        return facts, {name: getattr(self, name) for name in ("alphas", "probabilities", "mean_selected")}, {}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        alphas = falling(arrays, "alphas")
+        probabilities = array(arrays, "probabilities", (-1, len(alphas)), 0.0, 1.0)
+        n = len(probabilities)
+        n_pairs = validation.whole_number(facts["n_pairs"], "n_pairs")
+        n_penalised = validation.whole_number(facts["n_penalised"], "n_penalised", 0)
+        if n_penalised > n or (np.diff(probabilities, axis=1) < 0).any():
+            raise ValueError("probabilities is damaged")
+        return cls(alphas, probabilities, array(arrays, "mean_selected", (len(alphas),), 0.0, float(n)), n_pairs,
+                   validation.number(facts["n_passes"], "n_passes", 0.0), names_from(facts["feature_names"], n),
+                   n_penalised)
 
     def error_bound(self, threshold, index=-1, unimodal=False):
         """Return a bound on the expected number of selected columns that are selected no more often than at random.
