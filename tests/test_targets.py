@@ -7,8 +7,7 @@ from scipy import sparse
 
 import fastlasso
 from fastlasso import fit_path
-from fastlasso.matrices import dense
-from fastlasso.matrices import sparse as sparse_kinds
+from fastlasso.matrices import dense, sparse as sparse_kinds
 from fastlasso.problem import several as problems
 from fastlasso.ways import going
 

@@ -5,12 +5,14 @@
 
 import time
 from functools import partial
+from os import PathLike
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Callback, Data
 from ..frames import check_rows, row_labels
-from ..losses.choose import SQUARED_ERROR
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..problem.options import Options
 from ..problem.problem import pose
@@ -21,6 +23,7 @@ from ..validation import UNBOUNDED
 from .checkpoint import Checkpoint
 from .grid import automatic_grid, given_grid
 from .path_solver import Limits, PathSolver, threads
+from .results import LassoFit, LassoPath
 from .small import small_fit, small_path, small_problem
 from .targets import TargetPaths, columns_of
 from .warn import NO_MINIMUM, warn_gap, warn_no_minimum, warn_uncertified
@@ -29,10 +32,14 @@ from .warn import NO_MINIMUM, warn_gap, warn_no_minimum, warn_uncertified
 TOL = 1e-6
 
 
-def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
-             sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-             max_iter=10_000, dfmax=None, max_r2=None, max_deviance_ratio=None, screening=True, n_threads=None,
-             callback=None, keep_data=False, verbose=False, progress=None, checkpoint=None):
+def fit_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alphas: ArrayLike = 100, eps: float = 1e-3,
+             l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
+             sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+             penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1],
+             tol: float = 1e-6, max_iter: int = 10_000, dfmax: int | None = None, max_r2: float | None = None,
+             max_deviance_ratio: float | None = None, screening: bool = True, n_threads: int | None = None,
+             callback: Callback | None = None, keep_data: bool = False, verbose: bool | int = False,
+             progress: Callback | None = None, checkpoint: str | PathLike[str] | None = None) -> LassoPath:
     """Fit an L1-regularised model at every alpha of a grid, each solution with a certified duality gap.
 
     Minimises for each alpha, over (b0, b) with lower <= b <= upper,
@@ -220,9 +227,11 @@ def watched_path(problem, limits, options, screening, callback, grid, asked, kep
         raise
 
 
-def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-        screening=True, n_threads=None):
+def fit(X: Data, y: ArrayLike, alpha: float, *, loss: LossLike = SQUARED_ERROR, l1_ratio: float = 1.0,
+        fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+        upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000, screening: bool = True,
+        n_threads: int | None = None) -> LassoFit:
     """Fit an L1-regularised model at one alpha, with a certified duality gap.
 
     The problem and all other parameters are those of `fit_path`. `alpha` >= 0; 0 is least squares within the bounds.
@@ -279,8 +288,10 @@ def fit_each(X, columns, alpha, *, tol, max_iter, n_threads=None, **options):
             for k, y in enumerate(columns)]
 
 
-def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-              offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
+def alpha_max(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, l1_ratio: float = 1.0,
+              fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+              upper: ByColumn = UNBOUNDED[1], n_threads: int | None = None) -> float:
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
         alpha_max = max_j |x_j'rho| / (n l1_j),  l1_j = l1_ratio v_j (times s_j with `standardize`),

@@ -1,12 +1,17 @@
 """What every result can do, whatever made it: names, tables, coefficients by name, and how it shows itself."""
 
 from html import escape
-from typing import ClassVar
+from os import PathLike
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from . import stored
 
+# What other modules of this package call on a result: tab completion leaves it out.
+INNER = frozenset({"add", "check_extras", "claim", "df_of", "extra_arrays", "extra_facts", "interpolated", "kinds",
+                   "limit", "mixed", "moved", "note_limit", "note_seconds", "options", "remember", "restored",
+                   "solved_alone", "with_options"})
 # Rows of the table that a notebook shows.
 SHOWN_ROWS = 8
 
@@ -35,6 +40,9 @@ class Result:
         super().__init_subclass__(**more)
         Result._kinds[cls.__name__] = cls
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in INNER]
+
     def _parts(self):
         """Return the results that this one is made of; a result that holds its own names has none."""
         return []
@@ -44,22 +52,22 @@ class Result:
         raise NotImplementedError
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> list[str] | None:
         """The names of X's columns where it was a frame, else None. May be assigned: one name per feature."""
         parts = self._parts()
         return parts[0].feature_names if parts else None
 
     @feature_names.setter
-    def feature_names(self, names):
+    def feature_names(self, names: list[str]) -> list[str] | None:
         for part in self._parts():
             part.feature_names = names
 
-    def save(self, file):
+    def save(self, file: str | PathLike[str]) -> None:
         """Write the result to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
         np.savez_compressed(file, **self._arrays())
 
     @classmethod
-    def load(cls, file):
+    def load(cls, file: str | PathLike[str]) -> Self:
         """Read a result of this class that `save` wrote; any other file, or an altered one, raises ValueError.
 
         ``fastlasso.load`` reads results of every class.
@@ -84,7 +92,7 @@ class Result:
         """Return the result of what `_stored` returned; raise ValueError where that is damaged."""
         raise NotImplementedError
 
-    def coefficients(self, alpha=None, nonzero=False):
+    def coefficients(self, alpha: Any = None, nonzero: bool = False) -> Any:
         """Return the coefficients at one alpha by name.
 
         Parameters
@@ -107,7 +115,7 @@ class Result:
         names = [f"coef[{j}]" if names is None else names[j] for j in features]
         return named_vector(names, coef[features])
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return the table of this result, one row per alpha or per stage.
 
         Returns
@@ -116,7 +124,7 @@ class Result:
         """
         return frame_of(self._columns())
 
-    def summary(self, rows=12):
+    def summary(self, rows: int = 12) -> str:
         """Return the table of this result with at most `rows` rows as text, which shows itself as a table."""
         columns = sampled(self._columns(), rows)
         cells = [[name, *map(cell, values)] for name, values in columns.items()]

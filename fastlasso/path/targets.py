@@ -1,12 +1,14 @@
 """Several targets on one X: a sequence of paths, one for each column of y."""
 
 from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
+from ..annotations import ArrayLike, Data, NDArray, Truths
 from ..frames import column_names, is_frame
 from .result import Result
-from .results import LassoPath
+from .results import LassoFit, LassoPath
 from .stored import all_of, names_from
 
 
@@ -32,13 +34,19 @@ class TargetPaths(Result, Sequence):
         The names of y's columns where it was a frame.
     """
 
-    def __init__(self, paths, target_names=None):
+    def __init__(self, paths: list[LassoPath], target_names: list[str] | None = None) -> None:
         self.paths, self.target_names = paths, target_names
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, k):
+    @overload
+    def __getitem__(self, k: int | str) -> LassoPath: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> "TargetPaths": ...
+
+    def __getitem__(self, k: int | slice | str) -> "LassoPath | TargetPaths":
         if isinstance(k, str):
             if k not in (self.target_names or ()):
                 raise KeyError(k)
@@ -53,7 +61,7 @@ class TargetPaths(Result, Sequence):
         return self.paths
 
     @property
-    def certified(self):
+    def certified(self) -> list[Truths]:
         """Whether each solution of each path is certified, a list of ndarray of bool."""
         return [path.certified for path in self.paths]
 
@@ -62,19 +70,19 @@ class TargetPaths(Result, Sequence):
                 "features": [int(max(path.df, default=0)) for path in self.paths],
                 "certified": [bool(path.certified.all()) for path in self.paths]}
 
-    def at(self, alpha):
+    def at(self, alpha: Any) -> list[LassoFit]:
         """Return the solution of each target at one alpha, a list of `LassoFit`."""
         return [path.at(alpha) for path in self.paths]
 
-    def coefficients(self, alpha, nonzero=False):
+    def coefficients(self, alpha: Any, nonzero: bool = False) -> list[Any]:
         """Return the coefficients of each target at one alpha by name, a list; see `LassoPath.coefficients`."""
         return [path.coefficients(alpha, nonzero) for path in self.paths]
 
-    def predict(self, X, alpha, offset=None, kind="score"):
+    def predict(self, X: Data, alpha: ArrayLike, offset: ArrayLike | None = None, kind: str = "score") -> NDArray[Any]:
         """Return predictions at one alpha, shape (n_samples, n_targets), or at several, (..., n_alphas)."""
         return np.stack([path.predict(X, alpha, offset, kind) for path in self.paths], axis=1)
 
-    def plot(self, axes=None, **more):
+    def plot(self, axes: Any = None, **more: Any) -> Any:
         """Draw the coefficient profiles of each target on axes of its own; needs matplotlib. Returns the Axes.
 
         Parameters
@@ -102,6 +110,6 @@ class TargetPaths(Result, Sequence):
             raise ValueError("its paths are damaged")
         return cls(paths, names_from(facts["target_names"], len(paths)))
 
-    def select(self, criterion="bic", gamma=0.5):
+    def select(self, criterion: str = "bic", gamma: float = 0.5) -> list[int]:
         """Return the index of the alpha that each path chooses, see `LassoPath.select`."""
         return [path.select(criterion, gamma) for path in self.paths]

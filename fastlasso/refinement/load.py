@@ -1,5 +1,8 @@
 """Any saved result, read as its own class."""
 
+from os import PathLike
+from typing import Any
+
 from ..path import refined, targets  # noqa: F401  (these register their classes)
 from ..path.result import Result
 from ..path.results import LassoPath
@@ -8,7 +11,7 @@ from ..selection import path_cv, stability  # noqa: F401
 from . import relaxation, schedule  # noqa: F401
 
 
-def load(file):
+def load(file: str | PathLike[str]) -> Any:
     """Read any result that its method `save` wrote, as its own class.
 
     Parameters

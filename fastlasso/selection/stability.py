@@ -17,12 +17,14 @@ Shah and Samworth (2013), Variable selection with error control: another look at
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats, Ints, RandomState
 from ..frames import FeatureNames
-from ..losses.choose import SQUARED_ERROR
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.between import checked_alpha
 from ..path.grid import given_grid, grid_of
@@ -61,12 +63,12 @@ class StabilityPath(Result):
         The number of columns with a penalty factor above 0 and finite.
     """
 
-    alphas: np.ndarray
-    probabilities: np.ndarray
-    mean_selected: np.ndarray
+    alphas: Floats
+    probabilities: Floats
+    mean_selected: Floats
     n_pairs: int
     n_passes: float = 0.0
-    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    feature_names: list[str] | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
     n_penalised: int | None = None
 
     def __post_init__(self):
@@ -74,7 +76,7 @@ class StabilityPath(Result):
             self.n_penalised = self.n_features
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of columns of X."""
         return len(self.probabilities)
 
@@ -86,7 +88,7 @@ class StabilityPath(Result):
         return {"alpha": self.alphas, "mean_selected": self.mean_selected,
                 "at_0.75": np.count_nonzero(self.probabilities >= 0.75, axis=0)}
 
-    def at(self, alpha=None):
+    def at(self, alpha: Any = None) -> Any:
         """Return the selection probabilities at one alpha by name, by default at the smallest.
 
         Between two alphas of the grid, and below the last, those of the next larger alpha are returned: they can only
@@ -102,15 +104,15 @@ class StabilityPath(Result):
         names = [f"coef[{j}]" for j in range(self.n_features)] if names is None else list(names)
         return named_vector(names, self.probabilities[:, above[-1] if len(above) else 0], "probability")
 
-    def coefficients(self, alpha=None, nonzero=False):
+    def coefficients(self, alpha: Any = None, nonzero: bool = False) -> NoReturn:
         """Raise TypeError: stability selection fits no model."""
         raise TypeError(f"a stability selection has no coefficients. {NO_MODEL}")
 
-    def predict(self, X, *more):
+    def predict(self, X: Data, *more: Any) -> NoReturn:
         """Raise TypeError: stability selection fits no model."""
         raise TypeError(f"a stability selection makes no predictions. {NO_MODEL}")
 
-    def plot(self, ax=None, threshold=0.75, **more):
+    def plot(self, ax: Any = None, threshold: float = 0.75, **more: Any) -> Any:
         """Draw the selection probabilities against alpha; needs matplotlib. Returns the Axes.
 
         `more` are n_labels, features and alphas, as `fastlasso.plotting.plot_stability` describes them.
@@ -136,7 +138,7 @@ class StabilityPath(Result):
                    validation.number(facts["n_passes"], "n_passes", 0.0), names_from(facts["feature_names"], n),
                    n_penalised)
 
-    def error_bound(self, threshold, index=-1, unimodal=False):
+    def error_bound(self, threshold: float, index: int = -1, unimodal: bool = False) -> float:
         """Return a bound on the expected number of selected columns that are selected no more often than at random.
 
         "At random" is a chance of at most theta = q / p in one subsample. For every column of that kind together
@@ -172,7 +174,7 @@ class StabilityPath(Result):
             constant = 4 * (1 - threshold + 0.5 / B) / (1 + 1 / B)
         return min(general, constant * q * q / p)
 
-    def index_for(self, max_false, threshold=0.75, unimodal=False):
+    def index_for(self, max_false: float, threshold: float = 0.75, unimodal: bool = False) -> int:
         """Return the index of the smallest alpha at which `error_bound` is at most `max_false`.
 
         Raises
@@ -187,7 +189,7 @@ class StabilityPath(Result):
                              f"{min(bounds):.3g}: raise max_false or threshold, or start the path at a larger alpha")
         return int(within[-1])
 
-    def support(self, threshold=0.75, max_false=None, unimodal=False):
+    def support(self, threshold: float = 0.75, max_false: float | None = None, unimodal: bool = False) -> Ints:
         """Return the indices of the selected columns, those with probability >= threshold.
 
         They are taken at the smallest alpha of the path, or with `max_false` at the smallest alpha whose `error_bound`
@@ -198,10 +200,14 @@ class StabilityPath(Result):
         return np.flatnonzero(self.probabilities[:, index] >= threshold)
 
 
-def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05,
-                        dfmax=None, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-                        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None, groups=None):
+def stability_selection(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, n_pairs: int = 50,
+                        weakness: float = 1.0, random_state: RandomState | None = None, alphas: ArrayLike = 50,
+                        eps: float = 0.05, dfmax: int | None = None, l1_ratio: float = 1.0, fit_intercept: bool = True,
+                        standardize: bool = False, sample_weight: ArrayLike | None = None,
+                        offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None,
+                        lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6,
+                        max_iter: int = 10_000, n_threads: int | None = None,
+                        groups: ArrayLike | None = None) -> StabilityPath:
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
