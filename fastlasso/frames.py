@@ -3,6 +3,9 @@
 Frames are known by what they can do (`columns`, `to_numpy`, `index`), so neither pandas nor polars is imported.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -166,10 +169,10 @@ class FeatureNames:
     def __set_name__(self, owner, name):
         self.kept = f"_{name}"
 
-    def __get__(self, instance, owner=None):
+    def __get__(self, instance: Any, owner: type | None = None) -> list[str] | None:
         return None if instance is None else instance.__dict__.get(self.kept)
 
-    def __set__(self, instance, names):
+    def __set__(self, instance: Any, names: Iterable[Any] | None) -> None:
         instance.__dict__[self.kept] = None if names is None else checked_names(names, instance.n_features)
 
 

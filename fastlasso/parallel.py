@@ -8,7 +8,7 @@ import os
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
 from pathlib import Path
@@ -26,7 +26,7 @@ CGROUPS, OWN_CGROUP = "/sys/fs/cgroup", "/proc/self/cgroup"
 
 
 @contextmanager
-def limit_threads(n_threads):
+def limit_threads(n_threads: int) -> AbstractContextManager[None]:
     """Within, fits use at most so many threads by default; an explicit `n_threads` of a call still holds.
 
     Examples

@@ -26,14 +26,17 @@ start", SIAM J. Matrix Anal. Appl. 13(4).
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from .annotations import ArrayLike, Floats, NDArray
+
 __all__ = ["coordinate_descent", "fista", "objective", "soft_threshold"]
 
 
-def soft_threshold(v, k):
+def soft_threshold(v: ArrayLike, k: float) -> NDArray[Any]:
     """Return sign(v) max(|v| - k, 0), the minimiser of (b - v)^2 / 2 + k |b|.
 
     Parameters
@@ -49,8 +52,10 @@ def soft_threshold(v, k):
     return np.sign(v) * np.maximum(np.abs(v) - k, 0.0)
 
 
-def objective(X, y, coef, intercept, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-              offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf):
+def objective(X: Any, y: Any, coef: Any, intercept: float, alpha: float, *, l1_ratio: float = 1.0,
+              fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None, penalty_factor: ArrayLike | None = None, lower: ArrayLike = -math.inf,
+              upper: ArrayLike = math.inf) -> float:
     """Return P(intercept, coef); infinity outside the bounds, or for an intercept where there is none.
 
     Parameters
@@ -77,8 +82,10 @@ def objective(X, y, coef, intercept, alpha, *, l1_ratio=1.0, fit_intercept=True,
     return float(0.5 * residual @ residual + problem.penalty(coef)) if inside else math.inf
 
 
-def fista(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None, offset=None,
-          penalty_factor=None, lower=-math.inf, upper=math.inf, tol=1e-6, max_iter=100_000):
+def fista(X: Any, y: Any, alpha: float, *, l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
+          sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+          penalty_factor: ArrayLike | None = None, lower: ArrayLike = -math.inf, upper: ArrayLike = math.inf,
+          tol: float = 1e-6, max_iter: int = 100_000) -> tuple[Floats, float, int]:
     """Solve the problem by the accelerated proximal gradient method with adaptive restart.
 
     With L >= |A|_2^2 and momentum t_0 = 1 (Beck and Teboulle 2009, FISTA with constant step):
@@ -123,8 +130,11 @@ def fista(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, s
     return coef, problem.intercept(coef), n_iter
 
 
-def coordinate_descent(X, y, alpha, *, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-                       offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf, tol=1e-6, max_iter=10_000):
+def coordinate_descent(X: Any, y: Any, alpha: float, *, l1_ratio: float = 1.0, fit_intercept: bool = True,
+                       standardize: bool = False, sample_weight: ArrayLike | None = None,
+                       offset: ArrayLike | None = None, penalty_factor: ArrayLike | None = None,
+                       lower: ArrayLike = -math.inf, upper: ArrayLike = math.inf, tol: float = 1e-6,
+                       max_iter: int = 10_000) -> tuple[Floats, float, int]:
     """Solve the problem by cyclic soft-threshold coordinate descent on a dense copy of A.
 
     Each step minimises P exactly over one coefficient, the others fixed: it is prox_{t h} with t = 1 / |a_j|^2,

@@ -11,8 +11,7 @@ import pytest
 from oracles import conic_solution, exact_objective, exact_optimum, exact_problem
 from scipy import sparse
 
-from fastlasso.judge import columns as columns_module
-from fastlasso.judge import dual_point, losses, support_proof, verify
+from fastlasso.judge import columns as columns_module, dual_point, losses, support_proof, verify
 from fastlasso.reference import coordinate_descent, objective, soft_threshold
 
 

@@ -26,10 +26,7 @@ from fastlasso import (
     fit_path,
     verify,
 )
-from fastlasso.cli import column_sd as deviations
-from fastlasso.cli import demo, fitting, main
-from fastlasso.cli import path as path_command
-from fastlasso.cli import progress as progressing
+from fastlasso.cli import column_sd as deviations, demo, fitting, main, path as path_command, progress as progressing
 from fastlasso.cli.exit_codes import CLOSED_PIPE
 from fastlasso.datasets import load_diabetes
 from fastlasso.selection.folds import Folds

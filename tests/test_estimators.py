@@ -17,8 +17,7 @@ import sklearn.linear_model as peers
 from layouts import PLAIN, build, exact_matrix, target
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning as PeerWarning
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning as PeerWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline

@@ -8,8 +8,7 @@ import pytest
 import sklearn
 from layouts import PLAIN, build, exact_matrix, target
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning as PeerWarning
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning as PeerWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold

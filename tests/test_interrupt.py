@@ -26,8 +26,7 @@ from fastlasso import (
     reweighted_path,
     stability_selection,
 )
-from fastlasso.matrices import dense, tiling
-from fastlasso.matrices import sparse as sparse_matrices
+from fastlasso.matrices import dense, sparse as sparse_matrices, tiling
 from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool, Stopped
 from fastlasso.path.path_solver import PathSolver

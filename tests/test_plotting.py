@@ -9,6 +9,7 @@ import pytest
 import fastlasso
 from fastlasso import LassoCV, LassoPath, cross_validate_path, fit_path, plotting
 from fastlasso.datasets import load_diabetes
+from fastlasso.plotting import axes
 
 matplotlib = pytest.importorskip("matplotlib")
 figure = pytest.importorskip("matplotlib.figure")
@@ -82,7 +83,7 @@ def test_labels_do_not_touch(ax):
     rng = np.random.default_rng(0)
     for _ in range(200):
         values = rng.normal(size=rng.integers(1, 9)) * rng.choice([1e-3, 1])
-        places = plotting.spread(values, 0.5, -2.0, 2.5)
+        places = axes.spread(values, 0.5, -2.0, 2.5)
         order = np.argsort(values, kind="stable")
         assert (np.diff(places[order]) > 0.5 - 1e-12).all()
         assert places.min() >= -2 - 1e-12
@@ -91,7 +92,7 @@ def test_labels_do_not_touch(ax):
 
 def test_labels_with_room_stay_where_they_belong():
     values = np.array([3.0, -1.0, 1.0])
-    np.testing.assert_array_equal(plotting.spread(values, 0.5, -2, 4), values)
+    np.testing.assert_array_equal(axes.spread(values, 0.5, -2, 4), values)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
@@ -106,7 +107,7 @@ def test_names_are_never_mathematics(data, ax):
     path.feature_names = ["$\\frac{", "under_score^2", "a name that is much longer than any label may be"]
     plotting.plot_path(path, ax)
     ax.figure.canvas.draw()
-    assert max(map(len, texts(ax))) <= plotting.MAX_LABEL
+    assert max(map(len, texts(ax))) <= axes.MAX_LABEL
 
 
 @pytest.mark.parametrize("alphas", [[1.0], [2.0, 0.0], [0.0], [0.0, 0.0], [1e9], 1])

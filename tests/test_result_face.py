@@ -65,6 +65,106 @@ def test_coefficients_go_by_name(results, name):
     assert used["a"] == everything["a"]
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_every_result_is_saved_and_loaded_as_its_own_class(results, name, tmp_path):
+    result = results[name]
+    result.save(tmp_path / "result.npz")
+    for copy in (fastlasso.load(tmp_path / "result.npz"), type(result).load(tmp_path / "result.npz")):
+        assert type(copy) is type(result)
+        assert copy.feature_names == NAMES
+        assert repr(copy) == repr(result)
+        pd.testing.assert_frame_equal(copy.to_frame(), result.to_frame())
+        copy.save(tmp_path / "copy.npz")
+        with np.load(tmp_path / "result.npz") as first, np.load(tmp_path / "copy.npz") as second:
+            assert first.files == second.files
+            for member in first.files:
+                np.testing.assert_array_equal(first[member], second[member])
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ("fit", "path", "cv", "adaptive", "mcp")])
+def test_altered_files_of_results_are_refused(results, name, tmp_path):
+    results[name].save(tmp_path / "result.npz")
+    with np.load(tmp_path / "result.npz") as stored:
+        members = dict(stored)
+    for member, array in members.items():
+        changed = array[:-1] if array.ndim == 1 else array * np.nan
+        np.savez(tmp_path / "bad.npz", **members | {member: changed})
+        if not array.size or "oof_predictions" in member or member.endswith("classes"):
+            continue
+        with pytest.raises(ValueError, match=r"is not a .* saved by fastlasso"):
+            fastlasso.load(tmp_path / "bad.npz")
+    with pytest.raises(ValueError, match="saved by fastlasso"):
+        fastlasso.LassoPath.load(tmp_path / "result.npz")
+    other = fastlasso.RelaxedPath if name != "relaxed" else fastlasso.StabilityPath
+    with pytest.raises(ValueError, match="it holds a"):
+        other.load(tmp_path / "result.npz")
+
+
+def test_other_files_are_no_results(tmp_path):
+    np.savez(tmp_path / "array.npz", X=np.eye(2))
+    (tmp_path / "text.npz").write_text("alpha,beta")
+    for file in ("array.npz", "text.npz"):
+        with pytest.raises(ValueError, match="is not a result saved by fastlasso"):
+            fastlasso.load(tmp_path / file)
+    with pytest.raises(FileNotFoundError):
+        fastlasso.load(tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.003, 0.2, 5.0, np.inf])
+@pytest.mark.parametrize("name", ["path", "cv", "relaxed", "relaxed cv", "adaptive", "mcp", "schedule", "targets"])
+@pytest.mark.filterwarnings("ignore:alpha=.* is between")
+def test_loaded_results_predict_at_any_alpha(results, table, name, alpha, tmp_path):
+    if name == "schedule":
+        result = fastlasso.fit_schedule(table[NAMES], table.y, [fastlasso.Stage("bic"), fastlasso.Stage("bic")])
+    else:
+        result = results[name]
+    result.save(tmp_path / "result.npz")
+    copy = fastlasso.load(tmp_path / "result.npz")
+    predicted = copy.predict(table[NAMES], alpha=alpha)
+    fits = copy.at(alpha) if name == "targets" else [copy.at(alpha)]
+    np.testing.assert_array_equal(np.squeeze(predicted), np.squeeze([fit.predict(table[NAMES]) for fit in fits]).T)
+    assert np.isfinite(predicted).all()
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.4, 1.0])
+def test_a_blend_between_knots_is_exact_where_the_lasso_is(table, phi):
+    path = fastlasso.relaxed_path(table[NAMES], table.y, alphas=12)
+    seen = set()
+    for alpha in np.geomspace(path.alphas[0], path.alphas[-1], 30):
+        fit = path.at(alpha, phi)
+        seen.add(fit.exact)
+        if fit.exact and alpha not in path.alphas:
+            expected = fastlasso.relaxed_path(table[NAMES], table.y, alphas=[alpha], tol=1e-12).coef_at(0, phi)
+            np.testing.assert_allclose(fit.coef, expected, atol=1e-7)
+    assert seen == {True, False}
+    assert [one.alpha for one in path.at([0.5, 0.1], phi)] == [0.5, 0.1]
+
+
+def test_probabilities_at_an_alpha_go_by_name(results):
+    stable = results["stability"]
+    between = 0.5 * (stable.alphas[2] + stable.alphas[3])
+    assert stable.at(between).index.tolist() == NAMES
+    for alpha, k in ((None, -1), (between, 2), (0.0, -1), (np.inf, 0), (stable.alphas[4], 4)):
+        np.testing.assert_array_equal(stable.at(alpha).to_numpy(), stable.probabilities[:, k])
+    for verb in (lambda: stable.predict(np.eye(6)), stable.coefficients):
+        with pytest.raises(TypeError, match="fit a model to those"):
+            verb()
+
+
+def test_a_stage_with_a_given_alpha_has_no_other(results):
+    with pytest.raises(ValueError, match=r"was solved at alpha=0.1 alone"):
+        results["schedule"].at(0.2)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_result_is_drawn(results, name):
+    axes = np.atleast_1d(results[name].plot())
+    for ax in axes:
+        ax.figure.canvas.draw()
+        assert ax.lines or ax.patches
+    pyplot.close("all")
+
+
 def test_the_choices_of_a_cross_validation_by_name(results):
     cv = results["cv"]
     for rule, alpha in (("1se", cv.alpha_1se), ("min", cv.alpha_min)):

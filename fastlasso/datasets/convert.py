@@ -1,9 +1,12 @@
 """`convert`: any file that can be read into a folder that can be mapped, in a stream."""
 
+from os import PathLike
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .errors import DataError, TargetError
 from .folder import open_folder
@@ -13,7 +16,9 @@ from .sources import source_of
 from .writers import CsrWriter, TableWriter, complete, new_folder, rows_of_entries
 
 
-def convert(source, folder, *, target=None, target_file=None, dtype=None, layer=None):
+def convert(source: Any, folder: str | PathLike[str], *, target: str | int | None = None,
+            target_file: str | PathLike[str] | None = None, dtype: DTypeLike | None = None,
+            layer: str | None = None) -> str:
     """Write the data of a file to a folder that `open_dataset` maps, some rows at a time.
 
     Parameters

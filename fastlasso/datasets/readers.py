@@ -1,7 +1,10 @@
 """Read a regression or classification problem from a file: `read_dataset`, `read_classified`, `read_matrix`."""
 
 from dataclasses import dataclass, replace
+from html import escape
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -17,6 +20,9 @@ from .text_table import MISSING, TextTable, is_number
 
 # Columns without a header that still get a name each.
 MAX_NAMED = 1_000_000
+
+# Names of columns that a notebook shows.
+SHOWN_NAMES = 8
 
 # The table of each suffix.
 TABLES = {".npz": read_npz, ".npy": read_npy, ".csv": TextTable, ".tsv": TextTable, ".txt": TextTable, ".mtx": read_mtx,
@@ -49,21 +55,42 @@ class Dataset:
         What was left out.
     """
 
-    X: np.ndarray | sparse.csr_array
-    y: np.ndarray
-    feature_names: tuple | None
+    X: Any
+    y: Any
+    feature_names: Any
     target_name: str
     source: str
-    weights: np.ndarray | None = None
-    groups: np.ndarray | None = None
-    offset: np.ndarray | None = None
-    ids: np.ndarray | None = None
-    categories: dict | None = None
-    means: dict | None = None
-    notes: tuple = ()
+    weights: Any = None
+    groups: Any = None
+    offset: Any = None
+    ids: Any = None
+    categories: Any = None
+    means: Any = None
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        n, p = self.X.shape
+        return f"<Dataset {self.source}: {n} samples, {p} features, target {self.target_name!r}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(said)}</td></tr>"
+                       for name, said in self._facts().items())
+        return f"<p>{escape(repr(self))}</p><table><tbody>{rows}</tbody></table>"
+
+    def _facts(self):
+        """What a notebook shows: {name: text}, a few names of many."""
+        names = [] if self.feature_names is None else list(self.feature_names)
+        kind = type(self.X).__name__
+        return {"X": f"{kind}, {self.X.shape[0]} x {self.X.shape[1]}, {self.X.dtype}",
+                "features": ", ".join(map(str, names[:SHOWN_NAMES])) + ", ..." * (len(names) > SHOWN_NAMES),
+                "y": "none" if self.y is None else f"{self.target_name}, {np.asarray(self.y).dtype}",
+                "also": ", ".join(name for name in ("weights", "groups", "offset", "ids")
+                                  if getattr(self, name) is not None) or "nothing",
+                "notes": "; ".join(self.notes) or "none"}
 
 
-def read_dataset(file, target=None, target_file=None, how=None):
+def read_dataset(file: Any, target: str | int | None = None, target_file: str | PathLike[str] | None = None,
+                 how: Reading | None = None) -> Dataset:
     """Read a regression problem from a file.
 
     Parameters
@@ -93,7 +120,8 @@ def read_dataset(file, target=None, target_file=None, how=None):
     return read_problem(file, target, target_file, how, words=False)
 
 
-def read_classified(file, target=None, target_file=None, how=None):
+def read_classified(file: Any, target: str | int | None = None, target_file: str | PathLike[str] | None = None,
+                    how: Reading | None = None) -> Dataset:
     """Read a classification problem from a file.
 
     Parameters
@@ -109,7 +137,7 @@ def read_classified(file, target=None, target_file=None, how=None):
     return read_problem(file, target, target_file, how, words=True)
 
 
-def read_matrix(file):
+def read_matrix(file: Any) -> Any:
     """Read (X, names) of a file, its own target left aside."""
     how = Reading()
     table = open_table(file, how, ())

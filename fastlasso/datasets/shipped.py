@@ -12,7 +12,7 @@ SHIPPED = Path(__file__).parents[1] / "data"
 DIABETES_NAMES = ("age", "sex", "bmi", "map", "tc", "ldl", "hdl", "tch", "ltg", "glu")
 
 
-def load_diabetes(quadratic=True):
+def load_diabetes(quadratic: bool = True) -> Dataset:
     """Return the diabetes data of Efron et al. (2004), 442 patients.
 
     Parameters
@@ -62,7 +62,7 @@ def standardised(X):
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
-def load_debian_words():
+def load_debian_words() -> Dataset:
     """Return the words of 12,000 Debian packages' names and one-line descriptions, against their installed size.
 
     Columns are the words and pairs of neighbouring words that occur in at least three packages; values are counts.
@@ -85,7 +85,7 @@ def load_debian_words():
     return Dataset(X, y, names, "log(1 + installed size in kB)", "Debian 12 package index")
 
 
-def load_debian_programs():
+def load_debian_programs() -> Dataset:
     """Return the words of Debian's programs' names and one-line descriptions, against whether they open a window.
 
     Columns are as in `load_debian_words`. The target is 1.0 where Debian's taggers have given the program the tag

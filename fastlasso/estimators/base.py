@@ -2,14 +2,18 @@
 
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import wraps
-from inspect import cleandoc
+from inspect import cleandoc, signature
 from math import ceil
-from typing import ClassVar
+from os import PathLike
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from scipy import sparse
+
+from ..annotations import Data, Floats, NDArray
 
 try:
     from joblib import effective_n_jobs
@@ -22,12 +26,11 @@ except ImportError as error:
     raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
                       ) from error
 
-from ..frames import by_column
+from ..frames import by_column, check_rows, row_labels
 from ..matrices.choose import far_matrix, is_far
 from ..path.result import Result
 from ..path.results import NO_OFFSET
-from ..path.warn import WARNING_CLASS, stack_level
-from ..path.warn import ConvergenceWarning as NativeWarning
+from ..path.warn import WARNING_CLASS, ConvergenceWarning as NativeWarning, stack_level
 from ..validation import UNBOUNDED, compressed, finite_vector, nothing_masked, sound_sparse
 from .parameters import check_parameters, described, is_array_like
 
@@ -39,6 +42,9 @@ TAKEN = {"accept_sparse": ["csr", "csc"], "dtype": list(FLOATS), "ensure_all_fin
 
 # What `validate_data` is asked to do with y.
 TARGET = {"dtype": "numeric", "ensure_2d": False, "ensure_all_finite": False}
+
+# Where estimators keep their result, the most telling first.
+RESULTS = ("cv_result_", "schedule_", "stability_path_", "path_", "_solution")
 
 # What `all_or_nothing` adds to the docstring of each `fit`.
 OUTCOME = """
@@ -116,13 +122,19 @@ def as_sparse(coefs):
 # ---------------------------------------------------------------- estimators
 
 
-def all_or_nothing(method):
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def all_or_nothing(method: Method) -> Method:
     """Decorate `fit`: forget the last fit first, leave nothing of one that fails, warn in scikit-learn's class too."""
+
+    names = list(signature(method).parameters)[1:]
 
     @wraps(method)
     def whole(self, *args, **kwargs):
         self._forget()
         try:
+            check_labels(dict(zip(names, args, strict=False)) | kwargs)
             with warnings_of_both():
                 method(self, *args, **kwargs)
             self._name_results()
@@ -132,7 +144,14 @@ def all_or_nothing(method):
             raise
 
     whole.__doc__ = cleandoc(method.__doc__ or "") + OUTCOME
-    return whole
+    return cast(Method, whole)
+
+
+def check_labels(given):
+    """Raise ValueError where y, weights, an offset or groups have other row labels than X."""
+    labels = row_labels(given.get("X"))
+    for name in ("y", "sample_weight", "offset", "groups") if labels is not None else ():
+        check_rows(labels, given.get(name), name)
 
 
 class Estimator(BaseEstimator):
@@ -140,6 +159,9 @@ class Estimator(BaseEstimator):
 
     `_rules` holds the rules of parameters that differ from those of the same name in `parameters.RULES`.
     """
+
+    n_features_in_: int
+    feature_names_in_: NDArray[np.str_]
 
     _rules: ClassVar = {}
 
@@ -210,7 +232,7 @@ class Estimator(BaseEstimator):
         for result in [value for value in vars(self).values() if isinstance(value, Result)] if names else ():
             result.feature_names = names
 
-    def claim(self):
+    def claim(self) -> tuple[NDArray[Any], float, dict[str, Any]]:
         """Return (coef, intercept, {alpha and the options of the fit}): what `fastlasso.verify` checks.
 
         Raises
@@ -223,6 +245,50 @@ class Estimator(BaseEstimator):
         if solution is None:
             raise ValueError(f"this {type(self).__name__} has no single certified solution to verify")
         return solution.claim()
+
+    @property
+    def result_(self) -> Result:
+        """The result that the verbs below ask: `cv_result_`, `schedule_`, `stability_path_`, `path_`, or the solution.
+
+        Raises
+        ------
+        AttributeError
+            Where the estimator has several targets, so no single result.
+        """
+        check_is_fitted(self)
+        for name in RESULTS:
+            if vars(self).get(name) is not None:
+                return vars(self)[name]
+        raise AttributeError(f"this {type(self).__name__} has several targets: fit_path(X, Y) keeps a path of each")
+
+    def at(self, alpha: Any = None) -> Any:
+        """Return the solution at an alpha, by default at the chosen one; as the result's `at`."""
+        return self._chosen(alpha).at() if alpha is None else self.result_.at(alpha)
+
+    def coefficients(self, alpha: Any = None, nonzero: bool = False) -> Any:
+        """Return the coefficients by name; as the result's `coefficients`."""
+        return self._chosen(alpha).coefficients(alpha, nonzero)
+
+    def _chosen(self, alpha):
+        """Return the result; for no alpha the solution where the estimator keeps one."""
+        result = self.result_
+        return result if alpha is not None else vars(self).get("_solution") or result
+
+    def plot(self, ax: Any = None, **more: Any) -> Any:
+        """Draw the result; as its `plot`."""
+        return self.result_.plot(ax, **more)
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write the result to a file, which `fastlasso.load` reads; as the result's `save`."""
+        self.result_.save(file)
+
+    def summary(self, rows: int = 12) -> str:
+        """Return the table of the result as text; as its `summary`."""
+        return self.result_.summary(rows)
+
+    def to_frame(self) -> Any:
+        """Return the table of the result; as its `to_frame`."""
+        return self.result_.to_frame()
 
     def _with_offset(self, scores, offset):
         """Return scores plus an offset, which a fit with one asks for."""
@@ -269,6 +335,11 @@ class LinearModel(RegressorMixin, Estimator):
         Where X had column names that are strings.
     """
 
+    coef_: Floats
+    intercept_: Any
+    dual_gap_: Any
+    n_iter_: Any
+
     def _keep(self, solutions, dtype, one_target):
         """Set `coef_`, `intercept_`, `dual_gap_`, `n_iter_` from one `LassoFit` per target, in X's dtype."""
         self._solution = solutions[0] if len(solutions) == 1 else None
@@ -283,11 +354,11 @@ class LinearModel(RegressorMixin, Estimator):
         return self
 
     @property
-    def sparse_coef_(self):
+    def sparse_coef_(self) -> Any:
         """`coef_` as a sparse matrix in CSR format, shape (1, n_features) or (n_targets, n_features)."""
         return as_sparse(self.coef_)
 
-    def predict(self, X):
+    def predict(self, X: Data) -> Floats:
         """Return intercept_ + X coef_.
 
         Parameters

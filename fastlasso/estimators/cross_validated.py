@@ -1,7 +1,8 @@
 """`ElasticNetCV`, `LassoCV`, and what all cross-validated models share: splits, scores, and the choice kept."""
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn import get_config
@@ -11,8 +12,11 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, RandomState
 from ..matrices.choose import is_far
+from ..path.results import LassoPath
 from ..selection.cross_validation import cross_validate_ratios
+from ..selection.path_cv import PathCV
 from ..selection.splits import are_fold_numbers, folds_of_groups, group_numbers, refuse_class
 from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
 from .linear import enet_path, lasso_path
@@ -87,7 +91,7 @@ class Splitting:
                 f"are: {unexpected}")
         return params
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Return scikit-learn's `MetadataRouter`: `fit` passes metadata on to the splitter."""
         return MetadataRouter(owner=type(self).__name__).add_self_request(self).add(
             splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
@@ -115,16 +119,26 @@ class LinearModelCV(Splitting, LinearModel):
         The fit on all rows at every alpha.
     """
 
+    alpha_: float
+    alphas_: Floats
+    mse_path_: Floats
+    path_: LassoPath
+    cv_result_: PathCV
+
     l1_ratio = 1.0
 
-    def __init__(self, *, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000, tol=1e-4,
-                 copy_X=True, cv=None, verbose=False, n_jobs=None, positive=False, random_state=None,
-                 selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
-                 n_alphas="deprecated"):
+    def __init__(self, *, eps: float = 1e-3, alphas: ArrayLike = 100, fit_intercept: bool = True,
+                 precompute: bool | str | ArrayLike = "auto", max_iter: int = 1000, tol: float = 1e-4,
+                 copy_X: bool = True, cv: FoldsLike | None = None, verbose: bool | int = False,
+                 n_jobs: int | None = None,
+                 positive: bool = False, random_state: RandomState | None = None, selection: str = "cyclic",
+                 standardize: bool = False, penalty_factor: ByColumn | None = None,
+                 scoring: str | Callable[..., float] | None = None, rule: str = "min",
+                 n_alphas: int | str = "deprecated") -> None:
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Choose alpha by cross-validation and keep the fit on all rows.
 
         Parameters
@@ -218,14 +232,19 @@ class ElasticNetCV(LinearModelCV):
     (0.9, (2, 20, 3))
     """
 
+    l1_ratio_: float
+
     _rules: ClassVar = {"l1_ratio": SHARES}
 
     path = staticmethod(enet_path)
 
-    def __init__(self, *, l1_ratio=0.5, eps=1e-3, alphas=100, fit_intercept=True, precompute="auto", max_iter=1000,
-                 tol=1e-4, cv=None, copy_X=True, verbose=0, n_jobs=None, positive=False, random_state=None,
-                 selection="cyclic", standardize=False, penalty_factor=None, scoring=None, rule="min",
-                 n_alphas="deprecated"):
+    def __init__(self, *, l1_ratio: ArrayLike = 0.5, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 fit_intercept: bool = True, precompute: bool | str | ArrayLike = "auto", max_iter: int = 1000,
+                 tol: float = 1e-4, cv: FoldsLike | None = None, copy_X: bool = True, verbose: bool | int = 0,
+                 n_jobs: int | None = None, positive: bool = False, random_state: RandomState | None = None,
+                 selection: str = "cyclic", standardize: bool = False, penalty_factor: ByColumn | None = None,
+                 scoring: str | Callable[..., float] | None = None, rule: str = "min",
+                 n_alphas: int | str = "deprecated") -> None:
         keep_arguments(locals())
 
     def _choose(self, results, dtype):

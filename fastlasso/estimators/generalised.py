@@ -3,12 +3,14 @@
 A new one derives from `LossModel`, or from `Deviance` where its score is D^2, and says in `_loss` which loss it has.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from sklearn.metrics import r2_score
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats
+from ..losses.base import Loss
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..losses.log_link import Gamma, NegativeBinomial, Poisson, Tweedie
 from ..losses.piecewise import Huber
@@ -82,6 +84,8 @@ class LossModel(LinearModel):
         The loss that was fitted: an object of `fastlasso.losses`, or "squared_error".
     """
 
+    loss_: Loss
+
     _rules: ClassVar = {"solver": SOLVER}
 
     def _loss(self):
@@ -89,7 +93,8 @@ class LossModel(LinearModel):
         raise NotImplementedError
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, offset=None):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None,
+            offset: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -112,7 +117,7 @@ class LossModel(LinearModel):
         scores = super().predict(X)
         return self._with_offset(scores, offset)
 
-    def predict(self, X, offset=None):
+    def predict(self, X: Data, offset: ArrayLike | None = None) -> Floats:
         """Return the mean of y at each sample: that of the score intercept_ + X coef_ (+ offset).
 
         Parameters
@@ -127,7 +132,8 @@ class LossModel(LinearModel):
         scores = self._scores(X, offset)
         return mean_of(self.loss_, scores)
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None) -> float:
         """Return R^2 of the predictions.
 
         Parameters
@@ -142,7 +148,8 @@ class LossModel(LinearModel):
 class Deviance(LossModel):
     """A generalised linear model: half the unit deviance is its loss, and its score is D^2."""
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None) -> float:
         """Return D^2 = 1 - D / D_null, the share of the deviance explained.
 
         D_null is the deviance of the best constant, beside the offset. Without an offset that is the weighted mean.
@@ -199,9 +206,10 @@ upper, n_jobs
     array([0.698, 0.   ])
     """
 
-    def __init__(self, *, alpha=1.0, fit_intercept=True, solver="lbfgs", max_iter=100, tol=1e-4, warm_start=False,
-                 verbose=0, l1_ratio=0.0, standardize=False, penalty_factor=None, lower=-np.inf, upper=np.inf,
-                 n_jobs=None):
+    def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, solver: str = "lbfgs", max_iter: int = 100,
+                 tol: float = 1e-4, warm_start: bool = False, verbose: bool | int = 0, l1_ratio: float = 0.0,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf,
+                 upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _loss(self):
@@ -236,9 +244,10 @@ upper, n_jobs
     array([0.67, 0.  ])
     """
 
-    def __init__(self, *, alpha=1.0, fit_intercept=True, solver="lbfgs", max_iter=100, tol=1e-4, warm_start=False,
-                 verbose=0, l1_ratio=0.0, standardize=False, penalty_factor=None, lower=-np.inf, upper=np.inf,
-                 n_jobs=None):
+    def __init__(self, *, alpha: float = 1.0, fit_intercept: bool = True, solver: str = "lbfgs", max_iter: int = 100,
+                 tol: float = 1e-4, warm_start: bool = False, verbose: bool | int = 0, l1_ratio: float = 0.0,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf,
+                 upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _loss(self):
@@ -300,9 +309,11 @@ upper, n_jobs
 
     _rules: ClassVar = {"solver": SOLVER, "power": REAL, "link": LINK}
 
-    def __init__(self, *, power=0.0, alpha=1.0, fit_intercept=True, link="auto", solver="lbfgs", max_iter=100, tol=1e-4,
-                 warm_start=False, verbose=0, l1_ratio=0.0, standardize=False, penalty_factor=None, lower=-np.inf,
-                 upper=np.inf, n_jobs=None):
+    def __init__(self, *, power: float = 0.0, alpha: float = 1.0, fit_intercept: bool = True, link: str = "auto",
+                 solver: str = "lbfgs", max_iter: int = 100, tol: float = 1e-4, warm_start: bool = False,
+                 verbose: bool | int = 0, l1_ratio: float = 0.0, standardize: bool = False,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf, upper: ByColumn = np.inf,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _loss(self):
@@ -344,8 +355,10 @@ class NegativeBinomialRegressor(PositiveTarget, Deviance):
 
     _rules: ClassVar = {"k": POSITIVE}
 
-    def __init__(self, *, k=1.0, alpha=1.0, l1_ratio=0.0, fit_intercept=True, max_iter=100, tol=1e-4,
-                 standardize=False, penalty_factor=None, lower=-np.inf, upper=np.inf, n_jobs=None):
+    def __init__(self, *, k: float = 1.0, alpha: float = 1.0, l1_ratio: float = 0.0, fit_intercept: bool = True,
+                 max_iter: int = 100, tol: float = 1e-4, standardize: bool = False,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf, upper: ByColumn = np.inf,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _loss(self):
@@ -388,8 +401,10 @@ class HuberLasso(LossModel):
 
     _rules: ClassVar = {"delta": POSITIVE}
 
-    def __init__(self, alpha=1.0, *, delta=1.35, l1_ratio=1.0, fit_intercept=True, max_iter=1000, tol=1e-4,
-                 standardize=False, penalty_factor=None, lower=-np.inf, upper=np.inf, n_jobs=None):
+    def __init__(self, alpha: float = 1.0, *, delta: float = 1.35, l1_ratio: float = 1.0, fit_intercept: bool = True,
+                 max_iter: int = 1000, tol: float = 1e-4, standardize: bool = False,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf, upper: ByColumn = np.inf,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _loss(self):

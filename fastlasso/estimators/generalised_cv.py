@@ -1,12 +1,16 @@
 """Cross-validated siblings of the regressors with other losses; scikit-learn has none."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike
 from ..losses.choose import as_loss
+from ..path.results import LassoPath
 from ..selection.cross_validation import cross_validate_ratios
+from ..selection.path_cv import PathCV
 from .base import all_or_nothing, progress
 from .cross_validated import GivenPredictions, Score, Splitting
 from .generalised import (
@@ -73,8 +77,16 @@ class LossModelCV(Splitting):
         The fit on all rows at every alpha.
     """
 
+    alpha_: float
+    alphas_: Floats
+    l1_ratio_: float
+    error_path_: Floats
+    path_: LassoPath
+    cv_result_: PathCV
+
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, offset=None, **params):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+            **params: Any) -> Self:
         """Choose alpha by cross-validation and keep the fit on all rows.
 
         Parameters
@@ -143,9 +155,11 @@ class PoissonRegressorCV(LossModelCV, PoissonRegressor):
 
     _rules: ClassVar = {"l1_ratio": SHARES}
 
-    def __init__(self, *, l1_ratio=0.0, eps=1e-3, alphas=100, cv=None, scoring=None, rule="min", fit_intercept=True,
-                 max_iter=100, tol=1e-4, verbose=0, standardize=False, penalty_factor=None, lower=-np.inf,
-                 upper=np.inf, n_jobs=None):
+    def __init__(self, *, l1_ratio: ArrayLike = 0.0, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 cv: FoldsLike | None = None, scoring: str | Callable[..., float] | None = None, rule: str = "min",
+                 fit_intercept: bool = True, max_iter: int = 100, tol: float = 1e-4, verbose: bool | int = 0,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf,
+                 upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
 
@@ -181,9 +195,11 @@ class GammaRegressorCV(LossModelCV, GammaRegressor):
 
     _rules: ClassVar = {"l1_ratio": SHARES}
 
-    def __init__(self, *, l1_ratio=0.0, eps=1e-3, alphas=100, cv=None, scoring=None, rule="min", fit_intercept=True,
-                 max_iter=100, tol=1e-4, verbose=0, standardize=False, penalty_factor=None, lower=-np.inf,
-                 upper=np.inf, n_jobs=None):
+    def __init__(self, *, l1_ratio: ArrayLike = 0.0, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 cv: FoldsLike | None = None, scoring: str | Callable[..., float] | None = None, rule: str = "min",
+                 fit_intercept: bool = True, max_iter: int = 100, tol: float = 1e-4, verbose: bool | int = 0,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf,
+                 upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
 
@@ -221,9 +237,12 @@ class TweedieRegressorCV(LossModelCV, TweedieRegressor):
 
     _rules: ClassVar = {"l1_ratio": SHARES, "power": REAL, "link": LINK}
 
-    def __init__(self, *, power=0.0, link="auto", l1_ratio=0.0, eps=1e-3, alphas=100, cv=None, scoring=None, rule="min",
-                 fit_intercept=True, max_iter=100, tol=1e-4, verbose=0, standardize=False, penalty_factor=None,
-                 lower=-np.inf, upper=np.inf, n_jobs=None):
+    def __init__(self, *, power: float = 0.0, link: str = "auto", l1_ratio: ArrayLike = 0.0, eps: float = 1e-3,
+                 alphas: ArrayLike = 100, cv: FoldsLike | None = None,
+                 scoring: str | Callable[..., float] | None = None,
+                 rule: str = "min", fit_intercept: bool = True, max_iter: int = 100, tol: float = 1e-4,
+                 verbose: bool | int = 0, standardize: bool = False, penalty_factor: ByColumn | None = None,
+                 lower: ByColumn = -np.inf, upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
 
@@ -261,9 +280,11 @@ class NegativeBinomialRegressorCV(LossModelCV, NegativeBinomialRegressor):
 
     _rules: ClassVar = {"l1_ratio": SHARES, "k": POSITIVE}
 
-    def __init__(self, *, k=1.0, l1_ratio=0.0, eps=1e-3, alphas=100, cv=None, scoring=None, rule="min",
-                 fit_intercept=True, max_iter=100, tol=1e-4, verbose=0, standardize=False, penalty_factor=None,
-                 lower=-np.inf, upper=np.inf, n_jobs=None):
+    def __init__(self, *, k: float = 1.0, l1_ratio: ArrayLike = 0.0, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 cv: FoldsLike | None = None, scoring: str | Callable[..., float] | None = None, rule: str = "min",
+                 fit_intercept: bool = True, max_iter: int = 100, tol: float = 1e-4, verbose: bool | int = 0,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf,
+                 upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
 
@@ -305,7 +326,9 @@ class HuberLassoCV(LossModelCV, HuberLasso):
 
     _rules: ClassVar = {"l1_ratio": SHARES, "delta": POSITIVE}
 
-    def __init__(self, *, delta=1.35, l1_ratio=1.0, eps=1e-3, alphas=100, cv=None, scoring=None, rule="min",
-                 fit_intercept=True, max_iter=1000, tol=1e-4, verbose=0, standardize=False, penalty_factor=None,
-                 lower=-np.inf, upper=np.inf, n_jobs=None):
+    def __init__(self, *, delta: float = 1.35, l1_ratio: ArrayLike = 1.0, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 cv: FoldsLike | None = None, scoring: str | Callable[..., float] | None = None, rule: str = "min",
+                 fit_intercept: bool = True, max_iter: int = 1000, tol: float = 1e-4, verbose: bool | int = 0,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf,
+                 upper: ByColumn = np.inf, n_jobs: int | None = None) -> None:
         keep_arguments(locals())

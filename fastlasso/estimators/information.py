@@ -1,10 +1,12 @@
 """`LassoIC`: the alpha of an information criterion."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
+from ..annotations import ArrayLike, ByColumn, Data, Floats
 from ..path.fit import fit_path
+from ..path.results import LassoPath
 from .base import LinearModel, all_or_nothing
 from .parameters import NON_NEGATIVE, described, keep_arguments, word_in
 
@@ -64,14 +66,20 @@ class LassoIC(LinearModel):
     array([3])
     """
 
+    alpha_: float
+    alphas_: Floats
+    criterion_: Floats
+    path_: LassoPath
+
     _rules: ClassVar = {"criterion": word_in(*CRITERIA), "gamma": NON_NEGATIVE}
 
-    def __init__(self, criterion="bic", *, gamma=0.5, eps=1e-3, alphas=100, fit_intercept=True, max_iter=1000, tol=1e-4,
-                 positive=False, standardize=False, penalty_factor=None, n_jobs=None):
+    def __init__(self, criterion: str = "bic", *, gamma: float = 0.5, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 fit_intercept: bool = True, max_iter: int = 1000, tol: float = 1e-4, positive: bool = False,
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y):
+    def fit(self, X: Data, y: ArrayLike) -> Self:
         """Fit the path, and keep the solution at the alpha of the smallest criterion.
 
         Parameters

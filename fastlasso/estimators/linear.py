@@ -1,13 +1,14 @@
 """`Lasso` and `ElasticNet`, and their path functions `lasso_path` and `enet_path`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import MultiOutputMixin
 from sklearn.utils.metadata_routing import UNUSED
 
+from ..annotations import ArrayLike, ByColumn, Data, RandomState
 from ..matrices.choose import as_matrix
-from ..path.fit import alpha_max, fit, fit_path
+from ..path.fit import fit_each, fit_path, paths_on_one_grid
 from ..validation import UNBOUNDED
 from .base import LinearModel, all_or_nothing, as_float, asked_grid, check_gram, progress, warnings_of_both
 from .parameters import GRAM, check_parameters, described, keep_arguments
@@ -17,8 +18,10 @@ SOLVER_DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "sample_weight": None, "random
                    "do_screening": True, "X_offset": None, "X_scale": None}
 
 
-def lasso_path(X, y, *, eps=1e-3, n_alphas="deprecated", alphas=100, precompute="auto", Xy=None, copy_X=True,
-               coef_init=None, verbose=False, return_n_iter=False, positive=False, **params):
+def lasso_path(X: Data, y: ArrayLike, *, eps: float = 1e-3, n_alphas: int | str = "deprecated", alphas: ArrayLike = 100,
+               precompute: bool | str | ArrayLike = "auto", Xy: ArrayLike | None = None, copy_X: bool = True,
+               coef_init: ArrayLike | None = None, verbose: bool | int = False, return_n_iter: bool = False,
+               positive: bool = False, **params: Any) -> tuple[Any, ...]:
     """Solve the lasso without intercept at every alpha of a grid.
 
         1/(2 n) |y - X b|^2 + alpha |b|_1
@@ -38,9 +41,11 @@ def lasso_path(X, y, *, eps=1e-3, n_alphas="deprecated", alphas=100, precompute=
                      positive=positive, **params)
 
 
-def enet_path(X, y, *, l1_ratio=0.5, eps=1e-3, n_alphas="deprecated", alphas=100, precompute="auto", Xy=None,
-              copy_X=True, coef_init=None, verbose=False, return_n_iter=False, positive=False, check_input=True,
-              **params):
+def enet_path(X: Data, y: ArrayLike, *, l1_ratio: float = 0.5, eps: float = 1e-3, n_alphas: int | str = "deprecated",
+              alphas: ArrayLike = 100, precompute: bool | str | ArrayLike = "auto", Xy: ArrayLike | None = None,
+              copy_X: bool = True, coef_init: ArrayLike | None = None, verbose: bool | int = False,
+              return_n_iter: bool = False, positive: bool = False, check_input: bool = True,
+              **params: Any) -> tuple[Any, ...]:
     """Solve the elastic net without intercept at every alpha of a grid.
 
         1/(2 n) |y - X b|^2 + alpha ( l1_ratio |b|_1 + (1 - l1_ratio)/2 |b|_2^2 )
@@ -134,10 +139,9 @@ def solved_paths(X, targets, arguments):
         alphas = asked_grid(arguments["alphas"], arguments["n_alphas"])
         how = problem | {"eps": arguments["eps"], "tol": arguments["tol"], "max_iter": arguments["max_iter"],
                          "callback": progress(arguments["verbose"])}
-        if len(targets) > 1 and np.ndim(alphas) == 0:       # the target that needs the largest alpha makes the grid
-            first = max(targets, key=lambda y: alpha_max(X, y, **problem))
-            alphas = fit_path(X, first, alphas=alphas, **how).alphas
-        return [fit_path(X, y, alphas=alphas, **how) for y in targets]
+        if len(targets) == 1:
+            return [fit_path(X, targets[0], alphas=alphas, **how)]
+        return paths_on_one_grid(X, targets, alphas=alphas, **how)
 
 
 @described
@@ -196,13 +200,15 @@ class ElasticNet(MultiOutputMixin, LinearModel):
 
     path = staticmethod(enet_path)
 
-    def __init__(self, alpha=1.0, *, l1_ratio=0.5, fit_intercept=True, precompute=False, max_iter=1000, copy_X=True,
-                 tol=1e-4, warm_start=False, positive=False, random_state=None, selection="cyclic",
-                 standardize=False, penalty_factor=None, n_jobs=None):
+    def __init__(self, alpha: float = 1.0, *, l1_ratio: float = 0.5, fit_intercept: bool = True,
+                 precompute: bool | str | ArrayLike = False, max_iter: int = 1000, copy_X: bool = True,
+                 tol: float = 1e-4, warm_start: bool = False, positive: bool = False,
+                 random_state: RandomState | None = None, selection: str = "cyclic", standardize: bool = False,
+                 penalty_factor: ByColumn | None = None, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, check_input=True):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None, check_input: bool = True) -> Self:
         """Fit the model.
 
         Parameters
@@ -221,7 +227,7 @@ class ElasticNet(MultiOutputMixin, LinearModel):
         y = as_float(y)
         targets = [y] if y.ndim < 2 else np.ascontiguousarray(y.T)
         options = self._options(sample_weight)
-        solutions = [fit(X, target, self.alpha, l1_ratio=self.l1_ratio, **options) for target in targets]
+        solutions = fit_each(X, targets, self.alpha, l1_ratio=self.l1_ratio, **options)
         return self._keep(solutions, X.dtype, y.ndim < 2)
 
 
@@ -252,8 +258,9 @@ standardize, penalty_factor, n_jobs
     (array([0.85, 0.  ]), 0.15)
     """
 
-    def __init__(self, alpha=1.0, *, fit_intercept=True, precompute=False, copy_X=True, max_iter=1000, tol=1e-4,
-                 warm_start=False, positive=False, random_state=None, selection="cyclic", standardize=False,
-                 penalty_factor=None, n_jobs=None):
+    def __init__(self, alpha: float = 1.0, *, fit_intercept: bool = True, precompute: bool | str | ArrayLike = False,
+                 copy_X: bool = True, max_iter: int = 1000, tol: float = 1e-4, warm_start: bool = False,
+                 positive: bool = False, random_state: RandomState | None = None, selection: str = "cyclic",
+                 standardize: bool = False, penalty_factor: ByColumn | None = None, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
         self.l1_ratio = 1.0

@@ -1,9 +1,10 @@
 """`LogisticRegression`, and what its cross-validated sibling shares with it: labels, class weights, C as an alpha."""
 
 import warnings
+from collections.abc import Mapping
 from math import ceil
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats, NDArray, RandomState
 from ..losses.log_loss import LogLoss
 from ..matrices.choose import is_far
 from ..path.fit import fit
@@ -129,6 +131,13 @@ class LogisticModel(ClassifierMixin, Estimator):
         Where X had column names that are strings.
     """
 
+    classes_: NDArray[Any]
+    coef_: Any
+    intercept_: Floats
+    dual_gap_: float
+    n_iter_: NDArray[Any]
+    alpha_: float
+
     _rules: ClassVar = RULES
 
     def _labelled(self, X, y):
@@ -151,11 +160,11 @@ class LogisticModel(ClassifierMixin, Estimator):
         return self
 
     @property
-    def sparse_coef_(self):
+    def sparse_coef_(self) -> Any:
         """`coef_` as a sparse matrix in CSR format, shape (1, n_features)."""
         return self.coef_ if sparse.issparse(self.coef_) else as_sparse(self.coef_)
 
-    def sparsify(self):
+    def sparsify(self) -> Self:
         """Turn `coef_` into a sparse matrix in CSR format; predictions stay the same.
 
         Returns
@@ -166,7 +175,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         self.coef_ = self.sparse_coef_
         return self
 
-    def densify(self):
+    def densify(self) -> Self:
         """Turn `coef_` back into an array.
 
         Returns
@@ -177,7 +186,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         self.coef_ = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         return self
 
-    def decision_function(self, X, offset=None):
+    def decision_function(self, X: Data, offset: ArrayLike | None = None) -> Floats:
         """Return the scores intercept_ + X coef_ (+ offset): the log-odds of the positive class, `classes_[1]`.
 
         Parameters
@@ -193,7 +202,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         scores = np.ravel(scores.toarray() if sparse.issparse(scores) else scores) + self.intercept_[0]
         return self._with_offset(scores, offset)
 
-    def predict(self, X, offset=None):
+    def predict(self, X: Data, offset: ArrayLike | None = None) -> NDArray[Any]:
         """Return the label of the likelier class of each sample.
 
         Parameters
@@ -208,7 +217,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         positive = self.decision_function(X, offset) > 0
         return self.classes_[positive.astype(int)]
 
-    def predict_proba(self, X, offset=None):
+    def predict_proba(self, X: Data, offset: ArrayLike | None = None) -> Floats:
         """Return the probability of each class, in the order of `classes_`; both to full relative precision.
 
         Parameters
@@ -224,7 +233,7 @@ class LogisticModel(ClassifierMixin, Estimator):
         shares = [LogLoss().mean(eta.astype(np.float64)) for eta in (-scores, scores)]
         return np.column_stack(shares).astype(scores.dtype, copy=False)
 
-    def predict_log_proba(self, X, offset=None):
+    def predict_log_proba(self, X: Data, offset: ArrayLike | None = None) -> Floats:
         """Return the logarithm of the probability of each class, finite for every score.
 
         Parameters
@@ -304,14 +313,17 @@ class LogisticRegression(LogisticModel):
         "alpha": Rule(f"{NON_NEGATIVE.words} or None", lambda value: value is None or NON_NEGATIVE.holds(value)),
         "l1_ratio": Rule(f"{SHARE.words} or None", lambda value: value is None or SHARE.holds(value))}
 
-    def __init__(self, penalty="deprecated", *, C=1.0, l1_ratio=0.0, dual=False, tol=1e-4, fit_intercept=True,
-                 intercept_scaling=1, class_weight=None, random_state=None, solver="lbfgs", max_iter=100, verbose=0,
-                 warm_start=False, n_jobs=None, alpha=None, standardize=False, penalty_factor=None, lower=-np.inf,
-                 upper=np.inf):
+    def __init__(self, penalty: str = "deprecated", *, C: float = 1.0, l1_ratio: float = 0.0, dual: bool = False,
+                 tol: float = 1e-4, fit_intercept: bool = True, intercept_scaling: float = 1,
+                 class_weight: str | Mapping[Any, float] | None = None, random_state: RandomState | None = None,
+                 solver: str = "lbfgs", max_iter: int = 100, verbose: bool | int = 0, warm_start: bool = False,
+                 n_jobs: int | None = None, alpha: float | None = None, standardize: bool = False,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf, upper: ByColumn = np.inf) -> None:
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, offset=None):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None,
+            offset: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -336,7 +348,8 @@ class LogisticRegression(LogisticModel):
         """Return alpha: the one given, or that of C."""
         return 1 / (self.C * weights.sum()) if self.alpha is None else float(self.alpha)
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None) -> float:
         """Return the accuracy of the predicted labels.
 
         Parameters

@@ -1,13 +1,17 @@
 """`LogisticRegressionCV`: C, or alpha, and l1_ratio chosen by cross-validation."""
 
+from collections.abc import Callable, Mapping
 from math import ceil
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import check_scoring
 
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, RandomState
+from ..path.results import LassoPath
 from ..selection.cross_validation import cross_validate_ratios
+from ..selection.path_cv import PathCV
 from .base import all_or_nothing, progress
 from .cross_validated import Splitting
 from .logistic import PENALTY_NAME, RULES, LogisticModel, penalty_asked, weights_of
@@ -153,21 +157,34 @@ class LogisticRegressionCV(Splitting, LogisticModel):
     (array([0]), (5, 1, 20))
     """
 
+    alphas_: Floats
+    Cs_: Floats
+    l1_ratios_: Floats
+    C_: Any
+    l1_ratio_: Any
+    scores_: Any
+    path_: LassoPath
+    cv_result_: PathCV
+
     _rules: ClassVar = RULES | {
         "Cs": Rule(f"{COUNT.words} or an array-like", lambda value: COUNT.holds(value) or is_array_like(value)),
         "l1_ratios": Rule("an array-like or None", lambda value: value is None or SHARES.holds(value)),
         "penalty": Rule(PENALTY_NAME.words, lambda value: PENALTY_NAME.holds(value) or DEPRECATED.holds(value)),
         "refit": FLAG, "use_legacy_attributes": FLAG}
 
-    def __init__(self, *, Cs=10, l1_ratios=(0.0,), fit_intercept=True, cv=None, dual=False, penalty="deprecated",
-                 scoring="neg_log_loss", solver="lbfgs", tol=1e-4, max_iter=100, class_weight=None, n_jobs=None,
-                 verbose=0, refit=True, intercept_scaling=1.0, random_state=None, use_legacy_attributes=False,
-                 alphas=None, eps=1e-3, rule="min", standardize=False, penalty_factor=None, lower=-np.inf,
-                 upper=np.inf):
+    def __init__(self, *, Cs: int | ArrayLike = 10, l1_ratios: ArrayLike = (0.0,), fit_intercept: bool = True,
+                 cv: FoldsLike | None = None, dual: bool = False, penalty: str = "deprecated",
+                 scoring: str | Callable[..., float] = "neg_log_loss", solver: str = "lbfgs", tol: float = 1e-4,
+                 max_iter: int = 100, class_weight: str | Mapping[Any, float] | None = None, n_jobs: int | None = None,
+                 verbose: bool | int = 0, refit: bool = True, intercept_scaling: float = 1.0,
+                 random_state: RandomState | None = None, use_legacy_attributes: bool = False,
+                 alphas: ArrayLike | None = None, eps: float = 1e-3, rule: str = "min", standardize: bool = False,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = -np.inf, upper: ByColumn = np.inf) -> None:
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, offset=None, **params):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+            **params: Any) -> Self:
         """Choose C and l1_ratio by cross-validation and keep the fit on all rows.
 
         Parameters
@@ -249,7 +266,7 @@ class LogisticRegressionCV(Splitting, LogisticModel):
         return {self.classes_[1]: self._by_C(values)} if self.use_legacy_attributes else values
 
     @property
-    def coefs_paths_(self):
+    def coefs_paths_(self) -> Any:
         """Coefficients, and intercept, of every fold, l1_ratio and C."""
         paths = np.array([[coefs_of(paths[k], self.fit_intercept)[self._places_] for paths in self._fold_paths_]
                           for k in range(len(self._fold_paths_[0]))])
@@ -282,7 +299,8 @@ class LogisticRegressionCV(Splitting, LogisticModel):
 
     # ------------------------------------------------------------ scores
 
-    def score(self, X, y, sample_weight=None, offset=None):
+    def score(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None) -> float:
         """Return the score that `scoring` asks for, as scikit-learn does: by default minus the mean log loss.
 
         Parameters

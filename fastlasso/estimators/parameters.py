@@ -4,7 +4,7 @@ import re
 from inspect import cleandoc
 from itertools import groupby
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -146,7 +146,10 @@ ENTRY = re.compile(r"^(\w+(?:, \w+)*)(\n    As in `(\w+)`\.\n|(?: : .*)?\n(?:   
 DESCRIBED = {}
 
 
-def described(cls):
+Kind = TypeVar("Kind", bound=type)
+
+
+def described(cls: Kind) -> Kind:
     """Decorate a class: where its docstring has names "As in `Other`.", put in what that of `Other` says of them."""
     own = DESCRIBED[cls.__name__] = {}
 

@@ -5,18 +5,19 @@ Each class calls one function of `refinement` or `selection`, on the bases of `b
 
 from math import ceil
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, RandomState
 from ..penalties.concave import PENALTIES
 from ..refinement.adaptive import PILOTS, adaptive_path, cross_validate_adaptive
 from ..refinement.relaxation import PHIS, cross_validate_relaxed, relaxed_path
 from ..refinement.reweighting import cross_validate_reweighted, reweighted_path
-from ..refinement.schedule import CRITERIA, FACTORS, Stage, fit_schedule
+from ..refinement.schedule import CRITERIA, FACTORS, ScheduleFit, Stage, fit_schedule
 from ..selection.path_cv import RULES
-from ..selection.stability import stability_selection
+from ..selection.stability import StabilityPath, stability_selection
 from .base import Estimator, LinearModel, all_or_nothing
 from .cross_validated import LinearModelCV, Splitting
 from .parameters import (
@@ -60,7 +61,7 @@ class Refined(LinearModel):
     """
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -89,7 +90,7 @@ class RefinedOnFolds(Splitting, Refined):
     """As `Refined`, where something on the way is chosen by cross-validation: `_solve` finds `cv` in its options."""
 
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Data, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any) -> Self:
         """Fit the model.
 
         Parameters
@@ -158,10 +159,15 @@ class AdaptiveLasso(RefinedOnFolds):
     array([0, 1])
     """
 
+    pilot_coef_: Floats
+    penalty_factor_: Floats
+
     _rules = PILOT_RULES
 
-    def __init__(self, alpha=1.0, *, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=None, fit_intercept=True,
-                 standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+    def __init__(self, alpha: float = 1.0, *, pilot: str = "lasso", pilot_alpha: float | str = "min",
+                 gamma: float = 1.0, cv: FoldsLike | None = None, fit_intercept: bool = True, standardize: bool = False,
+                 positive: bool = False, penalty_factor: ByColumn | None = None, max_iter: int = 10_000,
+                 tol: float = 1e-6, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -205,9 +211,10 @@ n_features_in_, feature_names_in_
 
     _rules = PILOT_RULES
 
-    def __init__(self, *, pilot="lasso", pilot_alpha="min", gamma=1.0, eps=1e-3, alphas=100, cv=None, rule="min",
-                 fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
-                 tol=1e-6, n_jobs=None):
+    def __init__(self, *, pilot: str = "lasso", pilot_alpha: float | str = "min", gamma: float = 1.0, eps: float = 1e-3,
+                 alphas: ArrayLike = 100, cv: FoldsLike | None = None, rule: str = "min", fit_intercept: bool = True,
+                 standardize: bool = False, positive: bool = False, penalty_factor: ByColumn | None = None,
+                 max_iter: int = 10_000, tol: float = 1e-6, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
@@ -250,10 +257,15 @@ class ReweightedLasso(Refined):
     (array([2., 0.]), array([1.8, 0. ]))
     """
 
+    penalty_factor_: Floats
+    n_steps_: int
+
     _rules = CONCAVE_RULES
 
-    def __init__(self, alpha=1.0, *, penalty="mcp", gamma=None, q=None, max_steps=100, fit_intercept=True,
-                 standardize=False, positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+    def __init__(self, alpha: float = 1.0, *, penalty: str = "mcp", gamma: float | None = None, q: float | None = None,
+                 max_steps: int = 100, fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
+                 penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -295,9 +307,11 @@ n_features_in_, feature_names_in_
 
     _rules = CONCAVE_RULES
 
-    def __init__(self, *, penalty="mcp", gamma=None, q=None, max_steps=100, eps=1e-3, alphas=100, cv=None, rule="min",
-                 fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
-                 tol=1e-6, n_jobs=None):
+    def __init__(self, *, penalty: str = "mcp", gamma: float | None = None, q: float | None = None,
+                 max_steps: int = 100, eps: float = 1e-3, alphas: ArrayLike = 100, cv: FoldsLike | None = None,
+                 rule: str = "min", fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
+                 penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
@@ -339,10 +353,13 @@ class RelaxedLasso(Refined):
     [2. 0.]
     """
 
+    refit_residual_: float
+
     _rules: ClassVar = {"phi": SHARE}
 
-    def __init__(self, alpha=1.0, *, phi=0.0, fit_intercept=True, standardize=False, positive=False,
-                 penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+    def __init__(self, alpha: float = 1.0, *, phi: float = 0.0, fit_intercept: bool = True, standardize: bool = False,
+                 positive: bool = False, penalty_factor: ByColumn | None = None, max_iter: int = 10_000,
+                 tol: float = 1e-6, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -387,8 +404,11 @@ class RelaxedLassoCV(RefinedCV):
 
     _rules: ClassVar = {"phis": Rule("an array-like", is_array_like)}
 
-    def __init__(self, *, phis=PHIS, eps=1e-3, alphas=100, cv=None, rule="min", fit_intercept=True, standardize=False,
-                 positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+    def __init__(self, *, phis: ArrayLike = PHIS, eps: float = 1e-3, alphas: ArrayLike = 100,
+                 cv: FoldsLike | None = None,
+                 rule: str = "min", fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
+                 penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
@@ -446,14 +466,18 @@ class TwoStageLasso(RefinedOnFolds):
     array([ 3. , -2.1,  0. ])
     """
 
+    schedule_: ScheduleFit
+    alphas_: Floats
+
     _rules: ClassVar = {
         "prune": ALPHA_CHOICE, "refine": ALPHA_CHOICE,
         "factor": Rule(f"{FACTOR_NAME.words} or a callable", lambda value: callable(value) or FACTOR_NAME.holds(value)),
         "stages": Rule("a list of Stage or None", lambda value: value is None or is_array_like(value))}
 
-    def __init__(self, prune="1se", refine="min", *, l1_ratio=1.0, factor="support", stages=None, cv=None,
-                 fit_intercept=True, standardize=False, positive=False, penalty_factor=None, max_iter=10_000,
-                 tol=1e-6, n_jobs=None):
+    def __init__(self, prune: object = "1se", refine: object = "min", *, l1_ratio: float = 1.0, factor: str = "support",
+                 stages: int | None = None, cv: FoldsLike | None = None, fit_intercept: bool = True,
+                 standardize: bool = False, positive: bool = False, penalty_factor: ByColumn | None = None,
+                 max_iter: int = 10_000, tol: float = 1e-6, n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -517,16 +541,23 @@ class StabilitySelection(SelectorMixin, Estimator):
     (array([0, 1]), (120, 2))
     """
 
+    stability_path_: StabilityPath
+    scores_: Floats
+    n_iter_: int
+
     _rules: ClassVar = {"threshold": POSITIVE_SHARE, "max_false": NUMBER_OR_NONE, "unimodal": FLAG, "n_pairs": COUNT,
                         "weakness": POSITIVE_SHARE, "dfmax": COUNT_OR_NONE}
 
-    def __init__(self, threshold=0.75, *, max_false=None, unimodal=False, n_pairs=50, weakness=1.0, alphas=50,
-                 eps=0.05, dfmax=None, l1_ratio=1.0, random_state=None, fit_intercept=True, standardize=False,
-                 positive=False, penalty_factor=None, max_iter=10_000, tol=1e-6, n_jobs=None):
+    def __init__(self, threshold: float = 0.75, *, max_false: float | None = None, unimodal: bool = False,
+                 n_pairs: int = 50, weakness: float = 1.0, alphas: ArrayLike = 50, eps: float = 0.05,
+                 dfmax: int | None = None, l1_ratio: float = 1.0, random_state: RandomState | None = None,
+                 fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
+                 penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
+                 n_jobs: int | None = None) -> None:
         keep_arguments(locals())
 
     @all_or_nothing
-    def fit(self, X, y, groups=None):
+    def fit(self, X: Data, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Count what is selected on random halves of the rows.
 
         Sample weights are not taken: a half is a random choice of rows, so a weight of 2 would differ from the row

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, Ints, RandomState
 from .data import Regression, least_squares
 from .least_squares import Inference, ols
 from .post_lasso import Selector, default_errors
@@ -32,16 +34,16 @@ class DoubleSelection(Inference):
     cov_type : str
     """
 
-    coef: np.ndarray
-    support: np.ndarray
-    support_y: np.ndarray
-    support_d: list
+    coef: Floats
+    support: Ints
+    support_y: Ints
+    support_d: list[Ints]
     rule: object
-    names: list
+    names: list[str]
     cov_type: str
     _data: Regression
-    _y: np.ndarray
-    _d: np.ndarray
+    _y: Floats
+    _d: Floats
 
     def __repr__(self):
         effects = ", ".join(f"{name}={value:.4g}" for name, value in zip(self.names[self._at], self.coef, strict=True))
@@ -54,27 +56,31 @@ class DoubleSelection(Inference):
         return slice(first, first + len(self.coef))
 
     @cached_property
-    def ols(self):
+    def ols(self) -> Any:
         """The last regression as statsmodels' results. Needs statsmodels."""
         return ols(self._y, exogenous(self._data, self._d, self.support), self.names, self._data, self.cov_type)
 
     @property
-    def standard_errors(self):
+    def standard_errors(self) -> Floats:
         """Standard error of each effect, shape (n_effects,)."""
         return super().standard_errors[self._at]
 
     @property
-    def pvalues(self):
+    def pvalues(self) -> Floats:
         """Two-sided p-value of each effect, shape (n_effects,)."""
         return super().pvalues[self._at]
 
-    def conf_int(self, level=0.95):
+    def conf_int(self, level: float = 0.95) -> Floats:
         """Return the confidence interval of each effect, shape (n_effects, 2)."""
         return super().conf_int(level)[self._at]
 
 
-def double_selection(X, y, d, *, rule="plugin", loadings="heteroskedastic", sample_weight=None, groups=None,
-                     penalty_factor=None, fit_intercept=True, standardize=False, cov_type=None, cv=10, random_state=0):
+def double_selection(X: Data, y: ArrayLike, d: ArrayLike, *, rule: str | float = "plugin",
+                     loadings: str = "heteroskedastic", sample_weight: ArrayLike | None = None,
+                     groups: ArrayLike | None = None, penalty_factor: ByColumn | None = None,
+                     fit_intercept: bool = True, standardize: bool = False, cov_type: str | None = None,
+                     cv: FoldsLike = 10,
+                     random_state: RandomState = 0) -> DoubleSelection:
     """Estimate the effect of d on y, given controls X that may be more than the rows.
 
         y = d effect + X b + e,     both b and the regression of d on X with few large coefficients

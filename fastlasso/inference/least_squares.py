@@ -1,6 +1,10 @@
 """Least squares with standard errors, by statsmodels."""
 
+from typing import Any
+
 import numpy as np
+
+from ..annotations import Floats
 
 
 class Inference:
@@ -10,20 +14,20 @@ class Inference:
     """
 
     @property
-    def standard_errors(self):
+    def standard_errors(self) -> Floats:
         """Standard error of each parameter, shape (n_parameters,)."""
         return np.asarray(self.ols.bse)
 
     @property
-    def pvalues(self):
+    def pvalues(self) -> Floats:
         """Two-sided p-value of each parameter, shape (n_parameters,)."""
         return np.asarray(self.ols.pvalues)
 
-    def conf_int(self, level=0.95):
+    def conf_int(self, level: float = 0.95) -> Floats:
         """Return confidence intervals, shape (n_parameters, 2)."""
         return np.asarray(self.ols.conf_int(1 - level))
 
-    def summary(self):
+    def summary(self) -> Any:
         """Return statsmodels' table of the refit as text."""
         return str(self.ols.summary())
 

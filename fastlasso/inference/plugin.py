@@ -24,6 +24,7 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats
 from ..path.fit import fit
 from .data import Regression
 
@@ -61,7 +62,7 @@ class PluginAlpha:
     """
 
     alpha: float
-    penalty_factor: np.ndarray
+    penalty_factor: Floats
     sigma: float
     n_iter: int
     lasso: object
@@ -71,8 +72,10 @@ class PluginAlpha:
                 f"{len(self.lasso.coef)} features, sigma={self.sigma:.4g}>")
 
 
-def plugin_alpha(X, y, *, loadings="heteroskedastic", c=1.1, gamma=None, refit=True, sample_weight=None, groups=None,
-                 penalty_factor=None, fit_intercept=True):
+def plugin_alpha(X: Data, y: ArrayLike, *, loadings: str = "heteroskedastic", c: float = 1.1,
+                 gamma: float | None = None, refit: bool = True, sample_weight: ArrayLike | None = None,
+                 groups: ArrayLike | None = None, penalty_factor: ByColumn | None = None,
+                 fit_intercept: bool = True) -> PluginAlpha:
     """Return the rigorous (plug-in) alpha of the lasso, with the loadings of the columns.
 
     Parameters

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, Ints, NDArray, RandomState
 from ..path.fit import fit, fit_path
 from ..selection.cross_validation import cross_validate_path
 from .data import Regression
@@ -36,33 +38,35 @@ class PostLasso(Inference):
         Kind of the standard errors.
     """
 
-    support: np.ndarray
-    coef: np.ndarray
+    support: Ints
+    coef: Floats
     intercept: float
     lasso: object
     rule: object
-    names: list
+    names: list[str]
     cov_type: str
     _data: Regression
-    _y: np.ndarray
+    _y: Floats
 
     def __repr__(self):
         return (f"<PostLasso: {len(self.support)} of {len(self.coef)} features by rule {self.rule!r} at alpha="
                 f"{self.lasso.alpha:.4g}>")
 
     @cached_property
-    def ols(self):
+    def ols(self) -> Any:
         """The refit as statsmodels' results: standard errors, tests, `summary()`. Needs statsmodels."""
         Z = self._data.with_intercept(self._data.columns(self.support))
         return ols(self._y, Z, self.names, self._data, self.cov_type)
 
-    def predict(self, X):
+    def predict(self, X: Data) -> NDArray[Any]:
         """Return intercept + X coef, shape (n_samples,)."""
         return np.asarray(X @ self.coef).ravel() + self.intercept
 
 
-def post_lasso(X, y, *, rule="plugin", loadings="heteroskedastic", sample_weight=None, groups=None,
-               penalty_factor=None, fit_intercept=True, standardize=False, cov_type=None, cv=10, random_state=0):
+def post_lasso(X: Data, y: ArrayLike, *, rule: str | float = "plugin", loadings: str = "heteroskedastic",
+               sample_weight: ArrayLike | None = None, groups: ArrayLike | None = None,
+               penalty_factor: ByColumn | None = None, fit_intercept: bool = True, standardize: bool = False,
+               cov_type: str | None = None, cv: FoldsLike = 10, random_state: RandomState = 0) -> PostLasso:
     """Select columns by the lasso, and fit them by least squares.
 
     Parameters

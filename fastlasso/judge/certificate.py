@@ -39,9 +39,11 @@ Higham, Mary (2019), "A new approach to probabilistic rounding error analysis", 
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from ..annotations import ArrayLike, ByColumn, Data, Truths
 from .dual_point import best_dual_point
 from .newton_dual import best_row_dual
 from .reading import Arguments, read_problem
@@ -88,8 +90,10 @@ class Certificate:
     bound: str = "residual"
 
 
-def verify(X, y, coef, intercept=0.0, *, alpha=None, l1_ratio=1.0, fit_intercept=True, standardize=False,
-           sample_weight=None, offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf, loss="squared_error"):
+def verify(X: Data, y: Any, coef: Any, intercept: float = 0.0, *, alpha: float | None = None, l1_ratio: float = 1.0,
+           fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+           offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None, lower: ByColumn = -math.inf,
+           upper: ByColumn = math.inf, loss: object = "squared_error") -> Certificate:
     """Certify a solution of
 
         1/(2W) sum_i w_i (y_i - o_i - b0 - x_i.b)^2
@@ -166,9 +170,10 @@ def verify(X, y, coef, intercept=0.0, *, alpha=None, l1_ratio=1.0, fit_intercept
     return certified(problem, best_dual_point(problem))
 
 
-def support_proof(X, y, coef, intercept=0.0, *, alpha, l1_ratio=1.0, fit_intercept=True, standardize=False,
-                  sample_weight=None, offset=None, penalty_factor=None, lower=-math.inf, upper=math.inf,
-                  loss="squared_error"):
+def support_proof(X: Data, y: Any, coef: Any, intercept: float = 0.0, *, alpha: float, l1_ratio: float = 1.0,
+                  fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+                  offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None, lower: ByColumn = -math.inf,
+                  upper: ByColumn = math.inf, loss: object = "squared_error") -> Truths:
     """Say of each zero coefficient whether it is proven to be zero in every optimal solution.
 
     D is 1-strongly concave, so the dual optimum lies within radius = sqrt(2 gap) of theta, and an optimal b_j is the

@@ -17,11 +17,12 @@ shares no code with this folder and needs a twin of the loss (`fastlasso.judge.l
 """
 
 from dataclasses import asdict
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import validation
+from ..annotations import Floats, NDArray, Truths
 
 
 class Loss:
@@ -56,11 +57,11 @@ class Loss:
             Loss.kinds[cls.name] = cls
 
     @property
-    def parameters(self):
+    def parameters(self) -> dict[str, float]:
         """The parameters by name."""
         return asdict(self)
 
-    def target(self, y, weights):
+    def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
         """Return (y as a float64 vector, the two classes or None).
 
         Raises
@@ -70,35 +71,35 @@ class Loss:
         """
         raise NotImplementedError
 
-    def start(self, y, weights):
+    def start(self, y: Floats, weights: Floats | None) -> float:
         """Return a score near the best one for all samples, from the weighted mean of y where that suffices."""
         return self.score(average(y, weights))
 
-    def score(self, mean):
+    def score(self, mean: float) -> float:
         """Return the score whose mean is `mean`."""
         raise NotImplementedError
 
-    def mean(self, eta):
+    def mean(self, eta: Floats) -> Floats:
         """Return the mean of y at scores eta."""
         raise NotImplementedError
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         """Return f(y, eta), half the unit deviance."""
         raise NotImplementedError
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return (rho, d): the negative derivative, and the second derivative or a majorant of it."""
         raise NotImplementedError
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         """Return f(eta) + f*(-theta) + theta eta, infinite where theta is infeasible."""
         raise NotImplementedError
 
-    def terms(self, eta, y, theta):
+    def terms(self, eta: Floats, y: Floats, theta: Floats) -> tuple[Floats, Floats]:
         """Return (deviance, slack)."""
         return self.deviance(eta, y), self.slack(eta, y, theta)
 
-    def reject(self, y, bad, needs):
+    def reject(self, y: Floats, bad: Truths, needs: str) -> None:
         """Raise ValueError for the first value of y where `bad`."""
         if bad.any():
             at = int(np.argmax(bad))

@@ -5,6 +5,8 @@ from .base import Loss
 from .squared import log_likelihood_term
 
 SQUARED_ERROR = "squared_error"
+# What `loss=` takes.
+LossLike = str | Loss
 
 
 def as_loss(loss):

@@ -1,13 +1,14 @@
 """Losses whose mean is exp(eta): Poisson, gamma, Tweedie and negative binomial."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import validation
 from .._engine import engine
 from .._engine.engine import divergence
+from ..annotations import Floats, NDArray
 from .base import Loss, average, numbers
 
 # Scores beyond this are cut before exp: exp(700) = 1e304 still is a number.
@@ -20,17 +21,17 @@ class LogLink(Loss):
     link: ClassVar[str] = "log"
     largest_score: ClassVar[float] = 600.0
 
-    def target(self, y, weights):
+    def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
         y = numbers(y)
         self.reject(y, y < 0, "y >= 0")
         if average(y, weights) == 0:
             raise ValueError(f"loss {self.name!r} has no minimum where all y of positive weight are 0")
         return y, None
 
-    def score(self, mean):
+    def score(self, mean: float) -> float:
         return float(np.log(mean))
 
-    def mean(self, eta):
+    def mean(self, eta: Floats) -> Floats:
         with np.errstate(over="ignore"):
             return np.exp(eta)
 
@@ -48,19 +49,19 @@ class Poisson(LogLink):
 
     name: ClassVar[str] = "poisson"
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         mu = exponential(eta)
         return divergence(mu, y - mu)
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         mu = exponential(eta)
         return y - mu, mu
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         mu = exponential(eta)
         return divergence(mu, y - mu - theta)
 
-    def terms(self, eta, y, theta):
+    def terms(self, eta: Floats, y: Floats, theta: Floats) -> tuple[Floats, Floats]:
         mu = exponential(eta)
         return divergence(mu, y - mu), divergence(mu, y - mu - theta)
 
@@ -76,20 +77,20 @@ class Gamma(LogLink):
 
     name: ClassVar[str] = "gamma"
 
-    def target(self, y, weights):
+    def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
         y = numbers(y)
         self.reject(y, y <= 0, "y > 0")
         return y, None
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         s = y * exponential(-eta)
         return divergence(s, 1 - s)
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         s = y * exponential(-eta)
         return s - 1, s
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         s = y * exponential(-eta)
         return divergence(s, 1 + theta - s)
 
@@ -123,16 +124,16 @@ class Tweedie(LogLink):
         A, B = 2 - self.power, self.power - 1
         return A, exponential(A * eta), B, y * exponential(-B * eta)
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         A, v, B, u = self._exponentials(eta, y)
         best = y**A
         return divergence(v, best - v) / A + divergence(u, best - u) / B
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         A, v, B, u = self._exponentials(eta, y)
         return u - v, A * v + B * u
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         A, v, B, u = self._exponentials(eta, y)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             move = (u - v - theta) / (A * v + B * u)
@@ -175,14 +176,14 @@ class NegativeBinomial(LogLink):
         change = (y * p - self.k * q - theta) / n
         return n * (divergence(q, change) + divergence(p, -change))
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         return self._divergence(eta, y, 0.0)
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         q, p = self._shares(eta)
         return y * p - self.k * q, (y + self.k) * q * p
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         return self._divergence(eta, y, theta)
 
 

@@ -1,12 +1,13 @@
 """Logistic regression: the log loss of two classes, or of proportions."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._engine import engine
 from .._engine.engine import divergence
+from ..annotations import Floats, NDArray
 from .base import Loss, average, numbers
 
 
@@ -29,7 +30,7 @@ class LogLoss(Loss):
     link: ClassVar[str] = "logit"
     largest_score: ClassVar[float] = 2000.0
 
-    def target(self, y, weights):
+    def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
         y, classes = zeros_and_ones(y, self.name, proportions=True)
         share = average(y, weights)
         if share in (0.0, 1.0):
@@ -37,23 +38,23 @@ class LogLoss(Loss):
             raise ValueError(f"loss 'log_loss' needs samples of both classes; all with positive weight are {which!r}")
         return y, classes
 
-    def score(self, mean):
+    def score(self, mean: float) -> float:
         return float(np.log(mean / (1 - mean)))
 
-    def mean(self, eta):
+    def mean(self, eta: Floats) -> Floats:
         return engine.logistic(np.ravel(eta))[0].reshape(np.shape(eta))
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         return engine.log_loss(eta, y, np.zeros(len(eta)))[0]
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         mu, nu = engine.logistic(eta)
         return y * nu - (1 - y) * mu, mu * nu
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         return self._divergence(*engine.logistic(eta), y, theta)
 
-    def terms(self, eta, y, theta):
+    def terms(self, eta: Floats, y: Floats, theta: Floats) -> tuple[Floats, Floats]:
         return engine.log_loss(eta, y, theta)
 
     @staticmethod

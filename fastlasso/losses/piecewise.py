@@ -1,11 +1,12 @@
 """Losses whose curvature is 0 or 1: Huber's, robust to outliers in y, and the squared hinge of a linear classifier."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import validation
+from ..annotations import Floats, NDArray
 from .base import Loss, numbers
 from .log_loss import zeros_and_ones
 
@@ -35,27 +36,27 @@ class Huber(Loss):
     def __post_init__(self):
         validation.number(self.delta, "delta", 0.0, low_open=True)
 
-    def target(self, y, weights):
+    def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
         return numbers(y), None
 
-    def start(self, y, weights):
+    def start(self, y: Floats, weights: Floats | None) -> float:
         order = np.argsort(y, kind="stable")
         share = np.cumsum(np.full(len(y), 1 / len(y)) if weights is None else weights[order])
         return float(y[order[np.searchsorted(share, 0.5 * share[-1])]])
 
-    def mean(self, eta):
+    def mean(self, eta: Floats) -> Floats:
         return eta
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         size = np.abs(y - eta)
         inner = np.minimum(size, self.delta)
         return inner * (size - 0.5 * inner)
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         r = y - eta
         return np.clip(r, -self.delta, self.delta), (np.abs(r) <= self.delta).astype(np.float64)
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         r, delta = y - eta, self.delta
         near = np.clip(r, -delta, delta)
         out = np.abs(theta) > delta * (1 + ROUNDING)
@@ -80,7 +81,7 @@ class SquaredHinge(Loss):
     is_classifier: ClassVar[bool] = True
     keeps_curvature: ClassVar[bool] = False
 
-    def target(self, y, weights):
+    def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
         y, classes = zeros_and_ones(y, self.name)
         share = y[weights > 0] if weights is not None else y
         if share.min() == share.max():
@@ -88,20 +89,20 @@ class SquaredHinge(Loss):
                              f"{classes[int(share[0])]!r}")
         return 2 * y - 1, classes
 
-    def start(self, y, weights):
+    def start(self, y: Floats, weights: Floats | None) -> float:
         return 0.0
 
-    def mean(self, eta):
+    def mean(self, eta: Floats) -> Floats:
         return np.sign(eta)
 
-    def deviance(self, eta, y):
+    def deviance(self, eta: Floats, y: Floats) -> Floats:
         return 0.5 * np.maximum(1 - y * eta, 0.0) ** 2
 
-    def local(self, eta, y):
+    def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
         margin = 1 - y * eta
         return y * np.maximum(margin, 0.0), (margin > 0).astype(np.float64)
 
-    def slack(self, eta, y, theta):
+    def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         u, margin = y * theta, 1 - y * eta
         inner = np.maximum(margin, 0.0)
         with np.errstate(invalid="ignore"):

@@ -132,7 +132,9 @@ class Matrix:
     def group_sums(self, groups, centre, y, weights, pool):
         """Return S_g = sum_i w_i a_i a_i' with a_i = (x_i - centre, y_i, 1) over the rows i of each group, one pass.
 
-        `groups` are disjoint, ascending row indices; the result has shape (n_groups, p + 2, p + 2).
+        `groups` are disjoint, ascending row indices; the result has shape (n_groups, p + 2, p + 2). Where `pays_to_sum`
+        says yes, y may have the shape (k, n): then the result has shape (n_groups, p + k + 1, p + k + 1), products of
+        two targets are left out, and the bits of all others do not depend on k.
         """
         raise NotImplementedError
 

@@ -13,6 +13,7 @@ from .tiling import (
     GATHER_ROWS,
     GRAM_TILE,
     LINE,
+    add_sums,
     add_triangle,
     aligned,
     column_pieces,
@@ -114,9 +115,9 @@ class Dense(Matrix):
 
     def group_sums(self, groups, centre, y, weights, pool):
         root, size = root_weights(weights, self.shape[0]), len(groups) * (self.shape[1] + 2) ** 2
-        columns = np.stack([y * root, root])
+        columns = np.vstack([y * root, root])
         edges = even_cuts(self.shape[0], max(SUMS_VALUES, self.nnz // 10) // size)
-        partial = np.zeros((len(edges), len(groups), *2 * [self.shape[1] + 2]))
+        partial = np.zeros((len(edges), len(groups), *2 * [self.shape[1] + len(columns)]))
         pool.run(lambda start, stop, out: self._add_group_sums(groups, centre, columns, root, start, stop, out, pool),
                  [(*edge, out) for edge, out in zip(edges, partial, strict=True)])
         sums = partial[0] if len(edges) == 1 else partial.sum(axis=0)
@@ -130,14 +131,14 @@ class Dense(Matrix):
         Each stretch of rows is gathered sorted by group, so X is read from memory once, however groups are spread.
         """
         stretch = max(GATHER_ROWS, min(GROUP_ROWS * len(groups), self.shape[0] // STRETCHES))
-        block = aligned(self.shape[1] + 2, stretch + LINE * len(groups))
+        block = aligned(out.shape[-1], stretch + LINE * len(groups))
         for first in range(start, stop, stretch):
             parts = [rows[slice(*np.searchsorted(rows, [first, min(first + stretch, stop)]))] for rows in groups]
             for load in loads(parts):
                 pool.check()
                 edges = self._gather_parts([rows for _, rows in load], centre, columns, root, block)
                 for (group, _), (at, end) in zip(load, pairwise(edges), strict=True):
-                    add_triangle(block[:, at:], end - at, out[group])
+                    add_sums(block[:, at:], end - at, self.shape[1], out[group])
 
     def _gather_parts(self, parts, centre, columns, root, block):
         """Fill `block` with (x_i - centre) root_i and `columns`, a row of X per column; return the edges of the parts.

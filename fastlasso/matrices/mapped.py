@@ -1,6 +1,8 @@
 """X in a folder on disk (`datasets/folder.py`), mapped read-only and read in blocks of rows."""
 
 import os
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ BLOCK_BYTES = 1 << 26
 BLOCK_SUMS = 16
 
 
-def open_dataset(folder):
+def open_dataset(folder: str | PathLike[str]) -> Any:
     """Open a problem that `convert` has written to a folder; X stays on disk.
 
     Parameters

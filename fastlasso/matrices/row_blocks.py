@@ -213,7 +213,7 @@ class RowBlocks(Matrix):
 
         def arguments(rows):
             own = [part[slice(*np.searchsorted(part, [rows.start, rows.stop]))] - rows.start for part in groups]
-            return own, centre, y[rows], w[rows]
+            return own, centre, np.ascontiguousarray(y[..., rows]), w[rows]
 
         return self._total(pool, group_sums_part, arguments)
 

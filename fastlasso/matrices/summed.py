@@ -94,3 +94,18 @@ def summed_whole(matrix, groups, y, weights, pool):
         sums = matrix.group_sums(groups, centre, y, weights, pool)
         total = sums.sum(axis=0) if len(groups) > 1 else sums[0]
     return FromSums(matrix, total, total, centre), sums
+
+
+def sums_of_targets(matrix, Y, weights, pool):
+    """Return (the sums over all rows with the targets that are the rows of Y, the centre of X): one pass."""
+    centre = matrix.typical()
+    with np.errstate(invalid="ignore", over="ignore"):
+        return matrix.group_sums([np.arange(matrix.shape[0])], centre, Y, weights, pool)[0], centre
+
+
+def summed_with(matrix, sums, centre, k):
+    """Return all rows as `FromSums` with target k of those summed, with the bits of `summed_whole`."""
+    p = matrix.shape[1]
+    own = np.r_[:p, p + k, len(sums) - 1]
+    S = sums[np.ix_(own, own)]
+    return FromSums(matrix, S, S, centre)

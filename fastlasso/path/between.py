@@ -2,14 +2,19 @@
 
 import warnings
 import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
+from ..annotations import ArrayLike, Data
 from ..losses.choose import SQUARED_ERROR
 from .warn import stack_level
 
+Fit = TypeVar("Fit")
 
-class Between:
+
+class Between(Generic[Fit]):
     """`LassoPath.at`, and the data that it solves again with. What it returns says whether it is `exact`."""
 
     # what `at` solves again with (`remember`); never saved, never pickled
@@ -17,7 +22,13 @@ class Between:
     # whether a problem between knots has one solution, that of the path
     solved_alone = True
 
-    def at(self, alpha, X=None, y=None):
+    @overload
+    def at(self, alpha: float, X: Data | None = None, y: ArrayLike | None = None) -> Fit: ...
+
+    @overload
+    def at(self, alpha: Iterable[float], X: Data | None = None, y: ArrayLike | None = None) -> list[Fit]: ...
+
+    def at(self, alpha: float | Iterable[float], X: Data | None = None, y: ArrayLike | None = None) -> Fit | list[Fit]:
         """Return the solution at any alpha from 0 to infinity, with its gap; for several alphas a list of solutions.
 
         A grid point is returned as it is. Above the first alpha, where no penalised column is in use, nothing changes.
@@ -31,14 +42,22 @@ class Between:
         if np.ndim(alpha):
             return [self.at(one, X, y) for one in alpha]
         alpha = checked_alpha(alpha)
+        known, has_data = self._known(alpha), self._has_data(X) and np.isfinite(alpha)
+        if known is not None and (known.certified or not has_data or alpha in self.alphas):
+            return known
+        return self._solved(alpha, X, y) if has_data else self._linear(alpha)
+
+    def interpolated(self, alpha: float) -> Fit:
+        """Return the solution at any alpha as `at` does for a path whose data are gone."""
+        alpha = checked_alpha(alpha)
+        return self._known(alpha) or self._linear(alpha)
+
+    def _known(self, alpha):
+        """The solution at alpha as far as those of the path give it, or None."""
         same = np.flatnonzero(self.alphas == alpha)
         if len(same):
             return self.fit_at(same[0])
-        between = self._constant(alpha) or self._interpolated(alpha)
-        has_data = self._has_data(X) and np.isfinite(alpha)
-        if between is not None and (between.certified or not has_data):
-            return between
-        return self._solved(alpha, X, y) if has_data else self._linear(alpha)
+        return self._constant(alpha) or self._interpolated(alpha)
 
     def _has_data(self, X):
         """Whether the problem can be solved again."""
@@ -90,7 +109,8 @@ class Between:
         X, y = kept_X() if X is None else X, kept_y if y is None else y
         return solve(near, X, y, alpha, **options, tol=self.tol, **settings)
 
-    def remember(self, solve, X, y, options, keep_data=False, **settings):
+    def remember(self, solve: Callable[..., Any], X: Data, y: ArrayLike, options: dict[str, Any],
+                 keep_data: bool = False, **settings: Any) -> Self:
         """Keep what `at` needs to solve anew: ``solve(near, X, y, alpha, **options, tol=tol, **settings)``.
 
         `near` is the solution at the next alpha above, None where there is none or where other data are passed.
@@ -108,7 +128,7 @@ class Between:
         return self
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any] | None:
         """The options of the fit by name, as long as the path knows them; None once it was loaded or copied."""
         return None if self._data is None else dict(self._data[3])
 

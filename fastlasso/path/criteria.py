@@ -2,9 +2,11 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 
+from ..annotations import ArrayLike, Data, Floats
 from ..losses.choose import deviance_term
 from ..parallel import Pool
 from ..problem.options import Options
@@ -18,7 +20,7 @@ SATURATED = 0.5
 class Criteria:
     """What a path says of the size of its models: `effective_df`, `criterion`, `select`."""
 
-    def effective_df(self, X=None):
+    def effective_df(self, X: Data | None = None) -> Floats:
         """Degrees of freedom at each alpha: trace of X_A (X_A'X_A + alpha diag(l2_A))^-1 X_A', |A| for the lasso.
 
         For other losses than squared error X'X has the curvatures of the loss at the solution as weights.
@@ -34,7 +36,7 @@ class Criteria:
         with Pool(1) as pool:
             return self.df_of(pose(X, y, Options(**options), pool))
 
-    def df_of(self, problem):
+    def df_of(self, problem: Any) -> Floats:
         """`effective_df` from the `Problem` that the path solves."""
         if self.params["l1_ratio"] == 1.0:
             return self.df.astype(float)
@@ -42,7 +44,7 @@ class Criteria:
                            for part in (self.indices, self.values))
         return problem.ridge_degrees_of_freedom(self.alphas, supports, self.intercepts, coefs)
 
-    def select(self, criterion="bic", gamma=0.5, df=None):
+    def select(self, criterion: str = "bic", gamma: float = 0.5, df: ArrayLike | None = None) -> int:
         """Return the index of the alpha that minimises an information criterion.
 
             aic  = n log(RSS/n) + 2 df
@@ -77,7 +79,7 @@ class Criteria:
         return (index == len(self) - 1 > 0 and self.n_features > self.n_samples
                 and self.df[index] > SATURATED * self.n_samples)
 
-    def criterion(self, criterion="bic", gamma=0.5, df=None):
+    def criterion(self, criterion: str = "bic", gamma: float = 0.5, df: ArrayLike | None = None) -> Floats:
         """Return the values of an information criterion at each alpha, see `select`."""
         n, p, df = self.n_samples, self.n_penalised, self.effective_df() if df is None else df
         fit_term = deviance_term(self.loss, n, self.null_objective, self.r2)

@@ -4,21 +4,26 @@
 """
 
 import time
+from functools import partial
+from os import PathLike
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Callback, Data
 from ..frames import check_rows, row_labels
-from ..losses.choose import SQUARED_ERROR
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..problem.several import SeveralTargets
 from ..progress import progress_of
 from ..solver.choose import started_solver
 from ..validation import UNBOUNDED
 from .checkpoint import Checkpoint
 from .grid import automatic_grid, given_grid
 from .path_solver import Limits, PathSolver, threads
+from .results import LassoFit, LassoPath
 from .small import small_fit, small_path, small_problem
 from .targets import TargetPaths, columns_of
 from .warn import NO_MINIMUM, warn_gap, warn_no_minimum, warn_uncertified
@@ -27,10 +32,14 @@ from .warn import NO_MINIMUM, warn_gap, warn_no_minimum, warn_uncertified
 TOL = 1e-6
 
 
-def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
-             sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-             max_iter=10_000, dfmax=None, max_r2=None, max_deviance_ratio=None, screening=True, n_threads=None,
-             callback=None, keep_data=False, verbose=False, progress=None, checkpoint=None):
+def fit_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alphas: ArrayLike = 100, eps: float = 1e-3,
+             l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
+             sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+             penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1],
+             tol: float = 1e-6, max_iter: int = 10_000, dfmax: int | None = None, max_r2: float | None = None,
+             max_deviance_ratio: float | None = None, screening: bool = True, n_threads: int | None = None,
+             callback: Callback | None = None, keep_data: bool = False, verbose: bool | int = False,
+             progress: Callback | None = None, checkpoint: str | PathLike[str] | None = None) -> LassoPath:
     """Fit an L1-regularised model at every alpha of a grid, each solution with a certified duality gap.
 
     Minimises for each alpha, over (b0, b) with lower <= b <= upper,
@@ -138,16 +147,34 @@ def fit_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fi
            "keep_data": keep_data, "verbose": verbose, "progress": progress, "checkpoint": checkpoint}
     targets = columns_of(y)
     if targets is None:
-        return path_of_one(X, y, options, limits, **how)
+        return path_of_one(X, y, options, limits, partial(pose, X, y, options), **how)
     check_rows(row_labels(X), y, "y")
     if checkpoint is not None:
         raise ValueError("checkpoint is for one target: fit the columns of y one by one")
-    return TargetPaths([path_of_one(X, column, options, limits, **how) for column in targets[0]], targets[1])
+    return TargetPaths(paths_of_each(X, targets[0], options, limits, SeveralTargets(X, targets[0], options), **how),
+                       targets[1])
 
 
-def path_of_one(X, y, options, limits, *, alphas, eps, screening, n_threads, callback, keep_data, verbose, progress,
-                checkpoint):
-    """`fit_path` of one target."""
+def paths_of_each(X, columns, options, limits, several, **how):
+    """`fit_path` of each column of y."""
+    return [path_of_one(X, y, options, limits, partial(several.problem, k), **how) for k, y in enumerate(columns)]
+
+
+def paths_on_one_grid(X, columns, *, alphas, eps, callback, tol, max_iter, **options):
+    """Return the `LassoPath` of each of several targets, all along the grid of the one with the largest alpha_max."""
+    options, limits = Options(**options), Limits.checked(tol, max_iter)
+    several, how = SeveralTargets(X, columns, options), {"eps": eps, "callback": callback}
+    if np.ndim(alphas) == 0:
+        first = int(np.argmax([one_alpha_max(X, y, options, partial(several.problem, k))
+                               for k, y in enumerate(columns)]))
+        alphas = path_of_one(X, columns[first], options, limits, partial(several.problem, first), alphas=alphas,
+                             **how).alphas
+    return paths_of_each(X, columns, options, limits, several, alphas=alphas, **how)
+
+
+def path_of_one(X, y, options, limits, posed, *, alphas, eps, callback=None, screening=True, n_threads=None,
+                keep_data=False, verbose=False, progress=None, checkpoint=None):
+    """`fit_path` of one target; `posed` returns its problem on the threads of a pool."""
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
         grid = given_grid(alphas, eps)
@@ -155,7 +182,7 @@ def path_of_one(X, y, options, limits, *, alphas, eps, screening, n_threads, cal
         shown = progress_of(verbose, progress)
         path = None if watched else small_path(X, y, grid, alphas, eps, options, limits)
         if path is None:
-            problem = pose(X, y, options, pool)
+            problem = posed(pool)
             kept = None if checkpoint is None else Checkpoint(checkpoint, problem, limits, asked_for(grid, alphas, eps))
             path = watched_path(problem, limits, options, screening, callback, grid, (alphas, eps), kept, shown).result(
                 options)
@@ -200,9 +227,11 @@ def watched_path(problem, limits, options, screening, callback, grid, asked, kep
         raise
 
 
-def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000,
-        screening=True, n_threads=None):
+def fit(X: Data, y: ArrayLike, alpha: float, *, loss: LossLike = SQUARED_ERROR, l1_ratio: float = 1.0,
+        fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+        upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000, screening: bool = True,
+        n_threads: int | None = None) -> LassoFit:
     """Fit an L1-regularised model at one alpha, with a certified duality gap.
 
     The problem and all other parameters are those of `fit_path`. `alpha` >= 0; 0 is least squares within the bounds.
@@ -222,21 +251,24 @@ def fit(X, y, alpha, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, st
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
-    return one_fit(X, y, alpha, options, Limits.checked(tol, max_iter), screening, n_threads)
+    return one_fit(X, y, alpha, options, Limits.checked(tol, max_iter), partial(pose, X, y, options), screening,
+                   n_threads)
 
 
 def fit_near(near, X, y, alpha, *, tol, max_iter, screening=True, n_threads=None, **options):
     """`fit`, started from the `LassoFit` at a larger alpha; None for none."""
-    return one_fit(X, y, alpha, Options(**options), Limits.checked(tol, max_iter), screening, n_threads, near)
+    options = Options(**options)
+    return one_fit(X, y, alpha, options, Limits.checked(tol, max_iter), partial(pose, X, y, options), screening,
+                   n_threads, near)
 
 
-def one_fit(X, y, alpha, options, limits, screening, n_threads, near=None):
-    """Return the `LassoFit` at alpha; warn where it is not certified."""
+def one_fit(X, y, alpha, options, limits, posed, screening=True, n_threads=None, near=None):
+    """Return the `LassoFit` at alpha of the problem that `posed` returns; warn where it is not certified."""
     alpha, n_threads = validation.number(alpha, "alpha", 0.0), threads(n_threads)
     solution, solver = small_fit(X, y, alpha, options, limits), None
     if solution is None:
         with Pool(n_threads) as pool:
-            solver = PathSolver(pose(X, y, options, pool), limits, screening)
+            solver = PathSolver(posed(pool), limits, screening)
             if near is not None:
                 solver.start_near(near)
             solution = solver.down(np.array([alpha])).solution(0)
@@ -248,8 +280,18 @@ def one_fit(X, y, alpha, options, limits, screening, n_threads, near=None):
     return solution.with_options(options)
 
 
-def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-              offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], n_threads=None):
+def fit_each(X, columns, alpha, *, tol, max_iter, n_threads=None, **options):
+    """Return the `LassoFit` of each of several targets at one alpha; X is checked and measured once."""
+    options = Options(**options)
+    several, limits = SeveralTargets(X, columns, options), Limits.checked(tol, max_iter)
+    return [one_fit(X, y, alpha, options, limits, partial(several.problem, k), n_threads=n_threads)
+            for k, y in enumerate(columns)]
+
+
+def alpha_max(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, l1_ratio: float = 1.0,
+              fit_intercept: bool = True, standardize: bool = False, sample_weight: ArrayLike | None = None,
+              offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+              upper: ByColumn = UNBOUNDED[1], n_threads: int | None = None) -> float:
     """Return the smallest alpha at which every coefficient with an L1 penalty is zero.
 
         alpha_max = max_j |x_j'rho| / (n l1_j),  l1_j = l1_ratio v_j (times s_j with `standardize`),
@@ -266,9 +308,14 @@ def alpha_max(X, y, *, loss=SQUARED_ERROR, l1_ratio=1.0, fit_intercept=True, sta
     """
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
+    return one_alpha_max(X, y, options, partial(pose, X, y, options), n_threads)
+
+
+def one_alpha_max(X, y, options, posed, n_threads=None):
+    """`alpha_max` of the problem that `posed` returns."""
     with Pool(threads(n_threads)) as pool:
         small = small_problem(X, y, options)
-        return small.alpha_max if small is not None else started_solver(pose(X, y, options, pool), TOL).alpha_max
+        return small.alpha_max if small is not None else started_solver(posed(pool), TOL).alpha_max
 
 
 def one_of_two(max_r2, max_deviance_ratio):

@@ -1,11 +1,14 @@
 """Paths of refinements, as `LassoPath.load` finds them: what the adaptive lasso and concave penalties add to a path."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from ..annotations import Floats, Ints
 from ..penalties.concave import concave_penalty
-from .results import LassoPath
+from .results import LassoFit, LassoPath
 from .saved import check_factors, check_vectors
 
 
@@ -22,12 +25,12 @@ class AdaptivePath(LassoPath):
         Coefficients of the pilot fit.
     """
 
-    penalty_factor: np.ndarray = None
-    pilot: np.ndarray = None
+    penalty_factor: Floats = None
+    pilot: Floats = None
 
     extra_arrays = ("penalty_factor", "pilot")
 
-    def check_extras(self):
+    def check_extras(self) -> None:
         """Raise ValueError unless the factors and the pilot are sound."""
         check_factors(self, self.n_features, "penalty_factor")
         check_vectors(self, self.n_features, ("pilot",))
@@ -54,25 +57,25 @@ class ReweightedPath(LassoPath):
         v at the non-zero coefficients, in the order of `values`.
     """
 
-    n_steps: np.ndarray = None
-    objectives: np.ndarray = None
+    n_steps: Ints = None
+    objectives: Floats = None
     penalty: object = None
-    penalty_factor: np.ndarray = None
-    factors: np.ndarray = None
+    penalty_factor: Floats = None
+    factors: Floats = None
 
     extra_arrays = ("n_steps", "objectives", "penalty_factor", "factors")
     solved_alone = False        # what a concave penalty finds depends on the way to it, so `at` only interpolates
 
-    def extra_facts(self):
+    def extra_facts(self) -> dict[str, Any]:
         """The penalty, by its name and parameters."""
         return {"penalty": {"name": type(self.penalty).__name__.lower(), **asdict(self.penalty)}}
 
     @classmethod
-    def restored(cls, facts):
+    def restored(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Return the facts with the `Concave` in place of its name and parameters."""
         return facts | {"penalty": concave_penalty(**facts["penalty"])}
 
-    def check_extras(self):
+    def check_extras(self) -> None:
         """Raise ValueError unless steps, objectives and factors are sound."""
         check_factors(self, self.n_features, "penalty_factor")
         check_factors(self, len(self.values), "factors")
@@ -80,13 +83,13 @@ class ReweightedPath(LassoPath):
         if self.n_steps.shape != (len(self),) or self.n_steps.dtype.kind != "i":
             raise ValueError("n_steps is damaged")
 
-    def fit_at(self, index):
+    def fit_at(self, index: int) -> LassoFit:
         """Return the solution at a grid point as a `LassoFit`: that of the lasso with its own factors."""
         fit = super().fit_at(index)
         own = {"penalty_factor": self.penalty_factor_at(index), "l1_ratio": 1.0}
         return fit.with_options(None if fit.options is None else fit.options | own)
 
-    def penalty_factor_at(self, index):
+    def penalty_factor_at(self, index: int) -> Floats:
         """The factors v of the weighted lasso that the solution at a grid point solves, shape (n_features,)."""
         index = range(len(self))[index]
         part = slice(self.indptr[index], self.indptr[index + 1])

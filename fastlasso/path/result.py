@@ -1,9 +1,17 @@
 """What every result can do, whatever made it: names, tables, coefficients by name, and how it shows itself."""
 
 from html import escape
+from os import PathLike
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from . import stored
+
+# What other modules of this package call on a result: tab completion leaves it out.
+INNER = frozenset({"add", "check_extras", "claim", "df_of", "extra_arrays", "extra_facts", "interpolated", "kinds",
+                   "limit", "mixed", "moved", "note_limit", "note_seconds", "options", "remember", "restored",
+                   "solved_alone", "with_options"})
 # Rows of the table that a notebook shows.
 SHOWN_ROWS = 8
 
@@ -20,9 +28,20 @@ class Table(str):
 class Result:
     """A result of one or several fits to the same columns.
 
-    A subclass says in `_parts` what results it is made of, in `_columns` what its table holds, and in `at` what its
-    solutions are.
+    A subclass says in `_parts` what results it is made of, in `_columns` what its table holds, in `at` what its
+    solutions are, and in `_stored` and `_of_stored` what its file holds.
     """
+
+    _kinds: ClassVar = {}           # every class of results by name, as saved files name them
+
+    _called = "result"              # what a message calls a file of this class
+
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
+        Result._kinds[cls.__name__] = cls
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in INNER]
 
     def _parts(self):
         """Return the results that this one is made of; a result that holds its own names has none."""
@@ -33,17 +52,47 @@ class Result:
         raise NotImplementedError
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> list[str] | None:
         """The names of X's columns where it was a frame, else None. May be assigned: one name per feature."""
         parts = self._parts()
         return parts[0].feature_names if parts else None
 
     @feature_names.setter
-    def feature_names(self, names):
+    def feature_names(self, names: list[str]) -> list[str] | None:
         for part in self._parts():
             part.feature_names = names
 
-    def coefficients(self, alpha=None, nonzero=False):
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write the result to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
+        np.savez_compressed(file, **self._arrays())
+
+    @classmethod
+    def load(cls, file: str | PathLike[str]) -> Self:
+        """Read a result of this class that `save` wrote; any other file, or an altered one, raises ValueError.
+
+        ``fastlasso.load`` reads results of every class.
+        """
+        return stored.read(file, cls)
+
+    def _arrays(self):
+        """Return the members of a file that holds this result."""
+        return stored.packed(self)
+
+    @classmethod
+    def _of_arrays(cls, members):
+        """Return the result that the members of a file hold."""
+        return stored.unpacked(members, cls, Result._kinds)
+
+    def _stored(self):
+        """Return (facts in JSON's types, {name: array}, {name: list of results or None}) of a file of this result."""
+        raise NotImplementedError
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        """Return the result of what `_stored` returned; raise ValueError where that is damaged."""
+        raise NotImplementedError
+
+    def coefficients(self, alpha: Any = None, nonzero: bool = False) -> Any:
         """Return the coefficients at one alpha by name.
 
         Parameters
@@ -66,7 +115,7 @@ class Result:
         names = [f"coef[{j}]" if names is None else names[j] for j in features]
         return named_vector(names, coef[features])
 
-    def to_frame(self):
+    def to_frame(self) -> Any:
         """Return the table of this result, one row per alpha or per stage.
 
         Returns
@@ -75,7 +124,7 @@ class Result:
         """
         return frame_of(self._columns())
 
-    def summary(self, rows=12):
+    def summary(self, rows: int = 12) -> str:
         """Return the table of this result with at most `rows` rows as text, which shows itself as a table."""
         columns = sampled(self._columns(), rows)
         cells = [[name, *map(cell, values)] for name, values in columns.items()]
@@ -106,16 +155,16 @@ def cell(value):
     return f"{value:.5g}"
 
 
-def named_vector(names, values):
-    """Return a pandas Series, or a structured array where pandas is not installed."""
+def named_vector(names, values, what="coef"):
+    """Return a pandas Series, or a structured array where pandas is not installed; `what` names the values."""
     try:
         from pandas import Series
     except ImportError:
         width = max(map(len, names), default=1)
-        result = np.empty(len(names), [("feature", f"U{width}"), ("coef", float)])
-        result["feature"], result["coef"] = names, values
+        result = np.empty(len(names), [("feature", f"U{width}"), (what, float)])
+        result["feature"], result[what] = names, values
         return result
-    return Series(values, index=names, name="coef")
+    return Series(values, index=names, name=what)
 
 
 def frame_of(columns):

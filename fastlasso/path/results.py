@@ -1,25 +1,32 @@
 """What a fit gives back: one solution (`LassoFit`) or a path of them (`LassoPath`)."""
 
 import numbers
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from os import PathLike
+from typing import Any, ClassVar, Self, overload
 
 import numpy as np
 from scipy import sparse
 
 from .. import validation
+from ..annotations import ArrayLike, Data, Floats, Ints, NDArray, Truths
 from ..frames import FeatureNames, aligned, by_column, check_rows, is_frame, row_labels, values_of
-from ..losses.choose import SQUARED_ERROR, as_loss
+from ..losses.choose import SQUARED_ERROR, LossLike, as_loss
 from ..matrices.base import Matrix
 from ..matrices.choose import far_matrix, is_far
 from . import saved
 from .between import Between, warn_inexact
 from .criteria import Criteria
 from .result import Result, Table
+from .stored import array, loss_facts, loss_from, names_from, number_from
 
 NO_OFFSET = ("the model was fitted with an offset, so predictions need one: pass offset=, an array of shape "
              "(n_samples,) or a number (0 for none)")
+
+# The numbers of a solution, as a file keeps them.
+FIT_NUMBERS = ("alpha", "intercept", "gap", "null_objective", "tol", "n_passes", "r2")
 
 
 @dataclass(eq=False, repr=False)
@@ -56,17 +63,17 @@ class LassoFit(Result):
     """
 
     alpha: float
-    coef: np.ndarray
+    coef: Floats
     intercept: float
     gap: float
     null_objective: float
     tol: float
     n_passes: float
     r2: float
-    loss: object = SQUARED_ERROR
-    classes: np.ndarray | None = None
+    loss: LossLike = SQUARED_ERROR
+    classes: NDArray[Any] | None = None
     bound: str = "residual"
-    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    feature_names: list[str] | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
     has_offset: bool = False
     exact: bool = True
 
@@ -79,20 +86,43 @@ class LassoFit(Result):
                 f"{share}={self.r2:.4f}, {'certified' if self.certified else 'NOT certified'} to {self.tol:g}"
                 f"{'' if self.exact else ', interpolated'}>")
 
-    def at(self):
+    def at(self) -> Self:
         """Return this solution."""
         return self
+
+    def plot(self, ax: Any = None, n_labels: int = 20) -> Any:
+        """Draw the `n_labels` largest coefficients as bars; needs matplotlib. Returns the Axes."""
+        from ..plotting import plot_coefficients
+
+        return plot_coefficients(self, ax, n_labels)
+
+    def _stored(self):
+        facts = {name: getattr(self, name) for name in FIT_NUMBERS}
+        facts |= {name: getattr(self, name) for name in ("bound", "feature_names", "has_offset", "exact")}
+        classes = {} if self.classes is None else {"classes": self.classes}
+        return facts | {"loss": loss_facts(self.loss)}, {"coef": self.coef, **classes}, {}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        numbers = {name: number_from(facts, name) for name in FIT_NUMBERS}
+        coef, flags = array(arrays, "coef", (-1,)), [facts["has_offset"], facts["exact"]]
+        if facts["bound"] not in ("residual", "newton") or not all(isinstance(flag, bool) for flag in flags):
+            raise ValueError("its facts are damaged")
+        names = names_from(facts["feature_names"], len(coef))
+        classes = saved.checked_classes(arrays["classes"] if "classes" in arrays else None)
+        return cls(**numbers, coef=coef, loss=loss_from(facts["loss"]), classes=classes, bound=facts["bound"],
+                   feature_names=names, has_offset=flags[0], exact=flags[1])
 
     def _columns(self):
         return {"alpha": [self.alpha], "features": [np.count_nonzero(self.coef)], "r2": [self.r2], "gap": [self.gap],
                 "certified": [self.certified]}
 
-    def with_options(self, options):
+    def with_options(self, options: Any) -> Self:
         """Keep the options of the fit, `Options` or a dict, so that `verify` can take the fit alone; return self."""
         self.options = options
         return self
 
-    def claim(self):
+    def claim(self) -> tuple[NDArray[Any], float, dict[str, Any]]:
         """Return (coef, intercept, {alpha and the options of the fit}): what `verify` checks.
 
         Raises
@@ -106,12 +136,12 @@ class LassoFit(Result):
         options = self.options if isinstance(self.options, dict) else self.options.as_dict()
         return self.coef, self.intercept, resolved_by_name(options, self.feature_names) | {"alpha": self.alpha}
 
-    def moved(self, alpha, gap=None, exact=True):
+    def moved(self, alpha: float, gap: float | None = None, exact: bool = True) -> Self:
         """Return the same coefficients as a solution at another alpha."""
         return replace(self, alpha=alpha, gap=self.gap if gap is None else gap,
                        exact=exact).with_options(self.options)
 
-    def mixed(self, low, alpha, gap, exact=True):
+    def mixed(self, low: Any, alpha: float, gap: float, exact: bool = True) -> Self:
         """Return the mixture of this solution and that at a lower alpha which is linear in alpha."""
         share = (self.alpha - alpha) / (self.alpha - low.alpha)
         square_share = share * (self.alpha + alpha) / (self.alpha + low.alpha)
@@ -121,21 +151,21 @@ class LassoFit(Result):
                        exact=exact).with_options(self.options)
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of columns of X."""
         return len(self.coef)
 
     @property
-    def deviance_ratio(self):
+    def deviance_ratio(self) -> float:
         """1 - deviance / null deviance on the data of the fit, which is r2 for squared error."""
         return self.r2
 
     @property
-    def certified(self):
+    def certified(self) -> bool:
         """Whether the gap is within the tolerance asked for."""
         return bool(self.gap <= self.tol * self.null_objective)
 
-    def predict(self, X, offset=None, kind="score"):
+    def predict(self, X: Data, offset: ArrayLike | None = None, kind: str = "score") -> NDArray[Any]:
         """Return predictions of shape (n_samples,).
 
         Parameters
@@ -199,7 +229,7 @@ def predictions(X, coef, intercept, offset, names=None, has_offset=False):
 
 
 @dataclass(eq=False, repr=False)
-class LassoPath(Between, Criteria, Result):
+class LassoPath(Between[LassoFit], Criteria, Result):
     """Certified solutions at descending alphas.
 
     Attributes
@@ -241,29 +271,29 @@ class LassoPath(Between, Criteria, Result):
         With `standardize` the standard deviation of each column: what the penalty multiplies its coefficient by.
     """
 
-    alphas: np.ndarray
-    indptr: np.ndarray
-    indices: np.ndarray
-    values: np.ndarray
-    intercepts: np.ndarray
-    gaps: np.ndarray
-    r2: np.ndarray
-    n_passes: np.ndarray
+    alphas: Floats
+    indptr: Ints
+    indices: NDArray[Any]
+    values: Floats
+    intercepts: Floats
+    gaps: Floats
+    r2: Floats
+    n_passes: Floats
     null_objective: float
     tol: float
     status: str
     seconds: float
     n_samples: int
     n_features: int
-    params: dict
-    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
-    loss: object = SQUARED_ERROR
-    classes: np.ndarray | None = None
-    newton_dual: np.ndarray | None = None
+    params: dict[str, Any]
+    feature_names: list[str] | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    loss: LossLike = SQUARED_ERROR
+    classes: NDArray[Any] | None = None
+    newton_dual: Truths | None = None
     has_offset: bool = False
-    unpenalised: np.ndarray | None = None
+    unpenalised: Ints | None = None
     n_penalised: int | None = None
-    scale: np.ndarray | None = None
+    scale: Floats | None = None
 
     extra_arrays: ClassVar = ()     # names of the arrays that a subclass saves beside those of this class
     limit = None                    # see `note_limit`
@@ -279,7 +309,7 @@ class LassoPath(Between, Criteria, Result):
         if self.unpenalised is not None and not len(self.unpenalised):
             self.unpenalised = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.alphas)
 
     def __repr__(self):
@@ -288,32 +318,33 @@ class LassoPath(Between, Criteria, Result):
                 f"{'certified' if self.certified.all() else 'NOT all certified'} to {self.tol:g}>")
 
     @cached_property
-    def coefs(self):
+    def coefs(self) -> sparse.csc_array:
         """Coefficients as a csc_array of shape (n_features, n_alphas)."""
         return sparse.csc_array((self.values, self.indices, self.indptr), shape=(self.n_features, len(self)))
 
     @property
-    def df(self):
+    def df(self) -> Ints:
         """Number of non-zero coefficients at each alpha."""
         return np.diff(self.indptr)
 
     @property
-    def certified(self):
+    def certified(self) -> Truths:
         """Whether each gap is within the tolerance asked for."""
         return self.gaps <= self.tol * self.null_objective
 
     @property
-    def deviance_ratio(self):
+    def deviance_ratio(self) -> Floats:
         """1 - deviance / null deviance at each alpha, which is r2 for squared error."""
         return self.r2
 
     @property
-    def bound(self):
+    def bound(self) -> NDArray[np.str_]:
         """The dual point of each gap: "residual" or "newton"."""
         newton = np.zeros(len(self), bool) if self.newton_dual is None else self.newton_dual
         return np.where(newton, "newton", "residual")
 
-    def predict(self, X, alpha=None, offset=None, kind="score", data=None):
+    def predict(self, X: Data, alpha: ArrayLike | None = None, offset: ArrayLike | None = None, kind: str = "score",
+                data: tuple[Data, ArrayLike] | None = None) -> NDArray[Any]:
         """Return predictions of shape (n_samples, n_alphas), or (n_samples,) at one `alpha`.
 
         Parameters
@@ -342,12 +373,18 @@ class LassoPath(Between, Criteria, Result):
         scores = predictions(X, self.coefs, self.intercepts, offset, self.feature_names, self.has_offset)
         return of_kind(kind, scores, self.loss, self.classes)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> LassoFit: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[LassoFit]: ...
+
+    def __getitem__(self, index: int | slice) -> LassoFit | list[LassoFit]:
         if isinstance(index, slice):
             return [self.fit_at(k) for k in range(*index.indices(len(self)))]
         return self.fit_at(index)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[LassoFit]:
         return map(self.fit_at, range(len(self)))
 
     def _columns(self):
@@ -355,7 +392,7 @@ class LassoPath(Between, Criteria, Result):
         return {"alpha": self.alphas, "features": self.df, share: self.r2, "gap": self.gaps,
                 "certified": self.certified, "passes": self.n_passes}
 
-    def fit_at(self, index):
+    def fit_at(self, index: int) -> LassoFit:
         """Return the solution at a grid point as a `LassoFit`."""
         index = range(len(self))[index]
         coef = np.zeros(self.n_features, self.values.dtype)
@@ -366,11 +403,11 @@ class LassoPath(Between, Criteria, Result):
                         self.classes, str(self.bound[index]), self.feature_names,
                         self.has_offset).with_options(self.options)
 
-    def note_limit(self, limit):
+    def note_limit(self, limit: str | None) -> None:
         """Keep what keeps gaps above the tolerance, in a sentence for a warning; None where it is `max_iter`."""
         self.limit = limit
 
-    def note_seconds(self, seconds):
+    def note_seconds(self, seconds: float) -> None:
         """Keep how long the fit took."""
         self.seconds = seconds
 
@@ -380,7 +417,7 @@ class LassoPath(Between, Criteria, Result):
         state.pop("coefs", None)
         return state
 
-    def summary(self, rows=12):
+    def summary(self, rows: int = 12) -> str:
         """Return a table of about `rows` alphas as text."""
         share = "R2" if self.loss == SQUARED_ERROR else "dev"
         lines = [f"{'alpha':>11} {'features':>8} {share:>8} {'gap / P(0)':>10} {'passes':>7}"]
@@ -390,7 +427,7 @@ class LassoPath(Between, Criteria, Result):
                          f"{self.n_passes[k]:7.1f}")
         return Table("\n".join(lines))
 
-    def plot(self, ax=None, **more):
+    def plot(self, ax: Any = None, **more: Any) -> Any:
         """Draw the coefficient profiles; needs matplotlib. Returns the Axes.
 
         `more` are n_labels, features, alphas, x, scaled and scale, as `fastlasso.plotting.plot_path` describes them.
@@ -399,12 +436,11 @@ class LassoPath(Between, Criteria, Result):
 
         return plot_path(self, ax, **more)
 
-    def save(self, file):
-        """Write the path to an .npz file, without pickle; NumPy appends ".npz" to a name that lacks it."""
-        saved.write(self, file)
+    def _arrays(self):
+        return saved.packed(self)
 
     @classmethod
-    def load(cls, file):
+    def load(cls, file: str | PathLike[str]) -> Self:
         """Read a path written by `save`; any other file, or an altered one, raises ValueError.
 
         ``LassoPath.load`` also reads paths of its subclasses, as their own class. A subclass reads its own paths alone.
@@ -412,15 +448,19 @@ class LassoPath(Between, Criteria, Result):
         return saved.read(file, cls, LassoPath.kinds)
 
     @classmethod
-    def restored(cls, facts):
+    def _of_arrays(cls, members):
+        return saved.read_any(members, LassoPath.kinds)
+
+    @classmethod
+    def restored(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of the class that the facts of a saved file stand for."""
         return facts
 
-    def extra_facts(self):
+    def extra_facts(self) -> dict[str, Any]:
         """Return what a subclass saves beside arrays, by name, in JSON's types; `restored` takes it back."""
         return {}
 
-    def check_extras(self):
+    def check_extras(self) -> None:
         """Raise ValueError unless what a subclass has loaded is sound."""
 
 

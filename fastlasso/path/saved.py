@@ -12,6 +12,8 @@ from ..losses.choose import SQUARED_ERROR, loss_of
 
 # The format of files with a loss other than squared error. Paths of refinements have format 2, plain ones 1.
 FORMAT = 3
+# The format of files of other results than paths (`stored.py`).
+RESULT_FORMAT = 4
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
 LOSS_ARRAYS = ("classes", "newton_dual")
@@ -19,11 +21,6 @@ OPTIONAL_ARRAYS = ("unpenalised", "scale")
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError, RuntimeError,
           zipfile.BadZipFile, zlib.error)       # what NumPy, JSON and a path itself raise over a damaged file
 UNREADABLE = (FileNotFoundError, PermissionError, IsADirectoryError)
-
-
-def write(path, file, **more):
-    """Write a path, and further arrays, to an .npz file."""
-    np.savez_compressed(file, **packed(path), **more)
 
 
 def as_bytes(facts):
@@ -61,7 +58,8 @@ def read(file, wanted, kinds):
         Where the file is not a saved path, was altered, or holds a path of another class.
     """
     try:
-        path = read_any(file, kinds)
+        with np.load(file, allow_pickle=False) as stored:
+            path = read_any(stored, kinds)
         if not isinstance(path, wanted):
             raise ValueError(f"it holds a {type(path).__name__}, not a {wanted.__name__}")
     except UNREADABLE:
@@ -71,28 +69,18 @@ def read(file, wanted, kinds):
     return path
 
 
-def read_choice(file, path):
-    """Return (rule, measure, errors, predictions out of fold) of a cross-validation saved with `path`.
-
-    Raises
-    ------
-    ValueError
-        Where the file holds a path alone, or was altered.
-    """
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            if "cv_meta" not in stored:
-                raise ValueError("it holds a path without a cross-validation")
-            facts = json.loads(stored["cv_meta"].tobytes())
-            errors, predictions = stored["cv_errors"], stored["cv_oof_predictions"]
-        if set(facts) != {"rule", "measure", "score"} or not isinstance(facts["measure"] or facts["score"], str):
-            raise ValueError("its rule or its measure is damaged")
-        if (errors.ndim != 2 or len(errors) != len(path) or not errors.shape[1] or errors.dtype != np.float64
-                or not np.isfinite(errors).all() or predictions.ndim != 1 or predictions.dtype != np.float64):
-            raise ValueError("its errors are damaged")
-        return facts["rule"], facts["measure"] or NamedScore(facts["score"]), errors, predictions
-    except (OSError, *DAMAGE) as error:
-        raise ValueError(f"{file} is not a cross-validation saved by fastlasso: {error}") from error
+def read_choice(stored, path):
+    """Return (rule, measure, errors, predictions out of fold) of a cross-validation saved with `path`, checked."""
+    if "cv_meta" not in stored:
+        raise ValueError("it holds a path without a cross-validation")
+    facts = json.loads(stored["cv_meta"].tobytes())
+    errors, predictions = stored["cv_errors"], stored["cv_oof_predictions"]
+    if set(facts) != {"rule", "measure", "score"} or not isinstance(facts["measure"] or facts["score"], str):
+        raise ValueError("its rule or its measure is damaged")
+    if (errors.ndim != 2 or len(errors) != len(path) or not errors.shape[1] or errors.dtype != np.float64
+            or not np.isfinite(errors).all() or predictions.ndim != 1 or predictions.dtype != np.float64):
+        raise ValueError("its errors are damaged")
+    return facts["rule"], facts["measure"] or NamedScore(facts["score"]), errors, predictions
 
 
 @dataclass(frozen=True)
@@ -105,18 +93,19 @@ class NamedScore:
         raise TypeError(f"the score {self.name!r} was not saved, only its name")
 
 
-def read_any(file, kinds):
-    """Read and check a path of any of the classes `kinds`."""
-    with np.load(file, allow_pickle=False) as stored:
-        text = json.loads(stored["meta"].tobytes())
-        if text.pop("format") > FORMAT:
-            raise ValueError("it was written by a newer fastlasso")
-        kind = kinds[validation.one_of(text.pop("kind", "LassoPath"), "kind", tuple(kinds))]
-        arrays = {name: stored[name] for name in (*ARRAYS, *kind.extra_arrays)}
-        if "loss" in text:
-            text["loss"] = loss_of(**text["loss"])
-            arrays |= {name: stored[name] for name in LOSS_ARRAYS if name in stored}
-        arrays |= {name: stored[name] for name in OPTIONAL_ARRAYS if name in stored}
+def read_any(stored, kinds):
+    """Return a path of any of the classes `kinds` from the members of a file, checked."""
+    text = json.loads(stored["meta"].tobytes())
+    if text["format"] > RESULT_FORMAT:
+        raise ValueError("it was written by a newer fastlasso")
+    if text.pop("format") > FORMAT:
+        raise ValueError(f"it holds a {text.get('kind')}, not a path: fastlasso.load reads it")
+    kind = kinds[validation.one_of(text.pop("kind", "LassoPath"), "kind", tuple(kinds))]
+    arrays = {name: stored[name] for name in (*ARRAYS, *kind.extra_arrays)}
+    if "loss" in text:
+        text["loss"] = loss_of(**text["loss"])
+        arrays |= {name: stored[name] for name in LOSS_ARRAYS if name in stored}
+    arrays |= {name: stored[name] for name in OPTIONAL_ARRAYS if name in stored}
     path = kind(**arrays, **kind.restored(text))
     check_loaded(path)
     return path
@@ -143,10 +132,16 @@ def check_loaded(path):
 
 def check_loss(path, n):
     """Raise ValueError unless classes and kinds of dual points are sound."""
-    if path.classes is not None and (path.classes.shape != (2,) or path.classes.dtype.kind not in "biufUS"):
-        raise ValueError("its classes are damaged")
+    checked_classes(path.classes)
     if path.newton_dual is not None and (path.newton_dual.shape != (n,) or path.newton_dual.dtype != bool):
         raise ValueError("its kinds of dual points are damaged")
+
+
+def checked_classes(classes):
+    """Return the labels of two classes, or None."""
+    if classes is not None and (classes.shape != (2,) or classes.dtype.kind not in "biufUS"):
+        raise ValueError("its classes are damaged")
+    return classes
 
 
 def check_vectors(path, size, names):

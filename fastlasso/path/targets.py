@@ -1,11 +1,15 @@
 """Several targets on one X: a sequence of paths, one for each column of y."""
 
 from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
+from ..annotations import ArrayLike, Data, NDArray, Truths
 from ..frames import column_names, is_frame
 from .result import Result
+from .results import LassoFit, LassoPath
+from .stored import all_of, names_from
 
 
 def columns_of(y):
@@ -30,13 +34,19 @@ class TargetPaths(Result, Sequence):
         The names of y's columns where it was a frame.
     """
 
-    def __init__(self, paths, target_names=None):
+    def __init__(self, paths: list[LassoPath], target_names: list[str] | None = None) -> None:
         self.paths, self.target_names = paths, target_names
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, k):
+    @overload
+    def __getitem__(self, k: int | str) -> LassoPath: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> "TargetPaths": ...
+
+    def __getitem__(self, k: int | slice | str) -> "LassoPath | TargetPaths":
         if isinstance(k, str):
             if k not in (self.target_names or ()):
                 raise KeyError(k)
@@ -51,7 +61,7 @@ class TargetPaths(Result, Sequence):
         return self.paths
 
     @property
-    def certified(self):
+    def certified(self) -> list[Truths]:
         """Whether each solution of each path is certified, a list of ndarray of bool."""
         return [path.certified for path in self.paths]
 
@@ -60,14 +70,46 @@ class TargetPaths(Result, Sequence):
                 "features": [int(max(path.df, default=0)) for path in self.paths],
                 "certified": [bool(path.certified.all()) for path in self.paths]}
 
-    def at(self, alpha):
+    def at(self, alpha: Any) -> list[LassoFit]:
         """Return the solution of each target at one alpha, a list of `LassoFit`."""
         return [path.at(alpha) for path in self.paths]
 
-    def predict(self, X, alpha, offset=None, kind="score"):
-        """Return predictions at one alpha, shape (n_samples, n_targets)."""
-        return np.column_stack([path.predict(X, alpha, offset, kind) for path in self.paths])
+    def coefficients(self, alpha: Any, nonzero: bool = False) -> list[Any]:
+        """Return the coefficients of each target at one alpha by name, a list; see `LassoPath.coefficients`."""
+        return [path.coefficients(alpha, nonzero) for path in self.paths]
 
-    def select(self, criterion="bic", gamma=0.5):
+    def predict(self, X: Data, alpha: ArrayLike, offset: ArrayLike | None = None, kind: str = "score") -> NDArray[Any]:
+        """Return predictions at one alpha, shape (n_samples, n_targets), or at several, (..., n_alphas)."""
+        return np.stack([path.predict(X, alpha, offset, kind) for path in self.paths], axis=1)
+
+    def plot(self, axes: Any = None, **more: Any) -> Any:
+        """Draw the coefficient profiles of each target on axes of its own; needs matplotlib. Returns the Axes.
+
+        Parameters
+        ----------
+        axes : sequence of matplotlib Axes, optional
+            One for each target. Default: a new figure.
+        more
+            As in `LassoPath.plot`.
+
+        Returns
+        -------
+        ndarray of Axes, of shape (n_targets,)
+        """
+        from ..plotting import plot_targets
+
+        return plot_targets(self, axes, **more)
+
+    def _stored(self):
+        return {"target_names": self.target_names}, {}, {"paths": self.paths}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        paths = all_of(parts["paths"], LassoPath)
+        if not paths or len({path.n_features for path in paths}) > 1:
+            raise ValueError("its paths are damaged")
+        return cls(paths, names_from(facts["target_names"], len(paths)))
+
+    def select(self, criterion: str = "bic", gamma: float = 0.5) -> list[int]:
         """Return the index of the alpha that each path chooses, see `LassoPath.select`."""
         return [path.select(criterion, gamma) for path in self.paths]

@@ -26,18 +26,20 @@ class Design:
         Columns with zero norm about the centre, and columns whose variance is zero or rounding.
     pool : Pool
         Threads for the passes.
+    kept : dict, or None
+        Gram matrices of whole working sets by their columns, where several designs of the same X share them.
     """
 
-    def __init__(self, matrix, weights, fit_intercept, pool):
+    def __init__(self, matrix, weights, fit_intercept, pool, kept=None):
         self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
         self.n_samples, self.n_features = matrix.shape
-        self._count = [0.0]
+        self.kept, self._count = kept, [0.0]
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
 
     @classmethod
-    def measured(cls, matrix, weights, fit_intercept, pool, y):
+    def measured(cls, matrix, weights, fit_intercept, pool, y, kept=None):
         """Return (the design of a matrix, X'y), measured in one pass."""
-        design = cls(matrix, weights, fit_intercept, pool)
+        design = cls(matrix, weights, fit_intercept, pool, kept)
         return design, design.measure(y)
 
     def counted_anew(self):
@@ -52,7 +54,7 @@ class Design:
         The centre of a column is unknown until `measure_centres`. `norm2` stays that of the present weights.
         """
         other = copy(self)
-        other.weights, other.mean = weights, np.zeros(self.n_features)
+        other.weights, other.mean, other.kept = weights, np.zeros(self.n_features), None
         return other
 
     def beside(self, matrix):
@@ -194,6 +196,15 @@ class Design:
     def gram(self, cols, n_new):
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""
         self.passes += self.matrix.share_of(cols)
+        if self.kept is None or n_new < len(cols):
+            return self._read_gram(cols, n_new)
+        key = cols.tobytes()
+        if key not in self.kept:
+            self.kept.clear()       # one at a time: it may be the largest array beside X
+            self.kept[key] = self._read_gram(cols, n_new)
+        return self.kept[key]
+
+    def _read_gram(self, cols, n_new):
         mean = np.ascontiguousarray(self.mean[cols])
         far_mean = n_new < len(cols) and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
         return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)

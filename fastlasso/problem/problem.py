@@ -16,10 +16,12 @@ from ..frames import check_rows
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..losses.risk import Risk
 from ..losses.squared import SquaredError
+from ..matrices.base import Matrix
 from ..matrices.choose import as_matrix
 from ..matrices.summed import summed_whole
 from ..penalties.separable import Penalty
 from .design import Design
+from .options import Options
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +161,74 @@ class Problem:
         return mean * design.gram(cols, len(cols))
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """X and the options, checked: what the problems of several targets have in common.
+
+    Attributes
+    ----------
+    matrix : Matrix
+    options : Options
+        Vectors in place of what names columns.
+    weights : ndarray of shape (n_samples,), or None
+    factors : ndarray of shape (n_features,)
+    l1_ratio : float
+    bounds : tuple of ndarray
+    """
+
+    matrix: Matrix
+    options: Options
+    weights: np.ndarray | None
+    factors: np.ndarray
+    l1_ratio: float
+    bounds: tuple
+
+    @classmethod
+    def of(cls, X, options, y):
+        """Check X and options, and that `y` has the row labels of X.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For bad input.
+        """
+        matrix = as_matrix(X)
+        n, p = matrix.shape
+        options = options.resolved(matrix)
+        check_rows(matrix.row_labels, y, "y")
+        weights = validation.sample_weights(options.sample_weight, n)
+        l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
+        return cls(matrix, options, weights, validation.penalty_factors(options.penalty_factor, p), l1_ratio,
+                   validation.bounds(options.lower, options.upper, p))
+
+    @property
+    def is_quadratic(self):
+        """Whether the loss is squared error."""
+        return self.options.loss == SQUARED_ERROR
+
+    @property
+    def fit_intercept(self):
+        """Whether there is an intercept."""
+        return bool(self.options.fit_intercept)
+
+    def loss(self, y, pool):
+        """Return the loss of one target, which is checked."""
+        if self.is_quadratic:
+            y = validation.target(y, self.matrix.shape[0])
+            return SquaredError.of(y, self.options.offset, self.weights, self.fit_intercept)
+        y = validation.same_length(y, self.matrix.shape[0])
+        return Risk.of(as_loss(self.options.loss), y, self.options.offset, self.weights, self.fit_intercept, pool)
+
+    def problem(self, loss, matrix, pool, group_sums=None, kept=None):
+        """Return the `Problem` of a loss on X, read through `matrix`; a design keeps Gram matrices in `kept`."""
+        slope = loss.y if loss.is_quadratic else loss.null_residual
+        design, correlation = Design.measured(matrix, self.weights, self.fit_intercept, pool, slope, kept)
+        standardize = bool(self.options.standardize)
+        penalty = penalty_of(design, self.factors, self.l1_ratio, standardize, *self.bounds)
+        origin = Origin.of(self.matrix, self.factors, self.options.offset is not None)
+        return Problem(design, loss, penalty, correlation, self.factors, self.l1_ratio, standardize, group_sums, origin)
+
+
 def pose(X, y, options, pool, groups=None):
     """Return the `Problem` of X, y and `Options`: everything is checked, and X is measured in one pass.
 
@@ -169,30 +239,11 @@ def pose(X, y, options, pool, groups=None):
     ValueError, TypeError
         For bad input.
     """
-    matrix = as_matrix(X)
-    n, p = matrix.shape
-    options, origin = options.resolved(matrix), matrix
-    check_rows(origin.row_labels, y, "y")
-    weights = validation.sample_weights(options.sample_weight, n)
-    l1_ratio = validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0)
-    fit_intercept, standardize = bool(options.fit_intercept), bool(options.standardize)
-    factors = validation.penalty_factors(options.penalty_factor, p)
-    bounds = validation.bounds(options.lower, options.upper, p)
-    if options.loss == SQUARED_ERROR:
-        loss = SquaredError.of(validation.target(y, n), options.offset, weights, fit_intercept)
-        slope, sums_pay = loss.y, matrix.pays_to_sum
-    else:
-        y = validation.same_length(y, n)
-        loss = Risk.of(as_loss(options.loss), y, options.offset, weights, fit_intercept, pool)
-        slope, sums_pay = loss.null_residual, False
-    group_sums = None
-    if groups is not None or sums_pay:
-        matrix, sums = summed_whole(matrix, groups or [np.arange(n)], loss.y, weights, pool)
-        group_sums = None if groups is None else sums
-    design, correlation = Design.measured(matrix, weights, fit_intercept, pool, slope)
-    penalty = penalty_of(design, factors, l1_ratio, standardize, *bounds)
-    return Problem(design, loss, penalty, correlation, factors, l1_ratio, standardize, group_sums,
-                   Origin.of(origin, factors, options.offset is not None))
+    given = Given.of(X, options, y)
+    matrix, loss, sums = given.matrix, given.loss(y, pool), None
+    if groups is not None or (given.is_quadratic and matrix.pays_to_sum):
+        matrix, sums = summed_whole(matrix, groups or [np.arange(matrix.shape[0])], loss.y, given.weights, pool)
+    return given.problem(loss, matrix, pool, None if groups is None else sums)
 
 
 def penalty_of(design, factors, l1_ratio, standardize, lower, upper):

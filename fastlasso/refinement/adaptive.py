@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR
+from ..annotations import ArrayLike, ByColumn, Data, FoldsLike, RandomState
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.path_solver import Limits, threads
 from ..path.refined import AdaptivePath
 from ..problem.options import Options
-from ..selection.path_cv import RULES
+from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
 from .on_problems import NO_FOLDS, in_folds, recast, remember
 from .schedule import ScheduleRun, Stage
@@ -21,10 +22,14 @@ from .schedule import ScheduleRun, Stage
 PILOTS = ("lasso", "ridge", "marginal")
 
 
-def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3,
-                  l1_ratio=1.0, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
-                  sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1],
-                  tol=1e-6, max_iter=10_000, n_threads=None):
+def adaptive_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilot: str = "lasso",
+                  pilot_alpha: float | str = "min", gamma: float = 1.0, alphas: ArrayLike = 100, eps: float = 1e-3,
+                  l1_ratio: float = 1.0, cv: FoldsLike = 5, groups: ArrayLike | None = None,
+                  random_state: RandomState | None = None, fit_intercept: bool = True, standardize: bool = False,
+                  sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                  penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+                  upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
+                  n_threads: int | None = None) -> AdaptivePath:
     """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
 
         v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
@@ -78,10 +83,15 @@ def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min",
                            n_threads=n_threads)
 
 
-def cross_validate_adaptive(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None,
-                            rule="min", random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
-                            standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
-                            upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+def cross_validate_adaptive(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilot: str = "lasso",
+                            pilot_alpha: float | str = "min", gamma: float = 1.0, cv: FoldsLike = 5,
+                            groups: ArrayLike | None = None, rule: str = "min", random_state: RandomState | None = None,
+                            alphas: ArrayLike = 100, eps: float = 1e-3, l1_ratio: float = 1.0,
+                            fit_intercept: bool = True, standardize: bool = False,
+                            sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                            penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+                            upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
+                            n_threads: int | None = None) -> PathCV:
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
 
     A pilot fitted to the held-out rows too would make their errors too small. Two things are shared by all folds: the

@@ -19,10 +19,12 @@ Tibshirani (1996), Regression shrinkage and selection via the lasso, JRSS B 58(1
 Park and Casella (2008), The Bayesian lasso, JASA 103(482).
 """
 
+from typing import Any
+
 import numpy as np
 
 
-def laplace_prior(scale, noise_variance, n_samples):
+def laplace_prior(scale: float, noise_variance: float, n_samples: int) -> Any:
     """Return the alpha whose lasso is the posterior mode under Laplace priors: noise_variance / (n_samples scale).
 
     Parameters
@@ -51,7 +53,7 @@ def laplace_prior(scale, noise_variance, n_samples):
     return ratio(noise_variance, n_samples, scale, "scale")
 
 
-def laplace_scale(alpha, noise_variance, n_samples):
+def laplace_scale(alpha: float, noise_variance: float, n_samples: int) -> float:
     """Return the scale of the Laplace prior that a lasso at `alpha` stands for: noise_variance / (n_samples alpha).
 
     Parameters

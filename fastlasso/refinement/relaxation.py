@@ -11,19 +11,26 @@ Predictions are linear in phi, so a held-out squared error is a parabola in phi,
 
 import time
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Any, overload
 
 import numpy as np
+from scipy import sparse
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR
+from ..annotations import ArrayLike, ByColumn, Callback, Data, Floats, FoldsLike, NDArray, RandomState, Truths
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
+from ..path import stored
+from ..path.between import warn_inexact
 from ..path.fit import fit_near
 from ..path.grid import grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
-from ..path.results import LassoPath
+from ..path.results import LassoFit, LassoPath
 from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
 from ..penalties.separable import Penalty
 from ..problem.options import Options
@@ -37,6 +44,9 @@ from .on_problems import fitted, in_folds, path_of
 PHIS = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Where a refit needs descent, it goes on to this share of the gap promised for the path.
 REFIT_SHARE = 1e-3
+# What files keep beside the lasso: of a cross-validation, and of a path.
+CV_ARRAYS = ("phis", "errors", "oof_predictions")
+REFIT_ARRAYS = ("refit_values", "refit_intercepts", "refit_residuals")
 
 
 @dataclass(eq=False, repr=False)
@@ -55,11 +65,11 @@ class RelaxedPath(Result):
     """
 
     lasso: LassoPath
-    refit_values: np.ndarray
-    refit_intercepts: np.ndarray
-    refit_residuals: np.ndarray
+    refit_values: Floats
+    refit_intercepts: Floats
+    refit_residuals: Floats
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.lasso)
 
     def _parts(self):
@@ -71,38 +81,97 @@ class RelaxedPath(Result):
                 f"{'certified' if self.certified.all() else 'NOT all certified'} to {self.lasso.tol:g}>")
 
     @property
-    def alphas(self):
+    def alphas(self) -> Floats:
         """The alphas of the lasso path, descending."""
         return self.lasso.alphas
 
     @property
-    def certified(self):
+    def certified(self) -> Truths:
         """Whether the lasso's gap and the normal equations of the refit both hold to the tolerance."""
         return self.lasso.certified & (self.refit_residuals <= self.lasso.tol)
 
-    def coefs(self, phi=0.0):
+    def coefs(self, phi: float = 0.0) -> sparse.csc_array:
         """phi b + (1 - phi) c for every alpha, as a csc_array of shape (n_features, n_alphas)."""
         return self._blended(phi).coefs
 
-    def coef_at(self, index, phi=0.0):
+    def coef_at(self, index: int, phi: float = 0.0) -> Floats:
         """phi b + (1 - phi) c at one alpha, shape (n_features,)."""
         return self._blended(phi).fit_at(index).coef
 
-    def intercept_at(self, index, phi=0.0):
+    def intercept_at(self, index: int, phi: float = 0.0) -> float:
         """The intercept at one alpha."""
         return float(self._blended(phi).intercepts[index])
 
-    def at(self, alpha, phi=0.0):
-        """Return the blend at any alpha; between grid points see `LassoPath.at`. Its gap and r2 are the lasso's."""
-        return self._blended(phi).at(alpha)
+    def fit_at(self, index: int, phi: float = 0.0) -> LassoFit:
+        """Return the blend at a grid point as a `LassoFit`. Its gap and r2 are the lasso's."""
+        return self._blended(phi).fit_at(index)
+
+    @overload
+    def __getitem__(self, index: int) -> LassoFit: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[LassoFit]: ...
+
+    def __getitem__(self, index: int | slice) -> LassoFit | list[LassoFit]:
+        return self._blended(0.0)[index]
+
+    def __iter__(self) -> Iterator[LassoFit]:
+        return iter(self._blended(0.0))
+
+    @overload
+    def at(self, alpha: float, phi: float = 0.0) -> LassoFit: ...
+
+    @overload
+    def at(self, alpha: Iterable[float], phi: float = 0.0) -> list[LassoFit]: ...
+
+    def at(self, alpha: float | Iterable[float], phi: float = 0.0) -> LassoFit | list[LassoFit]:
+        """Return the blend at any alpha from 0 to infinity; for several alphas a list of solutions.
+
+        Its gap and r2 are the lasso's. Between grid points it is interpolated linearly. It is `exact` where the lasso's
+        signs agree there, for then the support is the same, so the refit is too, and the lasso is a straight line.
+        """
+        if np.ndim(alpha):
+            return [self.at(one, phi) for one in alpha]
+        fit, lasso = self._blended(phi).at(alpha), self.lasso.interpolated(alpha)
+        return replace(fit, gap=lasso.gap, exact=lasso.exact)
 
     def _columns(self):
         return self.lasso._columns() | {"refit_residual": self.refit_residuals}
 
-    def predict(self, X, phi=0.0, offset=None, kind="score", alpha=None):
+    def predict(self, X: Data, phi: float = 0.0, offset: ArrayLike | None = None, kind: str = "score",
+                alpha: ArrayLike | None = None) -> NDArray[Any]:
         """Predictions of shape (n_samples, n_alphas), or (n_samples,) at one alpha; `kind` as in `LassoPath.predict`.
+
+        Warns
+        -----
+        UserWarning
+            Where coefficients were interpolated, see `at`.
         """
-        return self._blended(phi).predict(X, alpha, offset, kind)
+        if alpha is not None and not np.ndim(alpha):
+            return warn_inexact(self.at(alpha, phi)).predict(X, offset, kind)
+        if alpha is not None:
+            return np.column_stack([self.predict(X, phi, offset, kind, one) for one in alpha])
+        return self._blended(phi).predict(X, None, offset, kind)
+
+    def plot(self, ax: Any = None, phi: float = 0.0, **more: Any) -> Any:
+        """Draw the coefficient profiles of the blend; needs matplotlib. Returns the Axes.
+
+        `more` is as in `LassoPath.plot`.
+        """
+        from ..plotting import plot_path
+
+        return plot_path(self._blended(phi), ax, **more)
+
+    def _stored(self):
+        arrays = {name: getattr(self, name) for name in REFIT_ARRAYS}
+        return {}, arrays, {"lasso": [self.lasso]}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        lasso, = stored.all_of(parts["lasso"], LassoPath)
+        values = stored.array(arrays, "refit_values", (len(lasso.values),))
+        intercepts = stored.array(arrays, "refit_intercepts", (len(lasso),))
+        return cls(lasso, values, intercepts, stored.array(arrays, "refit_residuals", (len(lasso),), 0.0, np.inf))
 
     def _blended(self, phi):
         """A `LassoPath` of the coefficients and intercepts at `phi`; its gaps and r2 are still those of the lasso."""
@@ -129,12 +198,12 @@ class RelaxedCV(Result):
     rule : {"min", "1se"}
     """
 
-    alphas: np.ndarray
-    phis: np.ndarray
-    errors: np.ndarray
+    alphas: Floats
+    phis: Floats
+    errors: Floats
     path: RelaxedPath
-    fold_paths: list
-    oof_predictions: np.ndarray
+    fold_paths: list[Any]
+    oof_predictions: NDArray[Any]
     rule: str
 
     def __repr__(self):
@@ -146,17 +215,17 @@ class RelaxedCV(Result):
         return [self.path, *self.fold_paths]
 
     @property
-    def mean_error(self):
+    def mean_error(self) -> Floats:
         """Mean over folds, shape (n_alphas, n_phis)."""
         return self.errors.mean(axis=2)
 
     @property
-    def standard_error(self):
+    def standard_error(self) -> Floats:
         """Standard error of `mean_error`."""
         return standard_error(self.errors)
 
     @property
-    def index(self):
+    def index(self) -> tuple[int, int]:
         """(index of alpha, index of phi) that the rule chose.
 
         "min" is the smallest mean error. "1se" is the largest alpha at which some phi is within one standard error of
@@ -170,28 +239,34 @@ class RelaxedCV(Result):
         return row, int(np.argmin(mean[row]))
 
     @property
-    def alpha(self):
+    def alpha(self) -> float:
         """The chosen alpha."""
         return float(self.alphas[self.index[0]])
 
     @property
-    def phi(self):
+    def phi(self) -> float:
         """The chosen phi."""
         return float(self.phis[self.index[1]])
 
     @property
-    def coef(self):
+    def coef(self) -> Floats:
         """Coefficients on all rows at the chosen alpha and phi, shape (n_features,)."""
         return self.path.coef_at(self.index[0], self.phi)
 
     @property
-    def intercept(self):
+    def intercept(self) -> float:
         """Intercept at the chosen alpha and phi."""
         return self.path.intercept_at(self.index[0], self.phi)
 
-    def at(self, alpha=None):
+    @overload
+    def at(self, alpha: float | str | None = None) -> LassoFit: ...
+
+    @overload
+    def at(self, alpha: Iterable[float]) -> list[LassoFit]: ...
+
+    def at(self, alpha: float | str | Iterable[float] | None = None) -> LassoFit | list[LassoFit]:
         """Return the blend at the chosen phi, by default at the chosen alpha."""
-        return self.path.at(self.alpha if alpha is None else alpha, self.phi)
+        return self.path.at(self.alpha, self.phi) if alpha is None else self.path.at(alpha, self.phi)
 
     def _columns(self):
         best = self.mean_error.argmin(axis=1)
@@ -199,14 +274,45 @@ class RelaxedCV(Result):
         return {"alpha": self.alphas, "features": self.path.lasso.df, "phi": self.phis[best],
                 "error": self.mean_error[rows, best], "standard_error": self.standard_error[rows, best]}
 
-    def predict(self, X, offset=None, kind="score"):
-        """Predict at the chosen alpha and phi; `kind` as in `LassoPath.predict`."""
-        return self.path._blended(self.phi).fit_at(self.index[0]).predict(X, offset, kind)
+    def predict(self, X: Data, offset: ArrayLike | None = None, kind: str = "score", alpha: Any = None) -> NDArray[Any]:
+        """Predict at the chosen phi, by default at the chosen alpha; see `RelaxedPath.predict`."""
+        return self.path.predict(X, self.phi, offset, kind, self.alpha if alpha is None else alpha)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the error curve of every phi, the chosen one in colour; needs matplotlib. Returns the Axes."""
+        from ..plotting import plot_relaxed_cv
+
+        return plot_relaxed_cv(self, ax)
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write the path on all rows, the errors and the rule to an .npz file, without pickle.
+
+        The paths of the folds are not kept: `fold_paths` of what `load` returns is empty.
+        """
+        super().save(file)
+
+    def _stored(self):
+        return {"rule": self.rule}, {name: getattr(self, name) for name in CV_ARRAYS}, {"path": [self.path]}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        path, = stored.all_of(parts["path"], RelaxedPath)
+        phis = stored.array(arrays, "phis", (-1,), 0.0, 1.0)
+        errors = stored.array(arrays, "errors", (len(path), len(phis), -1))
+        if not errors.size:
+            raise ValueError("errors is damaged")
+        predictions = arrays["oof_predictions"]
+        if predictions.ndim != 1 or predictions.dtype != np.float64:
+            raise ValueError("oof_predictions is damaged")
+        return cls(path.alphas, phis, errors, path, [], predictions, validation.one_of(facts["rule"], "rule", RULES))
 
 
-def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
-                 sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                 max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
+def relaxed_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alphas: ArrayLike = 100, eps: float = 1e-3,
+                 l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
+                 sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1],
+                 tol: float = 1e-6, max_iter: int = 10_000, dfmax: int | None = None, max_r2: float | None = None,
+                 n_threads: int | None = None, callback: Callback | None = None) -> RelaxedPath:
     """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
 
     Where the columns of a support are linearly dependent, the refit uses an independent part of them. Where a support
@@ -255,10 +361,14 @@ def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0
     return path
 
 
-def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=None, rule="min", random_state=None,
-                           alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
-                           sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1],
-                           tol=1e-6, max_iter=10_000, n_threads=None):
+def cross_validate_relaxed(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, phis: ArrayLike = PHIS,
+                           cv: FoldsLike = 5, groups: ArrayLike | None = None, rule: str = "min",
+                           random_state: RandomState | None = None, alphas: ArrayLike = 100, eps: float = 1e-3,
+                           l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
+                           sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                           penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+                           upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
+                           n_threads: int | None = None) -> RelaxedCV:
     """Choose alpha and phi of the relaxed lasso by cross-validation.
 
     Parameters

@@ -20,7 +20,8 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR
+from ..annotations import ArrayLike, ByColumn, Callback, Data, FoldsLike, RandomState
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.fit import fit_near
 from ..path.grid import grid_of
@@ -31,7 +32,7 @@ from ..penalties.concave import concave_penalty
 from ..problem.options import Options
 from ..problem.problem import pose
 from ..selection.folds import named
-from ..selection.path_cv import RULES
+from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
 from .on_problems import fitted, in_folds, path_of, recast
 
@@ -166,10 +167,14 @@ class ReweightedSolver(PathSolver):
                                                                                           np.zeros(0)]))
 
 
-def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, alphas=100, eps=1e-3,
-                    fit_intercept=True, standardize=False, sample_weight=None, offset=None, penalty_factor=None,
-                    lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, dfmax=None, max_r2=None,
-                    n_threads=None, callback=None):
+def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, penalty: str = "mcp",
+                    gamma: float | None = None, q: float | None = None, max_steps: int = 100, alphas: ArrayLike = 100,
+                    eps: float = 1e-3, fit_intercept: bool = True, standardize: bool = False,
+                    sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                    penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+                    upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000, dfmax: int | None = None,
+                    max_r2: float | None = None, n_threads: int | None = None,
+                    callback: Callback | None = None) -> ReweightedPath:
     """Fit a concave penalty along a path by reweighted lassos (local linear approximation).
 
     Seeks for each alpha a stationary point of
@@ -245,10 +250,16 @@ def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=No
     return path.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
-def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5,
-                              groups=None, rule="min", random_state=None, alphas=100, eps=1e-3, fit_intercept=True,
-                              standardize=False, sample_weight=None, offset=None, penalty_factor=None,
-                              lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+def cross_validate_reweighted(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, penalty: str = "mcp",
+                              gamma: float | None = None, q: float | None = None, max_steps: int = 100,
+                              cv: FoldsLike = 5,
+                              groups: ArrayLike | None = None, rule: str = "min",
+                              random_state: RandomState | None = None, alphas: ArrayLike = 100, eps: float = 1e-3,
+                              fit_intercept: bool = True, standardize: bool = False,
+                              sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                              penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+                              upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
+                              n_threads: int | None = None) -> PathCV:
     """Choose the alpha of a concave penalty by cross-validation.
 
     Parameters

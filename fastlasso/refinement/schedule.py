@@ -11,19 +11,26 @@ Where a stage chooses its alpha by cross-validation, all earlier stages are run 
 fold: no coefficient fitted to a row is used to predict that row. The folds share only the alphas of earlier stages.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
 from .. import validation
-from ..losses.choose import SQUARED_ERROR
+from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, NDArray, RandomState
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
+from ..path.between import warn_inexact
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
+from ..path.results import LassoFit, LassoPath
+from ..path.stored import all_of, array
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
 from ..selection.folds import at_ratio, named
-from ..selection.path_cv import RULES
+from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
 from .on_problems import NO_FOLDS, fit_of, fitted, in_folds, path_of, remember
 
@@ -80,11 +87,11 @@ class Stage:
         validation.number(self.ebic_gamma, "ebic_gamma", 0.0)
 
     @property
-    def cross_validated(self):
+    def cross_validated(self) -> bool:
         """Whether alpha is chosen by cross-validation."""
         return self.alpha in RULES
 
-    def penalty_factor(self, problem, coef):
+    def penalty_factor(self, problem: Any, coef: Floats) -> Floats:
         """The factors v of this stage after one that ended in `coef`, shape (n_features,)."""
         if callable(self.factor):
             own = self.factor(coef)
@@ -94,14 +101,14 @@ class Stage:
             own = 1.0 if self.factor == "all" else adaptive_factors(coef * problem.scale, self.gamma)
         return combined(problem.penalty_factor, validation.penalty_factors(own, len(coef)))
 
-    def problem(self, problem, coef):
+    def problem(self, problem: Any, coef: Floats) -> Any:
         """The problem of this stage after one that ended in `coef`; None is no stage before."""
         if coef is None:
             return at_ratio(problem, self.l1_ratio)
         return problem.with_penalty_factor(self.penalty_factor(problem, coef), self.l1_ratio)
 
 
-def adaptive_factors(coef, gamma=1.0):
+def adaptive_factors(coef: ArrayLike, gamma: float = 1.0) -> Floats:
     """Return the penalty factors of the adaptive lasso, v_j = 1 / |b_j|^gamma; inf where b_j = 0, never zero.
 
     Reference: Zou (2006), The adaptive lasso and its oracle properties, JASA 101(476), eq. (4).
@@ -139,10 +146,10 @@ class ScheduleFit(Result):
         The cross-validation by which it chose.
     """
 
-    fits: list
-    penalty_factors: list
-    paths: list
-    cvs: list
+    fits: list[LassoFit]
+    penalty_factors: list[Floats]
+    paths: list[Any]
+    cvs: list[Any]
 
     def __repr__(self):
         return (f"<ScheduleFit: {len(self.fits)} stages, {np.count_nonzero(self.coef)} of {len(self.coef)} features, "
@@ -152,43 +159,86 @@ class ScheduleFit(Result):
     def _parts(self):
         return [part for part in (*self.fits, *self.paths, *self.cvs) if part is not None]
 
-    def add(self, *stage):
+    def add(self, *stage: Any) -> None:
         """Append the result of one stage: its fit, penalty factors, path and cross-validation."""
         for kept, new in zip((self.fits, self.penalty_factors, self.paths, self.cvs), stage, strict=True):
             kept.append(new)
 
     @property
-    def certified(self):
+    def certified(self) -> list[bool]:
         """Whether every stage is certified to its tolerance."""
         return all(fit.certified for fit in self.fits)
 
     @property
-    def alphas(self):
+    def alphas(self) -> list[float]:
         """The alpha of each stage."""
         return [fit.alpha for fit in self.fits]
 
     @property
-    def coef(self):
+    def coef(self) -> Floats:
         """Coefficients of the last stage, shape (n_features,)."""
         return self.fits[-1].coef
 
     @property
-    def intercept(self):
+    def intercept(self) -> float:
         """Intercept of the last stage."""
         return self.fits[-1].intercept
 
-    def at(self):
-        """Return the solution of the last stage."""
-        return self.fits[-1]
+    def at(self, alpha: Any = None) -> Any:
+        """Return the solution of the last stage, by default at its own alpha.
+
+        Another alpha is taken from the path along which the last stage chose its own (`LassoPath.at`).
+
+        Raises
+        ------
+        ValueError
+            For another alpha where the last stage has no path, because its alpha was given.
+        """
+        if alpha is None or (np.ndim(alpha) == 0 and alpha == self.fits[-1].alpha):
+            return self.fits[-1]
+        if self.paths[-1] is None:
+            raise ValueError(f"the last stage was solved at alpha={self.fits[-1].alpha:g} alone: let it choose from a "
+                             "path (Stage('min'), Stage('bic')) for solutions at other alphas")
+        return self.paths[-1].at(alpha)
 
     def _columns(self):
         return {"stage": np.arange(len(self.fits)), "alpha": self.alphas,
                 "features": [np.count_nonzero(fit.coef) for fit in self.fits], "r2": [fit.r2 for fit in self.fits],
                 "gap": [fit.gap for fit in self.fits], "certified": [fit.certified for fit in self.fits]}
 
-    def predict(self, X, offset=None, kind="score"):
-        """Predict with the last stage; `kind` as in `LassoPath.predict`."""
-        return self.fits[-1].predict(X, offset, kind)
+    def predict(self, X: Data, offset: ArrayLike | None = None, kind: str = "score", alpha: Any = None) -> NDArray[Any]:
+        """Predict with the last stage, by default at its own alpha; see `at` and `LassoPath.predict`."""
+        return warn_inexact(self.at(alpha)).predict(X, offset, kind)
+
+    def plot(self, ax: Any = None, n_labels: int = 8, features: Any = None) -> Any:
+        """Draw the coefficients after each stage; needs matplotlib. Returns the Axes.
+
+        `n_labels` and `features` are as `fastlasso.plotting.plot_stages` describes them.
+        """
+        from ..plotting import plot_stages
+
+        return plot_stages(self, ax, n_labels, features=features)
+
+    def save(self, file: str | PathLike[str]) -> None:
+        """Write fits, factors, paths and cross-validations to an .npz file, without pickle.
+
+        The paths of folds are not kept, as in `PathCV.save`.
+        """
+        super().save(file)
+
+    def _stored(self):
+        arrays = {"penalty_factors": np.array(self.penalty_factors)}
+        return {}, arrays, {"fits": self.fits, "paths": self.paths, "cvs": self.cvs}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        fits = all_of(parts["fits"], LassoFit)
+        if not fits or not len(fits) == len(parts["paths"]) == len(parts["cvs"]):
+            raise ValueError("its stages are damaged")
+        all_of([path for path in parts["paths"] if path is not None], LassoPath)
+        all_of([cv for cv in parts["cvs"] if cv is not None], PathCV)
+        factors = array(arrays, "penalty_factors", (len(fits), fits[0].n_features), 0.0, np.inf)
+        return cls(fits, list(factors), parts["paths"], parts["cvs"])
 
 
 class ScheduleRun:
@@ -261,9 +311,11 @@ class ScheduleRun:
         return fits
 
 
-def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_state=None, fit_intercept=True,
-                 standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
-                 upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+def fit_schedule(X: Data, y: ArrayLike, stages: Sequence[Any], *, loss: LossLike = SQUARED_ERROR, cv: FoldsLike = 5,
+                 groups: ArrayLike | None = None, random_state: RandomState | None = None, fit_intercept: bool = True,
+                 standardize: bool = False, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                 penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1],
+                 tol: float = 1e-6, max_iter: int = 10_000, n_threads: int | None = None) -> ScheduleFit:
     """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
 
     Parameters

@@ -13,8 +13,12 @@ weight zero on its held-out rows, standardising included. Three things make K fo
   X serves all of them (`matrices/together.py`).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from .. import validation
-from ..losses.choose import SQUARED_ERROR, as_loss
+from ..annotations import ArrayLike, ByColumn, Callback, Data, FoldsLike, RandomState
+from ..losses.choose import SQUARED_ERROR, LossLike, as_loss
 from ..matrices.choose import as_matrix
 from ..parallel import Pool
 from ..path.fit import fit_near
@@ -26,15 +30,20 @@ from ..progress import progress_of
 from ..validation import UNBOUNDED
 from .folds import Folds, named
 from .measures import checked_measure, one_of_both
-from .path_cv import RULES
+from .path_cv import RULES, PathCV
 from .splits import splits_of
 
 
-def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=None,
-                        alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-                        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None, callback=None, scoring=None, keep_data=False, verbose=False,
-                        progress=None):
+def cross_validate_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, cv: FoldsLike = 5,
+                        groups: ArrayLike | None = None, measure: str | Callable[..., Any] | None = None,
+                        rule: str = "min", random_state: RandomState | None = None, alphas: ArrayLike = 100,
+                        eps: float = 1e-3, l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
+                        sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
+                        penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
+                        upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
+                        n_threads: int | None = None, callback: Callback | None = None,
+                        scoring: str | Callable[..., float] | None = None, keep_data: bool = False,
+                        verbose: bool | int = False, progress: Callback | None = None) -> PathCV:
     """Fit a path on all rows, and on the training rows of each fold, and choose alpha by the held-out error.
 
     Parameters

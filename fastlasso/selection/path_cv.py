@@ -1,14 +1,18 @@
 """The result of a cross-validation: `PathCV`, its curve and its choice."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from os import PathLike
+from typing import Any, overload
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, Data, Floats, NDArray
 from ..path import saved
 from ..path.between import warn_inexact
 from ..path.result import Result
-from ..path.results import LassoPath
+from ..path.results import LassoFit, LassoPath
 
 RULES = ("min", "1se")
 
@@ -38,13 +42,13 @@ class PathCV(Result):
         As in `cross_validate_path`.
     """
 
-    alphas: np.ndarray
-    errors: np.ndarray
+    alphas: Floats
+    errors: Floats
     path: LassoPath
-    fold_paths: list
-    oof_predictions: np.ndarray
+    fold_paths: list[Any]
+    oof_predictions: NDArray[Any]
     rule: str
-    measure: object = "mse"
+    measure: str | Callable[..., Any] = "mse"
 
     def __repr__(self):
         return (f"<{type(self).__name__}: {len(self.alphas)} alphas, {self.errors.shape[1]} folds, rule {self.rule!r}: "
@@ -53,82 +57,92 @@ class PathCV(Result):
     def _parts(self):
         return [self.path, *self.fold_paths]
 
-    def save(self, file):
+    _called = "cross-validation"
+
+    def save(self, file: str | PathLike[str]) -> None:
         """Write the path on all rows, the errors, the rule and the measure to an .npz file, without pickle.
 
-        The paths of the folds are not kept, and of a callable measure its name alone. `LassoPath.load` reads the path
-        of such a file.
+        The paths of the folds are not kept: `fold_paths` of what `load` returns is empty. Of a callable measure the
+        name alone is kept. `LassoPath.load` reads the path of such a file.
         """
+        super().save(file)
+
+    def _arrays(self):
         is_name = isinstance(self.measure, str)
         facts = {"rule": self.rule, "measure": self.measure if is_name else None,
                  "score": None if is_name else name_of(self.measure)}
-        saved.write(self.path, file, cv_meta=saved.as_bytes(facts), cv_errors=self.errors,
-                    cv_oof_predictions=self.oof_predictions)
+        return self.path._arrays() | {"cv_meta": saved.as_bytes(facts), "cv_errors": self.errors,
+                                      "cv_oof_predictions": self.oof_predictions}
 
     @classmethod
-    def load(cls, file):
-        """Read what `save` wrote; `fold_paths` is then empty. Any other file, or an altered one, raises ValueError."""
-        path = LassoPath.load(file)
-        rule, measure, errors, predictions = saved.read_choice(file, path)
+    def _of_arrays(cls, members):
+        path = LassoPath._of_arrays(members)
+        rule, measure, errors, predictions = saved.read_choice(members, path)
         return cls(path.alphas, errors, path, [], predictions, validation.one_of(rule, "rule", RULES), measure)
 
     @property
-    def mean_error(self):
+    def mean_error(self) -> Floats:
         """Mean over folds of the held-out error at each alpha."""
         return self.errors.mean(axis=1)
 
     @property
-    def standard_error(self):
+    def standard_error(self) -> Floats:
         """Standard error of `mean_error`."""
         return standard_error(self.errors)
 
     @property
-    def best_index(self):
+    def best_index(self) -> int:
         """Index of the smallest mean error."""
         return int(np.argmin(self.mean_error))
 
     @property
-    def index_1se(self):
+    def index_1se(self) -> int:
         """Index of the largest alpha whose mean error is within one standard error of the smallest."""
         best = self.best_index
         return int(np.argmax(self.mean_error <= self.mean_error[best] + self.standard_error[best]))
 
     @property
-    def index(self):
+    def index(self) -> int:
         """Index of the alpha that the rule chose."""
         return self.index_1se if self.rule == "1se" else self.best_index
 
     @property
-    def alpha(self):
+    def alpha(self) -> float:
         """The chosen alpha."""
         return float(self.alphas[self.index])
 
     @property
-    def alpha_min(self):
+    def alpha_min(self) -> float:
         """The alpha of the smallest mean error."""
         return float(self.alphas[self.best_index])
 
     @property
-    def alpha_1se(self):
+    def alpha_1se(self) -> float:
         """The alpha of the one-standard-error rule."""
         return float(self.alphas[self.index_1se])
 
     @property
-    def coef(self):
+    def coef(self) -> Floats:
         """Coefficients of the full-data fit at the chosen alpha, shape (n_features,)."""
         return self.path.fit_at(self.index).coef
 
     @property
-    def intercept(self):
+    def intercept(self) -> float:
         """Intercept of the full-data fit at the chosen alpha."""
         return float(self.path.intercepts[self.index])
 
     @property
-    def scoring(self):
+    def scoring(self) -> Any:
         """The older name of `measure`."""
         return self.measure
 
-    def at(self, alpha=None):
+    @overload
+    def at(self, alpha: float | str | None = None) -> LassoFit: ...
+
+    @overload
+    def at(self, alpha: Iterable[float]) -> list[LassoFit]: ...
+
+    def at(self, alpha: float | str | Iterable[float] | None = None) -> LassoFit | list[LassoFit]:
         """Return the full-data solution at an alpha, "min", "1se", or by default at the choice of the rule."""
         chosen = {None: self.index, "min": self.best_index, "1se": self.index_1se}
         if alpha is None or isinstance(alpha, str):
@@ -139,11 +153,11 @@ class PathCV(Result):
         return {"alpha": self.alphas, "features": self.path.df, "error": self.mean_error,
                 "standard_error": self.standard_error}
 
-    def predict(self, X, offset=None, kind="score", alpha=None):
+    def predict(self, X: Data, offset: ArrayLike | None = None, kind: str = "score", alpha: Any = None) -> NDArray[Any]:
         """Predict with the full-data fit, by default at the chosen alpha; see `at` and `LassoPath.predict`."""
         return warn_inexact(self.at(alpha)).predict(X, offset, kind)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Any:
         """Draw the error curve; needs matplotlib. Returns the Axes."""
         from ..plotting import plot_cv
 

@@ -17,16 +17,20 @@ Shah and Samworth (2013), Variable selection with error control: another look at
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import validation
+from ..annotations import ArrayLike, ByColumn, Data, Floats, Ints, RandomState
 from ..frames import FeatureNames
-from ..losses.choose import SQUARED_ERROR
+from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
+from ..path.between import checked_alpha
 from ..path.grid import given_grid, grid_of
 from ..path.path_solver import Limits, PathSolver, paths_at_once, threads
-from ..path.result import Result
+from ..path.result import Result, named_vector
+from ..path.stored import array, falling, names_from
 from ..path.warn import WARNING_CLASS, stack_level
 from ..problem.options import Options
 from ..problem.problem import pose
@@ -36,6 +40,7 @@ from .splits import group_numbers
 
 # Marks a row that is in neither half; 0 and 1 are the halves.
 NEITHER = 2
+NO_MODEL = "It chooses columns (`support`): fit a model to those, such as fit(X[:, columns], y, alpha) or post_lasso"
 
 
 @dataclass(eq=False, repr=False)
@@ -58,12 +63,12 @@ class StabilityPath(Result):
         The number of columns with a penalty factor above 0 and finite.
     """
 
-    alphas: np.ndarray
-    probabilities: np.ndarray
-    mean_selected: np.ndarray
+    alphas: Floats
+    probabilities: Floats
+    mean_selected: Floats
     n_pairs: int
     n_passes: float = 0.0
-    feature_names: list | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
+    feature_names: list[str] | None = FeatureNames()     # noqa: RUF009 (a descriptor, whose default is None)
     n_penalised: int | None = None
 
     def __post_init__(self):
@@ -71,7 +76,7 @@ class StabilityPath(Result):
             self.n_penalised = self.n_features
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of columns of X."""
         return len(self.probabilities)
 
@@ -83,7 +88,57 @@ class StabilityPath(Result):
         return {"alpha": self.alphas, "mean_selected": self.mean_selected,
                 "at_0.75": np.count_nonzero(self.probabilities >= 0.75, axis=0)}
 
-    def error_bound(self, threshold, index=-1, unimodal=False):
+    def at(self, alpha: Any = None) -> Any:
+        """Return the selection probabilities at one alpha by name, by default at the smallest.
+
+        Between two alphas of the grid, and below the last, those of the next larger alpha are returned: they can only
+        grow as alpha falls. Above the first they are those of the first, from above.
+
+        Returns
+        -------
+        pandas Series, or a structured array with the fields "feature" and "probability" where pandas is not installed
+        """
+        alpha = self.alphas[-1] if alpha is None else checked_alpha(alpha)
+        above = np.flatnonzero(self.alphas >= alpha)
+        names = self.feature_names
+        names = [f"coef[{j}]" for j in range(self.n_features)] if names is None else list(names)
+        return named_vector(names, self.probabilities[:, above[-1] if len(above) else 0], "probability")
+
+    def coefficients(self, alpha: Any = None, nonzero: bool = False) -> NoReturn:
+        """Raise TypeError: stability selection fits no model."""
+        raise TypeError(f"a stability selection has no coefficients. {NO_MODEL}")
+
+    def predict(self, X: Data, *more: Any) -> NoReturn:
+        """Raise TypeError: stability selection fits no model."""
+        raise TypeError(f"a stability selection makes no predictions. {NO_MODEL}")
+
+    def plot(self, ax: Any = None, threshold: float = 0.75, **more: Any) -> Any:
+        """Draw the selection probabilities against alpha; needs matplotlib. Returns the Axes.
+
+        `more` are n_labels, features and alphas, as `fastlasso.plotting.plot_stability` describes them.
+        """
+        from ..plotting import plot_stability
+
+        return plot_stability(self, ax, threshold, **more)
+
+    def _stored(self):
+        facts = {name: getattr(self, name) for name in ("n_pairs", "n_passes", "feature_names", "n_penalised")}
+        return facts, {name: getattr(self, name) for name in ("alphas", "probabilities", "mean_selected")}, {}
+
+    @classmethod
+    def _of_stored(cls, facts, arrays, parts):
+        alphas = falling(arrays, "alphas")
+        probabilities = array(arrays, "probabilities", (-1, len(alphas)), 0.0, 1.0)
+        n = len(probabilities)
+        n_pairs = validation.whole_number(facts["n_pairs"], "n_pairs")
+        n_penalised = validation.whole_number(facts["n_penalised"], "n_penalised", 0)
+        if n_penalised > n or (np.diff(probabilities, axis=1) < 0).any():
+            raise ValueError("probabilities is damaged")
+        return cls(alphas, probabilities, array(arrays, "mean_selected", (len(alphas),), 0.0, float(n)), n_pairs,
+                   validation.number(facts["n_passes"], "n_passes", 0.0), names_from(facts["feature_names"], n),
+                   n_penalised)
+
+    def error_bound(self, threshold: float, index: int = -1, unimodal: bool = False) -> float:
         """Return a bound on the expected number of selected columns that are selected no more often than at random.
 
         "At random" is a chance of at most theta = q / p in one subsample. For every column of that kind together
@@ -119,7 +174,7 @@ class StabilityPath(Result):
             constant = 4 * (1 - threshold + 0.5 / B) / (1 + 1 / B)
         return min(general, constant * q * q / p)
 
-    def index_for(self, max_false, threshold=0.75, unimodal=False):
+    def index_for(self, max_false: float, threshold: float = 0.75, unimodal: bool = False) -> int:
         """Return the index of the smallest alpha at which `error_bound` is at most `max_false`.
 
         Raises
@@ -134,7 +189,7 @@ class StabilityPath(Result):
                              f"{min(bounds):.3g}: raise max_false or threshold, or start the path at a larger alpha")
         return int(within[-1])
 
-    def support(self, threshold=0.75, max_false=None, unimodal=False):
+    def support(self, threshold: float = 0.75, max_false: float | None = None, unimodal: bool = False) -> Ints:
         """Return the indices of the selected columns, those with probability >= threshold.
 
         They are taken at the smallest alpha of the path, or with `max_false` at the smallest alpha whose `error_bound`
@@ -145,10 +200,14 @@ class StabilityPath(Result):
         return np.flatnonzero(self.probabilities[:, index] >= threshold)
 
 
-def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05,
-                        dfmax=None, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
-                        offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None, groups=None):
+def stability_selection(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, n_pairs: int = 50,
+                        weakness: float = 1.0, random_state: RandomState | None = None, alphas: ArrayLike = 50,
+                        eps: float = 0.05, dfmax: int | None = None, l1_ratio: float = 1.0, fit_intercept: bool = True,
+                        standardize: bool = False, sample_weight: ArrayLike | None = None,
+                        offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None,
+                        lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6,
+                        max_iter: int = 10_000, n_threads: int | None = None,
+                        groups: ArrayLike | None = None) -> StabilityPath:
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
