@@ -13,6 +13,7 @@ from ..parallel import Pool
 from ..path.path_solver import Limits, threads
 from ..path.refined import AdaptivePath
 from ..problem.options import Options
+from ..progress import shown
 from ..selection.path_cv import RULES
 from ..validation import UNBOUNDED
 from .on_problems import NO_FOLDS, in_folds, recast, remember
@@ -22,9 +23,9 @@ PILOTS = ("lasso", "ridge", "marginal")
 
 
 def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min", gamma=1.0, alphas=100, eps=1e-3,
-                  l1_ratio=1.0, cv=5, groups=None, random_state=None, fit_intercept=True, standardize=False,
+                  l1_ratio=1.0, cv=5, groups=None, random_state=0, fit_intercept=True, standardize=False,
                   sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1],
-                  tol=1e-6, max_iter=10_000, n_threads=None):
+                  tol=1e-6, max_iter=10_000, n_threads=None, verbose=False, progress=None):
     """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
 
         v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
@@ -43,6 +44,8 @@ def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min",
         0 gives back the lasso on the columns that the pilot keeps.
     cv, groups, random_state
         As in `cross_validate_path`, for the choice of `pilot_alpha`.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all paths, the pilot's and those of folds included.
 
     Returns
     -------
@@ -67,9 +70,10 @@ def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min",
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
-    with Pool(threads(n_threads)) as pool:
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
-        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))
+        run.expect(stages[:-1], alone=stages[-1])
         run_pilot(run, pilot, stages[:-1])
         run.leave_folds()
         problems = run.next_problems(stages[-1])
@@ -79,9 +83,10 @@ def adaptive_path(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min",
 
 
 def cross_validate_adaptive(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_alpha="min", gamma=1.0, cv=5, groups=None,
-                            rule="min", random_state=None, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
+                            rule="min", random_state=0, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True,
                             standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
-                            upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+                            upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None, verbose=False,
+                            progress=None):
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
 
     A pilot fitted to the held-out rows too would make their errors too small. Two things are shared by all folds: the
@@ -91,7 +96,7 @@ def cross_validate_adaptive(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_al
     ----------
     X, y, pilot, ..., n_threads
         As in `adaptive_path`.
-    cv, groups, rule, random_state
+    cv, groups, rule, random_state, verbose, progress
         As in `cross_validate_path`.
 
     Returns
@@ -114,8 +119,9 @@ def cross_validate_adaptive(X, y, *, loss=SQUARED_ERROR, pilot="lasso", pilot_al
                       loss)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
-    with Pool(threads(n_threads)) as pool:
-        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))
+        run.expect(stages)
         run_pilot(run, pilot, stages[:-1])
         pilot_coef = run.coefs[0]
         run.run(stages[-1])

@@ -22,7 +22,7 @@ from ..parallel import Pool
 from ..path import stored
 from ..path.between import warn_inexact
 from ..path.fit import fit_near
-from ..path.grid import grid_of
+from ..path.grid import count_of, grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
 from ..path.results import LassoPath
@@ -30,6 +30,7 @@ from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
 from ..penalties.separable import Penalty
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import shown
 from ..selection.folds import named
 from ..selection.path_cv import RULES, standard_error
 from ..solver.newton_alphas import NewtonAlphas
@@ -285,7 +286,7 @@ class RelaxedCV(Result):
 
 def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
                  sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                 max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None):
+                 max_iter=10_000, dfmax=None, max_r2=None, n_threads=None, callback=None, verbose=False, progress=None):
     """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
 
     Where the columns of a support are linearly dependent, the refit uses an independent part of them. Where a support
@@ -293,7 +294,7 @@ def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0
 
     Parameters
     ----------
-    X, y, ..., callback
+    X, y, ..., progress
         As in `fit_path`.
 
     Returns
@@ -326,18 +327,20 @@ def relaxed_path(X, y, *, loss=SQUARED_ERROR, alphas=100, eps=1e-3, l1_ratio=1.0
     limits = Limits.checked(tol, max_iter, dfmax, max_r2)
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        solver = PathSolver(pose(X, y, options, pool), limits, callback=callback)
-        path = relaxed(solver, grid_of(solver.solver, alphas, eps))
+        with shown(verbose, progress) as monitor:
+            solver = PathSolver(pose(X, y, options, pool), limits, callback=callback,
+                                watch=None if monitor is None else monitor.watch(0))
+            path = relaxed(solver, grid_of(solver.solver, alphas, eps))
     path.lasso.note_seconds(time.perf_counter() - started)
     warn_relaxed(path)
     path.lasso.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
     return path
 
 
-def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=None, rule="min", random_state=None,
+def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=None, rule="min", random_state=0,
                            alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False,
                            sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1],
-                           tol=1e-6, max_iter=10_000, n_threads=None):
+                           tol=1e-6, max_iter=10_000, n_threads=None, verbose=False, progress=None):
     """Choose alpha and phi of the relaxed lasso by cross-validation.
 
     Parameters
@@ -345,7 +348,7 @@ def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=
     X, y, alphas, ..., n_threads
         As in `relaxed_path`.
     phis : array of floats in [0, 1]
-    cv, groups, random_state
+    cv, groups, random_state, verbose, progress
         As in `cross_validate_path`.
     rule : {"min", "1se"}, default="min"
         See `RelaxedCV.index`.
@@ -372,9 +375,11 @@ def cross_validate_relaxed(X, y, *, loss=SQUARED_ERROR, phis=PHIS, cv=5, groups=
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits = Limits.checked(tol, max_iter)
-    with Pool(threads(n_threads)) as pool:
-        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
-        (path, *fold_paths), errors = fitted(folds, lambda problem: PathSolver(problem, limits), alphas, eps, relaxed,
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
+        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor)
+        folds.expect(0, count_of(alphas))
+        (path, *fold_paths), errors = fitted(folds, lambda problem, watch: PathSolver(problem, limits, watch=watch),
+                                             alphas, eps, relaxed,
                                              lambda k, fold, own: errors_of_blends(folds, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
                            np.full(len(folds.y), np.nan), rule)

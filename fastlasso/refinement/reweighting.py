@@ -23,13 +23,14 @@ from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.fit import fit_near
-from ..path.grid import grid_of
+from ..path.grid import count_of, grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.refined import ReweightedPath
 from ..path.warn import WARNING_CLASS, stack_level
 from ..penalties.concave import concave_penalty
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import shown
 from ..selection.folds import named
 from ..selection.path_cv import RULES
 from ..validation import UNBOUNDED
@@ -57,8 +58,8 @@ class ReweightedSolver(PathSolver):
         Of each alpha, as in `ReweightedPath`.
     """
 
-    def __init__(self, problem, penalty, limits, max_steps, callback=None):
-        super().__init__(problem, replace(limits, tol=INNER_TOL * limits.tol), callback=callback)
+    def __init__(self, problem, penalty, limits, max_steps, callback=None, watch=None):
+        super().__init__(problem, replace(limits, tol=INNER_TOL * limits.tol), callback=callback, watch=watch)
         self.outer_limits, self.penalty, self.max_steps = limits, penalty, max_steps
         self.target = limits.tol * problem.null_objective
         self.weighted = problem         # with the factors of the present step
@@ -74,6 +75,8 @@ class ReweightedSolver(PathSolver):
         for alpha in grid:
             if self.goes_on:
                 self._take(self._settled(alpha), len(grid))
+                if self.watch is not None:
+                    self.watch(self, len(grid) if self.goes_on else self.n_done)
         return self
 
     def _settled(self, alpha):
@@ -169,7 +172,7 @@ class ReweightedSolver(PathSolver):
 def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, alphas=100, eps=1e-3,
                     fit_intercept=True, standardize=False, sample_weight=None, offset=None, penalty_factor=None,
                     lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, dfmax=None, max_r2=None,
-                    n_threads=None, callback=None):
+                    n_threads=None, callback=None, verbose=False, progress=None):
     """Fit a concave penalty along a path by reweighted lassos (local linear approximation).
 
     Seeks for each alpha a stationary point of
@@ -194,7 +197,7 @@ def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=No
 
     Parameters
     ----------
-    X, y, alphas, ..., callback
+    X, y, alphas, ..., progress
         As in `fit_path`; `penalty_factor` is u.
     penalty : {"mcp", "scad", "log", "lq"} or Concave, default="mcp"
         A name, that of a penalty of your own included, or a `fastlasso.penalties.concave.Concave` itself.
@@ -238,24 +241,27 @@ def reweighted_path(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=No
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        solver = ReweightedSolver(pose(X, y, options, pool), concave, limits, max_steps, callback)
-        path = path_of(solver, grid_of(solver.solver, alphas, eps))
+        with shown(verbose, progress) as monitor:
+            solver = ReweightedSolver(pose(X, y, options, pool), concave, limits, max_steps, callback,
+                                      None if monitor is None else monitor.watch(0))
+            path = path_of(solver, grid_of(solver.solver, alphas, eps))
     path.note_seconds(time.perf_counter() - started)
     warn_unsettled(path)
     return path.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
 
 
 def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=None, q=None, max_steps=100, cv=5,
-                              groups=None, rule="min", random_state=None, alphas=100, eps=1e-3, fit_intercept=True,
+                              groups=None, rule="min", random_state=0, alphas=100, eps=1e-3, fit_intercept=True,
                               standardize=False, sample_weight=None, offset=None, penalty_factor=None,
-                              lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+                              lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None,
+                              verbose=False, progress=None):
     """Choose the alpha of a concave penalty by cross-validation.
 
     Parameters
     ----------
     X, y, penalty, ..., n_threads
         As in `reweighted_path`.
-    cv, groups, rule, random_state
+    cv, groups, rule, random_state, verbose, progress
         As in `cross_validate_path`.
 
     Returns
@@ -278,10 +284,12 @@ def cross_validate_reweighted(X, y, *, loss=SQUARED_ERROR, penalty="mcp", gamma=
                       loss)
     limits, concave = Limits.checked(tol, max_iter), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
-    with Pool(threads(n_threads)) as pool:
-        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
-        paths, errors = fitted(folds, lambda problem: ReweightedSolver(problem, concave, limits, max_steps), alphas,
-                               eps, path_of, folds.errors)
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
+        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor)
+        folds.expect(0, count_of(alphas))
+        paths, errors = fitted(folds, lambda problem, watch: ReweightedSolver(problem, concave, limits, max_steps,
+                                                                              watch=watch),
+                               alphas, eps, path_of, folds.errors)
         result = folds.result(paths, errors, rule)
     for path, whose in named(paths):
         warn_unsettled(path, whose)

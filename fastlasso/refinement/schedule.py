@@ -19,12 +19,14 @@ from .. import validation
 from ..losses.choose import SQUARED_ERROR
 from ..parallel import Pool
 from ..path.between import warn_inexact
+from ..path.grid import count_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
 from ..path.results import LassoFit, LassoPath
 from ..path.stored import all_of, array
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
+from ..progress import shown
 from ..selection.folds import at_ratio, named
 from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
@@ -240,14 +242,26 @@ class ScheduleFit(Result):
 class ScheduleRun:
     """The run of a schedule: the problems on all rows and on each fold, and their present coefficients.
 
-    `coefs` are the coefficients of the stage before, one vector for each problem; None before the first stage.
+    `coefs` are the coefficients of the stage before, one vector for each problem; None before the first stage. `n_run`
+    counts the stages that were run.
     """
 
     def __init__(self, X, folds):
         self.X, self.folds, self.limits = X, folds, folds.limits
         self.problems = folds.each(lambda k, problem: problem)
-        self.coefs = [None] * len(self.problems)
+        self.coefs, self.n_run = [None] * len(self.problems), 0
         self.result = ScheduleFit([], [], [], [])
+
+    def expect(self, stages, alone=None):
+        """Let the progress count all that these stages fit; `alone` is a last one that is fitted to all rows only."""
+        for number, stage in enumerate(stages):
+            last = max((k for k, later in enumerate(stages) if later.cross_validated), default=-1)
+            folds = 0 if number > last else len(self.folds.splits)
+            for k in range(-1, folds):
+                whole = isinstance(stage.alpha, str) and (stage.cross_validated or k < 0)
+                self.folds.expect_one((number, k), count_of(stage.alphas) if whole else 1)
+        if alone is not None:
+            self.folds.expect_one((len(stages), -1), count_of(alone.alphas))
 
     def begin_with(self, coefs):
         """Use these coefficients, one vector for each problem, as those of the stage before."""
@@ -268,7 +282,7 @@ class ScheduleRun:
             fits = self.fits(self.result.fits[-1].alpha, problems)
         else:
             fits, path, cv = self._solved(stage, problems)
-        self.coefs = [fit.coef for fit in fits]
+        self.coefs, self.n_run = [fit.coef for fit in fits], self.n_run + 1
         own = {"penalty_factor": problems[0].penalty_factor, "l1_ratio": problems[0].l1_ratio}
         self.result.add(fits[0].with_options(self.folds.options.as_dict() | own), problems[0].penalty_factor, path, cv)
 
@@ -292,24 +306,25 @@ class ScheduleRun:
 
     def paths(self, stage, problems):
         """(paths, held-out errors of the folds) of some problems, all along the grid of the first."""
-        paths, errors = fitted(self.folds, lambda problem: PathSolver(problem, self.limits), stage.alphas, stage.eps,
-                               path_of, self.folds.errors, problems)
+        paths, errors = fitted(self.folds, lambda problem, watch: PathSolver(problem, self.limits, watch=watch),
+                               stage.alphas, stage.eps, path_of, self.folds.errors, problems, self.n_run)
         for path, whose in named(paths):
             warn_uncertified(path, whose)
         return paths, errors
 
     def fits(self, alpha, problems, first=-1):
         """Solutions of some problems at one alpha, that of all rows or of fold 0 first."""
-        fits = self.folds.each(lambda k, problem: fit_of(problem, alpha, self.limits), first, problems)
+        fits = self.folds.each(lambda k, problem: fit_of(problem, alpha, self.limits,
+                                                              self.folds.watch(self.n_run, k)), first, problems)
         for k, fit in enumerate(fits, first):
             if not fit.certified:
                 warn_gap(alpha, fit.gap, fit.tol, fit.null_objective, f"fold {k}: " if k >= 0 else "")
         return fits
 
 
-def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_state=None, fit_intercept=True,
+def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_state=0, fit_intercept=True,
                  standardize=False, sample_weight=None, offset=None, penalty_factor=None, lower=UNBOUNDED[0],
-                 upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None):
+                 upper=UNBOUNDED[1], tol=1e-6, max_iter=10_000, n_threads=None, verbose=False, progress=None):
     """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
 
     Parameters
@@ -320,6 +335,8 @@ def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_
     cv, groups, random_state
         As in `cross_validate_path`, for stages with the rule "min" or "1se". The stages before such a stage are run
         again inside each fold, at the alphas that they chose on all rows.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all stages and folds.
 
     Returns
     -------
@@ -347,9 +364,10 @@ def fit_schedule(X, y, stages, *, loss=SQUARED_ERROR, cv=5, groups=None, random_
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits = Limits.checked(tol, max_iter)
-    with Pool(threads(n_threads)) as pool:
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
         cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
-        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))
+        run.expect(stages)
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
                 run.leave_folds()

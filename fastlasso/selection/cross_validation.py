@@ -29,7 +29,7 @@ from .path_cv import RULES
 from .splits import splits_of
 
 
-def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=None,
+def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=None, rule="min", random_state=0,
                         alphas=100, eps=1e-3, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
                         offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
                         max_iter=10_000, n_threads=None, callback=None, scoring=None, keep_data=False, verbose=False,
@@ -42,9 +42,10 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
         As in `fit_path`; the folds use the grid of the full-data path. With a callback the full-data path is fitted
         first. If the callback ends it early, the folds use the alphas that it reached.
     cv : int, vector of fold numbers, iterable of (train, test), or splitter, default=5
-        An integer makes that many contiguous folds, shuffled first if `random_state` is given. Where y is a class, the
-        folds share out the rows of each class evenly. A vector of shape (n_samples,) names the fold that holds out each
-        row (glmnet's foldid). An iterable yields pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
+        An integer makes that many folds of rows at random, the same ones in every call (`random_state`), as the command
+        line does. Where y is a class, the folds share out the rows of each class evenly. A vector of shape (n_samples,)
+        names the fold that holds out each row (glmnet's foldid). An iterable yields pairs of row indices or masks; a
+        splitter has ``split(X, y, groups)``.
     groups : array of shape (n_samples,), optional
         Rows of one group are held out together. An integer `cv` then makes folds of whole groups, of about as many rows
         each, shuffled by `random_state`; classes are not balanced. Fold numbers and pairs that part a group are an
@@ -63,8 +64,9 @@ def cross_validate_path(X, y, *, loss=SQUARED_ERROR, cv=5, groups=None, measure=
     rule : {"min", "1se"}, default="min"
         What `PathCV.index` points at: the smallest mean error, or the largest alpha within one standard error of it
         (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
-    random_state : int or numpy Generator, optional
-        Shuffles the rows before an integer `cv` cuts them.
+    random_state : int, numpy Generator or None, default=0
+        Shuffles the rows before an integer `cv` cuts them. With None they keep their order: contiguous folds, as those
+        of scikit-learn's ``KFold`` and of the estimators, for rows that are in the order of time.
     scoring : optional
         The older name of `measure`.
     verbose, progress

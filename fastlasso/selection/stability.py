@@ -32,6 +32,7 @@ from ..path.stored import array, falling, names_from
 from ..path.warn import WARNING_CLASS, stack_level
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import shown
 from ..solver.choose import started_solver
 from ..validation import UNBOUNDED
 from .splits import group_numbers
@@ -201,7 +202,7 @@ class StabilityPath(Result):
 def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, random_state=None, alphas=50, eps=0.05,
                         dfmax=None, l1_ratio=1.0, fit_intercept=True, standardize=False, sample_weight=None,
                         offset=None, penalty_factor=None, lower=UNBOUNDED[0], upper=UNBOUNDED[1], tol=1e-6,
-                        max_iter=10_000, n_threads=None, groups=None):
+                        max_iter=10_000, n_threads=None, groups=None, verbose=False, progress=None):
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
@@ -221,6 +222,8 @@ def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, r
     groups : array of shape (n_samples,), optional
         Rows of one group stay together: a half is a random half of the groups. Where y is a class, the groups of each
         class are shared out if no group has rows of both.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all halves.
 
     Returns
     -------
@@ -246,7 +249,8 @@ def stability_selection(X, y, *, loss=SQUARED_ERROR, n_pairs=50, weakness=1.0, r
         grid = grid_of(started_solver(whole, limits.tol), alphas, eps)
         halves = ComplementaryPairs(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs,
                                     None if groups is None else group_numbers(groups, whole.design.n_samples))
-        return halves.path(grid)
+        with shown(verbose, progress, 2 * n_pairs) as monitor:
+            return halves.path(grid, monitor)
 
 
 class ComplementaryPairs:
@@ -277,12 +281,12 @@ class ComplementaryPairs:
                              f"weight > 0, got {what}={units}")
         return units, unit_of, None if small is None else class_of_units(small, unit_of)
 
-    def path(self, grid):
+    def path(self, grid, monitor=None):
         """Fit the path of every half along `grid`, several at once, and count the columns selected."""
         probabilities = np.zeros((self.whole.design.n_features, len(grid)))
         design = self.whole.design
-        paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own), range(2 * len(self.half_of)),
-                                 paths_at_once(design.matrix))
+        paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own, monitor),
+                                 range(2 * len(self.half_of)), paths_at_once(design.matrix))
         for cols, first, _, _ in paths:
             probabilities[cols, first] += 1
         uncertified = sum(not certified for _, _, certified, _ in paths)
@@ -297,11 +301,12 @@ class ComplementaryPairs:
         return StabilityPath(grid, probabilities, penalised.sum(axis=0), len(paths) // 2,
                              max(passes for *_, passes in paths), origin.feature_names, origin.n_penalised)
 
-    def _first_selected(self, k, grid, pool):
+    def _first_selected(self, k, grid, pool, monitor):
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
         weights = np.where(self.half_of[k // 2] == k % 2, self.weights, 0.0)
         options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
-        path = PathSolver(self._problem(options, pool), self.limits).down(grid).result(options)
+        watch = None if monitor is None else monitor.watch(k)
+        path = PathSolver(self._problem(options, pool), self.limits, watch=watch).down(grid).result(options)
         at = np.repeat(np.arange(len(path)), path.df)
         cols, where = np.unique(path.indices, return_index=True)
         return cols, at[where], path.certified.all(), path.n_passes.max(initial=0.0)
