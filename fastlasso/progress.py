@@ -111,10 +111,14 @@ class NotebookBar:
     """Draws a `State` by tqdm, as a widget where the notebook has widgets."""
 
     def __init__(self, tqdm):
-        self.bar = tqdm(unit="alpha")
+        self.bar, self.done, self.total = tqdm(unit="alpha"), 0, None
 
     def __call__(self, state):
-        self.bar.total, self.bar.n = state.n_alphas, state.n_certified
+        if state.n_alphas != self.total:
+            self.bar.reset(state.n_alphas)
+            self.done, self.total = 0, state.n_alphas
+        self.bar.update(state.n_certified - self.done)
+        self.done = state.n_certified
         self.bar.set_postfix_str(f"{state.n_passes:.0f} passes", refresh=False)
         self.bar.refresh()
         if state.n_certified >= state.n_alphas:

@@ -201,6 +201,12 @@ def test_the_bar_of_a_notebook_is_that_of_tqdm(monkeypatch):
         def set_postfix_str(self, text, refresh):
             Bar.told += (text,)
 
+        def reset(self, total):
+            self.total, self.n = total, 0
+
+        def update(self, n):
+            self.n += n
+
         def refresh(self):
             Bar.told += (f"{self.n}/{self.total}",)
 

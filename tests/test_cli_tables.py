@@ -239,7 +239,7 @@ def test_a_missing_target_is_not_filled_in(run, tmp_path, table):
     holes = {"age": table["age"], "y": ["", *table["y"][1:]]}
     (tmp_path / "t.csv").write_text(lines(holes))
     code, _, err = run("path", "t.csv", "--target", "y", "--na", "mean")
-    assert (code, "column the target: missing value" in err) == (3, True)
+    assert (code, "column 'y' (the target): missing value" in err) == (3, True)
     assert run("path", "t.csv", "--target", "y", "--na", "drop")[0] == 0
 
 
@@ -530,6 +530,41 @@ def test_the_file_of_cv_is_that_of_the_library(run, tmp_path, model):
     members["command"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     np.savez(tmp_path / "older.npz", **members)
     assert run("show", "older.npz", "--json")[1].replace("older", "m") == run("show", "m.npz", "--json")[1]
+
+
+ODD = {     # a file, how it is read, the code, and what is said
+    "the same name twice": ("a,a,y\n1,2,3\n3,4,9\n5,7,1\n", ["--target", "y"], 3,
+                            "the header names 'a' twice, columns 1 and 2 (--drop NUMBER leaves one of them out)"),
+    "one of two names dropped": ("a,a,y\n1,2,3\n3,4,9\n5,7,1\n", ["--target", "y", "--drop", "2"], 0, ""),
+    "one dropped from the end": ("a,y,y\n1,2,3\n3,4,9\n5,7,1\n", ["--target", "y", "--drop", "-1"], 0, ""),
+    "utf-16": ("a,y\n1,2\n3,4\n5,7\n".encode("utf-16"), ["--target", "y"], 3,
+               "is not text in UTF-8 (--encoding utf-16)"),
+    "utf-16, told": ("a,y\n1,2\n3,4\n5,7\n".encode("utf-16"), ["--target", "y", "--encoding", "utf-16"], 0, ""),
+    "latin-1": ("größe;y\r\n1;2\r\n3;4\r\n5;7".encode("latin-1"), ["--target", "y"], 3,
+                "(--encoding latin-1, for one)"),
+    "a comma at the end of every line": ("a,y,\n1,2,\n3,4,\n5,7,\n", ["--target", "y"], 0,
+                                         "column 'x3' is left out: it has no name and is empty"),
+    "a target without a mean": ("a,y\n1,2\n3,NA\n5,7\n", ["--target", "y", "--na", "mean"], 3,
+                                "line 3, column 'y' (the target): missing value (--na drop leaves the rows out)"),
+    "a header of numbers": ("2020,2021\n1,2\n3,4\n5,7\n", ["--target", "2021"], 2, "names the columns on --header)"),
+    "a header of numbers, told": ("2020,2021\n1,2\n3,4\n5,7\n", ["--target", "2021", "--header"], 0, ""),
+    "a negative weight": ("a,w,y\n1,2,3\n3,-4,9\n5,7,1\n", ["--target", "y", "--weights", "w"], 3,
+                          "t.csv line 3: a weight is negative"),
+    "empty lines everywhere": ("\n\na,y\n\n1,2\n\n3,4\n5,7\n\n", ["--target", "y"], 0, ""),
+    "old line ends": ("a,y\r1,2\r3,4\r5,7\r", ["--target", "y"], 0, ""),
+    "quotes": ('"a, or b","the ""y"""\n"1","2"\n"3","4"\n"5","7"\n', ["--target", 'the "y"'], 0, ""),
+    "a byte order mark": ("\ufeffa;y\r\n1,5;2\r\n3,5;4\r\n5;7\r\n", ["--target", "y", "--decimal", ","], 0, ""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_are_read_or_the_way_out_is_said(run, tmp_path, name):
+    text, options, expected, words = ODD[name]
+    (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    code, out, err = run("path", "t.csv", *options, "--alphas", "2")
+    assert (code, bool(out)) == (expected, expected == 0)
+    assert words in err
+    assert bool(words) == bool(err)
 
 
 def of_the_library(table):
