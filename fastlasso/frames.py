@@ -61,7 +61,7 @@ def by_column(value, names, fill, name):
     if names is None:
         raise ValueError(f"{name} names columns, but the columns of X have no names: pass a vector, or X as a frame")
     if unknown := [key for key in pairs if key not in set(names)]:
-        raise ValueError(f"{name} names {listed(unknown)}, which X has no column of that name for")
+        raise ValueError(f"{name} names {listed(unknown)}, but X has no column of that name")
     return np.array([pairs.get(column, fill) for column in names], dtype=float)
 
 

@@ -4,6 +4,7 @@ import math
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 # Cells of the bar.
@@ -47,7 +48,7 @@ class Progress:
     shows : list of callable
         Called with a `State`, by one thread at a time.
     n_paths : int
-        Paths of this fit.
+        Paths of this fit; 0 where all of them are expected by name (`expect`).
     """
 
     def __init__(self, shows, n_paths=1):
@@ -62,9 +63,27 @@ class Progress:
             for show in self.shows:
                 show(state)
 
+    def expect(self, paths, n_alphas):
+        """Count paths of these keys, of so many alphas each, from the beginning on."""
+        self._parts |= {path: (0, n_alphas, 0.0) for path in paths}
+
+    def watch(self, path):
+        """Return what a `PathSolver` calls after each batch of the path of this key."""
+        return lambda solver, n_alphas: self.note(path, solver.n_done, n_alphas, solver.problem.design.passes)
+
+    def finish(self):
+        """Show the end, where paths that were expected were not needed."""
+        unneeded = [path for path, part in self._parts.items() if part[0] < part[1]]
+        for path in unneeded:
+            done, _, passes = self._parts[path]
+            self._parts[path] = done, done, passes
+        if unneeded:
+            for show in self.shows:
+                show(self._state(0))
+
     def _state(self, n_alphas):
         done = sum(part[0] for part in self._parts.values())
-        total = sum(part[1] for part in self._parts.values()) + n_alphas * (self.n_paths - len(self._parts))
+        total = sum(part[1] for part in self._parts.values()) + n_alphas * max(self.n_paths - len(self._parts), 0)
         seconds = time.perf_counter() - self.started
         left = seconds * (total - done) / done if done else math.nan
         return State(done, total, sum(part[2] for part in self._parts.values()), seconds, left)
@@ -88,12 +107,50 @@ class Bar:
         self.stream.flush()
 
 
+class NotebookBar:
+    """Draws a `State` by tqdm, as a widget where the notebook has widgets."""
+
+    def __init__(self, tqdm):
+        self.bar, self.done, self.total = tqdm(unit="alpha"), 0, None
+
+    def __call__(self, state):
+        if state.n_alphas != self.total:
+            self.bar.reset(state.n_alphas)
+            self.done, self.total = 0, state.n_alphas
+        self.bar.update(state.n_certified - self.done)
+        self.done = state.n_certified
+        self.bar.set_postfix_str(f"{state.n_passes:.0f} passes", refresh=False)
+        self.bar.refresh()
+        if state.n_certified >= state.n_alphas:
+            self.bar.close()
+
+
+def bar():
+    """Return a bar for here: tqdm's in a notebook where tqdm is installed, else a line on standard error."""
+    if "ipykernel" in sys.modules:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return Bar()
+        return NotebookBar(tqdm)
+    return Bar()
+
+
 def progress_of(verbose, progress, n_paths=1):
     """Return the `Progress` that was asked for, or None."""
     if progress is not None and not callable(progress):
         raise TypeError(f"progress must be callable, got {progress!r}")
-    shows = [Bar()] * bool(verbose) + [progress] * (progress is not None)
+    shows = [bar()] * bool(verbose) + [progress] * (progress is not None)
     return Progress(shows, n_paths) if shows else None
+
+
+@contextmanager
+def shown(verbose, progress, n_paths=1):
+    """Lend the `Progress` that was asked for, or None, and show its end."""
+    found = progress_of(verbose, progress, n_paths)
+    yield found
+    if found is not None:
+        found.finish()
 
 
 def clock(seconds):

@@ -442,3 +442,60 @@ def shallow(solve):
         return np.array_equal(fits(solve), before)
     finally:
         sys.setrecursionlimit(limit)
+
+
+# ---------------------------------------------------------------- tables: frames, series, words, names
+
+def table(**more):
+    """A frame with names, and further columns."""
+    import pandas
+
+    return pandas.DataFrame(A, columns=[f"c{j}" for j in range(P)]).assign(**more)
+
+
+def series(values, index=None):
+    import pandas
+
+    return pandas.Series(values, index=index)
+
+
+def sparse_frame():
+    import pandas
+
+    return pandas.DataFrame.sparse.from_spmatrix(sparse.csc_matrix(A)), Y
+
+
+def named_rows(offset):
+    """X and y whose rows have labels, those of y shifted."""
+    X = table()
+    return X.set_axis([f"r{i}" for i in range(N)]), series(Y, [f"r{(i + offset) % N}" for i in range(N)])
+
+
+def with_category():
+    import pandas
+
+    return table(c0=pandas.Categorical(["u", "v"] * (N // 2))), Y
+
+
+WORDS = np.array(["yes", "no"] * (N // 2))
+add("tables", "frame of sparse columns", sparse_frame)
+add("tables", "row labels that agree", lambda: named_rows(0))
+add("tables", "y as a series of another frame's rows in the same order", lambda: (table(), series(Y)))
+add("tables", "column of booleans", lambda: (table(c0=A[:, 0] > 0), Y), A=np.c_[A[:, 0] > 0, A[:, 1:]])
+add("tables", "columns of nullable types", lambda: (table().convert_dtypes(), Y))
+nothing("tables", "frame with a column of words", lambda: (table(c0=WORDS), Y))
+nothing("tables", "frame with a category", with_category)
+nothing("tables", "frame with a missing value", lambda: (table(c0=[None, *A[1:, 0]]), Y))
+nothing("tables", "frame with a date", lambda: (table(c0=np.arange(N).astype("M8[D]")), Y))
+nothing("tables", "row labels of y that differ", lambda: named_rows(3))
+nothing("tables", "y of words", lambda: (A, WORDS))
+nothing("tables", "y of numbers as text", lambda: (A, Y.astype(str)))
+nothing("tables", "y with a missing value", lambda: (A, np.array([None, *Y[1:]], dtype=object)))
+nothing("tables", "alpha as a whole number in text", lambda: (A, Y), alpha="1")
+nothing("tables", "alpha True", lambda: (A, Y), alpha=True)
+nothing("tables", "l1_ratio in text", lambda: (A, Y), l1_ratio="1")
+nothing("tables", "sparse X of one dimension", lambda: (sparse.coo_array(A[:, 0]), Y))
+nothing("tables", "coo of objects", lambda: (sparse.coo_array(A.astype(object)), Y))
+nothing("tables", "weights of words", lambda: (A, Y), sample_weight=WORDS)
+nothing("tables", "penalty factors by name, X without names", lambda: (A, Y), penalty_factor={"c0": 0.0})
+nothing("tables", "penalty factors of names that X lacks", lambda: (table(), Y), penalty_factor={"none": 0.0})

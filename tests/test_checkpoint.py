@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from layouts import exact_matrix, target
 
-from fastlasso import Huber, cross_validate_path, fit_path
+import fastlasso
+from fastlasso import Huber, Stage, cross_validate_path, fit_path
 from fastlasso.progress import Bar, State, clock
 
 A = exact_matrix(60, 900, seed=2)
@@ -137,6 +140,103 @@ def test_progress_counts_all_folds():
     cross_validate_path(A, Y, cv=3, alphas=5, eps=0.3, progress=states.append, n_threads=2)
     assert states[-1].n_certified == states[-1].n_alphas == 20
     assert {state.n_alphas for state in states} == {20}
+
+
+LONG = {    # work of several paths, and how many alphas it certifies
+    "targets": (lambda more: fit_path(A, np.column_stack([Y, -Y, Y**2]), alphas=5, eps=0.3, **more), 15),
+    "relaxed": (lambda more: fastlasso.relaxed_path(A, Y, alphas=6, eps=0.3, **more), 6),
+    "relaxed cv": (lambda more: fastlasso.cross_validate_relaxed(A, Y, cv=3, alphas=6, eps=0.3, **more), 24),
+    "mcp": (lambda more: fastlasso.reweighted_path(A, Y, alphas=4, eps=0.3, **more), 4),
+    "mcp cv": (lambda more: fastlasso.cross_validate_reweighted(A, Y, penalty="log", cv=3, alphas=4, eps=0.3,
+                                                                 **more), 16),
+    "adaptive": (lambda more: fastlasso.adaptive_path(A, Y, cv=3, alphas=[1.0, 0.5], **more), 402),
+    "adaptive, marginal": (lambda more: fastlasso.adaptive_path(A, Y, pilot="marginal", alphas=[1.0], **more), 1),
+    "adaptive cv": (lambda more: fastlasso.cross_validate_adaptive(A, Y, cv=3, pilot_alpha=0.5, alphas=5, **more), 24),
+    "schedule": (lambda more: fastlasso.fit_schedule(A, Y, [
+        Stage("bic", alphas=7, eps=0.3), Stage("min", alphas=5, eps=0.3, factor="support"), Stage(0.1)], cv=3, **more),
+                 7 + 3 + 20 + 1),
+    "stability": (lambda more: fastlasso.stability_selection(A, Y, n_pairs=3, alphas=5, random_state=0, **more), 30),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_progress_counts_all_that_a_long_method_fits(name):
+    work, count = LONG[name]
+    states = []
+    work({"progress": states.append, "n_threads": 2})
+    assert states[-1].n_certified == states[-1].n_alphas == count
+    assert {state.n_alphas for state in states} == {count}
+    assert [state.n_certified for state in states] == sorted(state.n_certified for state in states)
+    assert states[-1].n_passes >= states[0].n_passes > 0
+
+
+@pytest.mark.parametrize("name", ["mcp", "stability"])
+def test_progress_ends_where_paths_end_early(name, capsys):
+    states = []
+    if name == "mcp":
+        path = fastlasso.reweighted_path(A, Y, alphas=30, dfmax=3, progress=states.append, verbose=1)
+        assert len(path) == states[-1].n_certified < 30
+    else:
+        fastlasso.stability_selection(A, Y, n_pairs=2, alphas=30, dfmax=3, random_state=0, progress=states.append,
+                                      verbose=1)
+    assert states[-1].n_certified == states[-1].n_alphas
+    assert str(states[-1])[:26] in capsys.readouterr().err
+
+
+def test_a_stage_that_is_skipped_is_not_waited_for():
+    states = []
+    fastlasso.fit_schedule(A, Y, [Stage(1e6), Stage("bic", factor="support")], progress=states.append)
+    assert states[-1].n_certified == states[-1].n_alphas
+
+
+def test_the_bar_of_a_notebook_is_that_of_tqdm(monkeypatch):
+    """A stand-in for tqdm that notes what it is told; the real one has the same attributes and methods."""
+    class Bar:
+        told = ()
+
+        def __init__(self, unit):
+            self.total, self.n, self.closed = None, 0, False
+            Bar.last = self
+
+        def set_postfix_str(self, text, refresh):
+            Bar.told += (text,)
+
+        def reset(self, total):
+            self.total, self.n = total, 0
+
+        def update(self, n):
+            self.n += n
+
+        def refresh(self):
+            Bar.told += (f"{self.n}/{self.total}",)
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
+    fit_path(A, Y, alphas=5, eps=0.3, verbose=1)
+    assert Bar.told[-1] == "5/5"
+    assert Bar.told[-2].endswith(" passes")
+    assert Bar.last.closed
+
+
+def test_the_bar_of_a_notebook_with_the_real_tqdm(monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")         # tqdm says that it finds no widgets
+        fit_path(A, Y, alphas=5, eps=0.3, verbose=1)
+    assert "5/5" in capsys.readouterr().err
+
+
+def test_a_notebook_without_tqdm_has_a_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipykernel", SimpleNamespace())
+    for name in ("tqdm", "tqdm.auto"):
+        monkeypatch.setitem(sys.modules, name, None)
+    fit_path(A, Y, alphas=5, eps=0.3, verbose=1)
+    assert "5/5 alphas" in capsys.readouterr().err
 
 
 class Terminal(io.StringIO):

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastlasso
-from fastlasso import LassoPath, cross_validate_path, fit_path
+from fastlasso import LassoPath, Stage, cross_validate_path, fit_path
 from fastlasso.cli import main
 from fastlasso.cli.hints import HINTS, options_of
 from fastlasso.cli.main import COMMANDS
@@ -238,7 +239,7 @@ def test_a_missing_target_is_not_filled_in(run, tmp_path, table):
     holes = {"age": table["age"], "y": ["", *table["y"][1:]]}
     (tmp_path / "t.csv").write_text(lines(holes))
     code, _, err = run("path", "t.csv", "--target", "y", "--na", "mean")
-    assert (code, "column the target: missing value" in err) == (3, True)
+    assert (code, "column 'y' (the target): missing value" in err) == (3, True)
     assert run("path", "t.csv", "--target", "y", "--na", "drop")[0] == 0
 
 
@@ -508,12 +509,121 @@ def test_a_damaged_model(run, tmp_path, table, model):
     with np.load(tmp_path / "m.npz") as stored:
         members = dict(stored)
     facts = json.loads(members["command"].tobytes())
-    for damage in ({"cv": {}}, {"cv": facts["cv"] | {"errors": [[1.0]]}}, {"cv": facts["cv"] | {"rule": "best"}},
+    older = {"errors": np.zeros((20, 5)).tolist(), "rule": "min", "measure": "mse", "seed": 0}
+    for damage in ({"cv": {"seed": "x"}}, {"cv": older | {"errors": [[1.0]]}}, {"cv": older | {"rule": "best"}},
                    {"recipe": {}}, {"recipe": facts["recipe"] | {"means": []}}, {"recipe": None}):
         text = json.dumps(facts | damage).encode()
         np.savez(tmp_path / "bad.npz", **members | {"command": np.frombuffer(text, np.uint8)})
         code, out, err = run("show", "bad.npz")
         assert (code, out, err.count("\n")) == (3, "", 1)
+
+
+def test_the_file_of_cv_is_that_of_the_library(run, tmp_path, model):
+    """`cv --out` writes by `PathCV.save`; files of before it did keep their cross-validation."""
+    cv = fastlasso.load(tmp_path / "m.npz")
+    assert isinstance(cv, fastlasso.PathCV)
+    assert (cv.alpha, cv.path.has_offset) == (model[1]["alpha"], True)
+    with np.load(tmp_path / "m.npz") as stored:
+        members = {name: array for name, array in stored.items() if not name.startswith("cv_")}
+    facts = json.loads(members["command"].tobytes())
+    facts["cv"] = {"errors": cv.errors.tolist(), "rule": "min", "measure": "mse", "seed": 0}
+    members["command"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    np.savez(tmp_path / "older.npz", **members)
+    assert run("show", "older.npz", "--json")[1].replace("older", "m") == run("show", "m.npz", "--json")[1]
+
+
+ODD = {     # a file, how it is read, the code, and what is said
+    "the same name twice": ("a,a,y\n1,2,3\n3,4,9\n5,7,1\n", ["--target", "y"], 3,
+                            "the header names 'a' twice, columns 1 and 2 (--drop NUMBER leaves one of them out)"),
+    "one of two names dropped": ("a,a,y\n1,2,3\n3,4,9\n5,7,1\n", ["--target", "y", "--drop", "2"], 0, ""),
+    "one dropped from the end": ("a,y,y\n1,2,3\n3,4,9\n5,7,1\n", ["--target", "y", "--drop", "-1"], 0, ""),
+    "utf-16": ("a,y\n1,2\n3,4\n5,7\n".encode("utf-16"), ["--target", "y"], 3,
+               "is not text in UTF-8 (--encoding utf-16)"),
+    "utf-16, told": ("a,y\n1,2\n3,4\n5,7\n".encode("utf-16"), ["--target", "y", "--encoding", "utf-16"], 0, ""),
+    "latin-1": ("größe;y\r\n1;2\r\n3;4\r\n5;7".encode("latin-1"), ["--target", "y"], 3,
+                "(--encoding latin-1, for one)"),
+    "a comma at the end of every line": ("a,y,\n1,2,\n3,4,\n5,7,\n", ["--target", "y"], 0,
+                                         "column 'x3' is left out: it has no name and is empty"),
+    "a target without a mean": ("a,y\n1,2\n3,NA\n5,7\n", ["--target", "y", "--na", "mean"], 3,
+                                "line 3, column 'y' (the target): missing value (--na drop leaves the rows out)"),
+    "a header of numbers": ("2020,2021\n1,2\n3,4\n5,7\n", ["--target", "2021"], 2, "names the columns on --header)"),
+    "a header of numbers, told": ("2020,2021\n1,2\n3,4\n5,7\n", ["--target", "2021", "--header"], 0, ""),
+    "a negative weight": ("a,w,y\n1,2,3\n3,-4,9\n5,7,1\n", ["--target", "y", "--weights", "w"], 3,
+                          "t.csv line 3: a weight is negative"),
+    "empty lines everywhere": ("\n\na,y\n\n1,2\n\n3,4\n5,7\n\n", ["--target", "y"], 0, ""),
+    "old line ends": ("a,y\r1,2\r3,4\r5,7\r", ["--target", "y"], 0, ""),
+    "quotes": ('"a, or b","the ""y"""\n"1","2"\n"3","4"\n"5","7"\n', ["--target", 'the "y"'], 0, ""),
+    "a byte order mark": ("\ufeffa;y\r\n1,5;2\r\n3,5;4\r\n5;7\r\n", ["--target", "y", "--decimal", ","], 0, ""),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_files_are_read_or_the_way_out_is_said(run, tmp_path, name):
+    text, options, expected, words = ODD[name]
+    (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    code, out, err = run("path", "t.csv", *options, "--alphas", "2")
+    assert (code, bool(out)) == (expected, expected == 0)
+    assert words in err
+    assert bool(words) == bool(err)
+
+
+def of_the_library(table):
+    """Results of the library by name: how each is asked for a solution, and its predictions."""
+    X, y = pd.DataFrame({"age": table["age"], "size": table["size"]}), table["y"]
+    relaxed = fastlasso.relaxed_path(X, y, alphas=[1.0, 0.2])
+    cv = fastlasso.cross_validate_path(X, y, alphas=5, measure=lambda t, p, sample_weight=None: -abs(t - p).max())
+    schedule = fastlasso.fit_schedule(X, y, [Stage("bic", alphas=5), Stage(0.1, factor="support")])
+    targets = fit_path(X, pd.DataFrame({"u": y, "v": -y}), alphas=[1.0, 0.2])
+    single = fastlasso.fit(X, y, 0.2)
+    choice = fastlasso.cross_validate_relaxed(X, y, alphas=5)
+    mcp = fastlasso.reweighted_path(X, y, alphas=[1.0, 0.2])
+    return X, {"fit": (single, (), single.predict(X)),
+               "relaxed": (relaxed, ("--alpha", "0.2"), relaxed.predict(X, alpha=0.2)),
+               "relaxed cv": (choice, (), choice.predict(X)), "cv": (cv, (), cv.predict(X)),
+               "schedule": (schedule, (), schedule.predict(X)), "mcp": (mcp, ("--alpha", "0.2"), mcp.predict(X, 0.2)),
+               "targets": (targets, ("--alpha", "0.2"), targets.predict(X, 0.2))}
+
+
+def test_predict_and_show_take_every_result(run, tmp_path, table):
+    X, results = of_the_library(table)
+    X[["size", "age"]].to_csv(tmp_path / "new.csv", index=False)
+    for name, (result, choice, expected) in results.items():
+        result.save(tmp_path / "r.npz")
+        code, out, err = run("predict", "r.npz", "new.csv", *choice)
+        assert (code, err) == (0, ""), name
+        np.testing.assert_allclose([list(map(float, row.split(","))) for row in out.splitlines()],
+                                   expected.reshape(len(X), -1), rtol=1e-12)
+        code, out, err = run("show", "r.npz", *choice)
+        assert (code, err) == (0, ""), name
+        assert type(result).__name__ in out or name in ("cv", "mcp")
+        assert ("age" in out, "(intercept)" in out) == (True, True)
+        facts = json.loads(run("show", "r.npz", "--json", *choice)[1])
+        assert facts["kind"] in (type(result).__name__, "LassoPath")
+        assert run("show", "r.npz")[0] == 0
+        if choice:
+            code, out, err = run("predict", "r.npz", "new.csv")
+            assert (code, out, "--alpha A" in err) == (2, "", True)
+    code, out, _ = run("predict", "r.npz", "new.csv", "--alpha", "0.2", "--out", "p.csv")
+    assert (tmp_path / "p.csv").read_text().splitlines()[0] == "u,v"
+
+
+def test_what_results_cannot_be_asked_for(run, tmp_path, table):
+    X, results = of_the_library(table)
+    X.to_csv(tmp_path / "new.csv", index=False)
+    stable = fastlasso.stability_selection(X, table["y"], n_pairs=3, alphas=5, random_state=0)
+    stable.save(tmp_path / "stable.npz")
+    code, out, err = run("predict", "stable.npz", "new.csv")
+    assert (code, out, "fits no model" in err) == (2, "", True)
+    code, out, _ = run("show", "stable.npz")
+    assert (code, "Selected in 75 % or more" in out, "age" in out) == (0, True, True)
+    assert json.loads(run("show", "stable.npz", "--json")[1])["kind"] == "StabilityPath"
+    for name, choice, words in (("fit", ("--alpha", "3"), "holds one solution, at alpha 0.2"),
+                                ("schedule", ("--alpha", "3"), "was solved at alpha=0.1 alone"),
+                                ("relaxed", ("--rule", "min"), "holds a RelaxedPath")):
+        results[name][0].save(tmp_path / "r.npz")
+        code, out, err = run("predict", "r.npz", "new.csv", *choice)
+        assert (code, out, words in err) == (2, "", True)
+    assert run("show", "stable.npz", "--alpha", "1")[0] == 2
 
 
 # ---- hints

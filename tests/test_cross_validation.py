@@ -9,6 +9,7 @@ from sklearn.linear_model import LassoCV
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from sklearn.model_selection import GroupKFold, KFold, RepeatedKFold, ShuffleSplit, TimeSeriesSplit
 
+import fastlasso
 from fastlasso import (
     ConvergenceWarning,
     Stage,
@@ -37,7 +38,7 @@ def data(request):
 @pytest.mark.parametrize("layout", PLAIN)
 def test_errors_are_those_of_scikit_learn(data, layout):
     A, y = data
-    ours = cross_validate_path(build(layout, A), y, cv=5, alphas=12, eps=0.02, tol=1e-12)
+    ours = cross_validate_path(build(layout, A), y, cv=5, random_state=None, alphas=12, eps=0.02, tol=1e-12)
     peer = LassoCV(alphas=ours.alphas, cv=5, tol=1e-12, max_iter=200_000).fit(A, y)
     np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-6)
     assert ours.alpha == pytest.approx(peer.alpha_)
@@ -305,10 +306,35 @@ def test_threads_change_no_bit(data, layout):
         assert other.path.values.tobytes() == one.path.values.tobytes()
 
 
+def test_folds_are_at_random_by_a_fixed_seed(data):
+    """A number of folds means the same rows in every call and on the command line; None keeps the order of the rows."""
+    A, y = data
+    first, again = (cross_validate_path(A, y, cv=4, alphas=3).errors for _ in range(2))
+    order = np.random.default_rng(0).permutation(len(y))
+    fold_of = np.empty(len(y), int)
+    for k, rows in enumerate(np.array_split(order, 4)):
+        fold_of[rows] = k
+    for same in (again, cross_validate_path(A, y, cv=fold_of, alphas=3).errors,
+                 cross_validate_path(A, y, cv=4, random_state=0, alphas=3).errors):
+        np.testing.assert_array_equal(first, same)
+    in_order = cross_validate_path(A, y, cv=4, random_state=None, alphas=3).errors
+    np.testing.assert_array_equal(in_order, cross_validate_path(A, y, cv=np.sort(fold_of), alphas=3).errors)
+    assert not np.allclose(first, in_order)
+
+
+@pytest.mark.parametrize("refine", [fastlasso.cross_validate_relaxed, fastlasso.cross_validate_reweighted,
+                                    fastlasso.cross_validate_adaptive])
+def test_refinements_take_the_same_folds(data, refine):
+    A, y = data
+    usual, none = (refine(A, y, cv=3, alphas=3, eps=0.3, **more).errors for more in ({}, {"random_state": None}))
+    np.testing.assert_array_equal(usual, refine(A, y, cv=3, alphas=3, eps=0.3, random_state=0).errors)
+    assert not np.allclose(usual, none)
+
+
 def test_leave_one_out():
     A = exact_matrix(15, 4, seed=9)
     y = target(A, seed=9)
-    ours = cross_validate_path(A, y, cv=15, alphas=4, tol=1e-12)
+    ours = cross_validate_path(A, y, cv=15, random_state=None, alphas=4, tol=1e-12)
     peer = LassoCV(alphas=ours.alphas, cv=15, tol=1e-12).fit(A, y)
     np.testing.assert_allclose(ours.errors, peer.mse_path_, rtol=1e-5)
 
@@ -324,13 +350,13 @@ def test_rows_of_weight_zero_count_nowhere(data):
 def test_a_fold_of_rows_of_weight_zero_is_refused(data):
     A, y = data
     with pytest.raises(ValueError, match="weight zero"):
-        cross_validate_path(A, y, cv=3, alphas=4, sample_weight=np.arange(len(y)) >= len(y) / 3)
+        cross_validate_path(A, y, cv=3, random_state=None, alphas=4, sample_weight=np.arange(len(y)) >= len(y) / 3)
 
 
 def test_training_rows_of_weight_zero_are_refused(data):
     A, y = data
     with pytest.raises(ValueError, match="fold 0: all rows that it trains on have sample_weight 0"):
-        cross_validate_path(A, y, cv=3, alphas=4, sample_weight=np.arange(len(y)) < len(y) / 3)
+        cross_validate_path(A, y, cv=3, random_state=None, alphas=4, sample_weight=np.arange(len(y)) < len(y) / 3)
 
 
 def test_the_callback_stops_the_path_and_the_folds_follow(data):

@@ -276,7 +276,7 @@ def test_training_rows_of_zero_counts_are_told():
     y = np.where(np.arange(30) < 10, 2.0, 0.0)
     for loss in ("poisson", Tweedie(1.2), NegativeBinomial(2.0)):
         with pytest.raises(ValueError, match=r"training rows of fold 0: .*are 0\. Take fewer folds, or shuffle"):
-            cross_validate_path(A, y, loss=loss, cv=3)
+            cross_validate_path(A, y, loss=loss, cv=3, random_state=None)
     assert np.isfinite(cross_validate_path(A, y, loss="poisson", cv=3, alphas=4, random_state=0).errors).all()
 
 
@@ -298,7 +298,7 @@ def test_threads_change_no_bit(A, loss, layout):
 
 def test_ratios_share_what_is_measured(A):
     y = target_for("log_loss", A)
-    both = cross_validate_ratios(A, y, [1.0, 0.5], loss="log_loss", alphas=6, eps=0.1)
+    both = cross_validate_ratios(A, y, [1.0, 0.5], loss="log_loss", alphas=6, eps=0.1, random_state=0)
     for result, ratio in zip(both, (1.0, 0.5), strict=True):
         alone = cross_validate_path(A, y, loss="log_loss", l1_ratio=ratio, alphas=6, eps=0.1)
         np.testing.assert_allclose(result.errors, alone.errors, rtol=1e-12)

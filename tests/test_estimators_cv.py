@@ -91,7 +91,7 @@ def test_several_l1_ratios_share_what_is_known_of_X(shape, verb, looks, monkeypa
     A, seen, read = exact_matrix(*shape), [], getattr(DenseRows, verb)
     monkeypatch.setattr(DenseRows, verb, lambda *args: seen.append(verb) or read(*args))
     y, ratios = target(A), [0.5, 1.0, 0.2]
-    results = cross_validate_ratios(A, y, ratios, cv=3, alphas=5)
+    results = cross_validate_ratios(A, y, ratios, cv=3, alphas=5, random_state=0)
     assert len(seen) == looks
     for result, ratio in zip(results, ratios, strict=True):
         alone = cross_validate_path(A, y, cv=3, alphas=5, l1_ratio=ratio)
@@ -228,7 +228,7 @@ def test_penalty_factors_of_the_folds(data):
     factor = np.ones(A.shape[1])
     factor[:3] = 0.0, np.inf, 2.0
     model = LassoCV(alphas=GRID, cv=3, penalty_factor=factor).fit(A, y)
-    functional = cross_validate_path(A, y, alphas=GRID, cv=3, penalty_factor=factor)
+    functional = cross_validate_path(A, y, alphas=GRID, cv=3, random_state=None, penalty_factor=factor)
     np.testing.assert_array_equal(model.mse_path_, functional.errors)
     assert model.coef_[1] == 0
 

@@ -158,7 +158,7 @@ def test_alphas_in_place_of_cs(labels):
     X, y = labels
     model = LogisticRegressionCV(alphas=15, l1_ratios=(1,), cv=4, scoring="roc_auc").fit(X, y)
     native = cross_validate_path(X, (y == "yes").astype(int), loss="log_loss", measure="auc", alphas=15, cv=4, tol=1e-4,
-                                 max_iter=100)
+                                 max_iter=100, random_state=None)
     np.testing.assert_array_equal(model.alphas_, native.alphas)
     np.testing.assert_allclose(model.scores_[:, 0], 1 - native.errors.T, atol=1e-12)
     np.testing.assert_allclose(model.Cs_, 1 / (native.alphas * len(y)))
@@ -249,7 +249,8 @@ def test_regressors_choose_as_a_plain_loop_does(counts, cls, options, deviance):
 def test_regressors_are_the_native_call(counts, cls):
     X, y = counts[0], suitable(cls, counts[1])
     model = cls(l1_ratio=1, alphas=12, rule="1se", cv=4).fit(X, y)
-    native = cross_validate_path(X, y, loss=model.loss_, alphas=12, cv=4, rule="1se", tol=1e-4, max_iter=100)
+    native = cross_validate_path(X, y, loss=model.loss_, alphas=12, cv=4, random_state=None, rule="1se", tol=1e-4,
+                                 max_iter=100)
     np.testing.assert_array_equal(model.error_path_, native.errors)
     np.testing.assert_array_equal(model.coef_, native.coef)
     assert (model.alpha_, model.intercept_) == (native.alpha, native.intercept)

@@ -66,17 +66,20 @@ PAIRS = {
                                                                      sample_weight=w, **o).fit_at(0)),
     "AdaptiveLassoCV": ({"pilot": "marginal", "alphas": 9, "eps": 0.01, "rule": "1se", "cv": 3},
                         lambda X, y, w, o: fastlasso.cross_validate_adaptive(
-                            X, y, pilot="marginal", alphas=9, eps=0.01, rule="1se", cv=3, sample_weight=w, **o)),
+                            X, y, pilot="marginal", alphas=9, eps=0.01, rule="1se", cv=3, random_state=None,
+                            sample_weight=w, **o)),
     "ReweightedLassoCV": ({"penalty": "scad", "alphas": 9, "eps": 0.1, "cv": 3},
                           lambda X, y, w, o: fastlasso.cross_validate_reweighted(
-                              X, y, penalty="scad", alphas=9, eps=0.1, cv=3, sample_weight=w, **o)),
+                              X, y, penalty="scad", alphas=9, eps=0.1, cv=3, random_state=None,
+                            sample_weight=w, **o)),
     "RelaxedLassoCV": ({"phis": [0.0, 0.7], "alphas": 9, "eps": 0.1, "rule": "1se", "cv": 3},
                        lambda X, y, w, o: fastlasso.cross_validate_relaxed(
-                           X, y, phis=[0.0, 0.7], alphas=9, eps=0.1, rule="1se", cv=3, sample_weight=w, **o)),
+                           X, y, phis=[0.0, 0.7], alphas=9, eps=0.1, rule="1se", cv=3, random_state=None,
+                            sample_weight=w, **o)),
     "TwoStageLasso": ({"prune": "bic", "refine": "min", "l1_ratio": 0.5, "factor": "adaptive", "cv": 4},
                       lambda X, y, w, o: fastlasso.fit_schedule(
-                          X, y, [Stage("bic"), Stage("min", l1_ratio=0.5, factor="adaptive")], cv=4, sample_weight=w,
-                          **o)),
+                          X, y, [Stage("bic"), Stage("min", l1_ratio=0.5, factor="adaptive")], cv=4, random_state=None,
+                          sample_weight=w, **o)),
 }
 
 

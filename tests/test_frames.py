@@ -92,6 +92,15 @@ def test_bad_names_are_named(frame):
         fit_path(X.assign(gap=pd.array([None] * 60, dtype="Int64")), y)
 
 
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_missing_value_is_told_with_its_column(frame, call):
+    X, y = frame
+    X = X.copy()
+    X.loc["patient 7", "kidney"] = np.nan
+    with pytest.raises(ValueError, match=r"Input X contains NaN\. The first column with it is 'kidney'"):
+        call(X, y)
+
+
 @pytest.mark.parametrize("name", ["y", "sample_weight", "offset"])
 def test_another_index_is_refused(frame, name):
     X, y = frame

@@ -134,9 +134,9 @@ def test_halves_hold_whole_groups(visits, loss):
     seen = []
 
     class Noting(stability.ComplementaryPairs):
-        def path(self, grid):
+        def path(self, grid, monitor=None):
             seen.append(self.half_of)
-            return super().path(grid)
+            return super().path(grid, monitor)
 
     original, stability.ComplementaryPairs = stability.ComplementaryPairs, Noting
     try:

@@ -68,7 +68,7 @@ def test_every_path_of_several_l1_ratios_counts_its_own_passes(n, p):
     X, y = data(n, p)
     model = ElasticNetCV(l1_ratio=[1.0, 0.5, 0.9], cv=3, tol=1e-6).fit(X, y)
     chosen = float(model.l1_ratio_)
-    alone = cross_validate_path(X, y, cv=3, l1_ratio=chosen)
+    alone = cross_validate_path(X, y, cv=3, random_state=None, l1_ratio=chosen)
     for ours, theirs in zip([model.path_, *model.cv_result_.fold_paths], [alone.path, *alone.fold_paths], strict=True):
         assert theirs.n_passes[-1] - ours.n_passes[-1] == pytest.approx(0.0 if chosen == 1.0 else 1.0, abs=0.01)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 import fastlasso
-from fastlasso import datasets, estimators, judge
+from fastlasso import datasets, estimators, judge, plotting
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 SCRIPTS = sorted((ROOT / "examples").glob("plot_*.py"))
-MODULES = (fastlasso, estimators, datasets, judge)
+MODULES = (fastlasso, estimators, datasets, judge, plotting)
 PUBLIC = [pytest.param(module, name, id=f"{module.__name__}.{name}") for module in MODULES for name in module.__all__]
 ON_FIRST_USE = [name for names in fastlasso.ON_FIRST_USE.values() for name in names]
 

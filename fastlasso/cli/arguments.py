@@ -86,7 +86,7 @@ def add_problem(command):
 def add_output(command):
     """Add the arguments that say what becomes of the result."""
     command.add_argument("--out", type=npz_file, metavar="FILE.npz",
-                         help="save the result for predict and show; LassoPath.load reads it")
+                         help="save the result for predict and show; fastlasso.load reads it")
     command.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     command.add_argument("--plot", type=picture_file, metavar="FILE.png", help="draw the result")
 

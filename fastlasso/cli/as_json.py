@@ -4,6 +4,7 @@ import json
 import math
 
 from ..losses.choose import SQUARED_ERROR, as_loss
+from ..selection.path_cv import name_of
 from .exit_codes import CERTIFIED, exit_code
 from .report import label
 
@@ -29,7 +30,8 @@ def print_json(arguments, data, path, pathcv=None, judged=None):
 
 def cv_facts(pathcv, seed):
     """Return what a cross-validation was and chose."""
-    return {"measure": pathcv.measure, "folds": pathcv.errors.shape[1], "seed": seed, "rule": pathcv.rule,
+    measure = pathcv.measure if isinstance(pathcv.measure, str) else name_of(pathcv.measure)
+    return {"measure": measure, "folds": pathcv.errors.shape[1], "seed": seed, "rule": pathcv.rule,
             "alpha_min": pathcv.alpha_min, "alpha_1se": pathcv.alpha_1se, "alpha": pathcv.alpha, "index": pathcv.index}
 
 

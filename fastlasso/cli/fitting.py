@@ -203,7 +203,8 @@ def named(data):
 def save(arguments, path, pathcv, data):
     """Write the files that were asked for."""
     if arguments.out:
-        write_model(arguments.out, path, pathcv, getattr(arguments, "seed", None), recipe_of(arguments, data))
+        write_model(arguments.out, path if pathcv is None else pathcv, getattr(arguments, "seed", None),
+                    recipe_of(arguments, data))
     if arguments.plot:
         scale = None if arguments.standardize else column_sd(data.X)
         save_figure(arguments.plot, [(f"{data.source}: {data.target_name}", path, pathcv, scale)])

@@ -2,7 +2,17 @@
 
 import re
 
-from ..datasets.errors import EncodingError, IndexBaseError, MissingError, TargetError, UnnamedError, WordsError
+from ..datasets.errors import (
+    EncodingError,
+    IndexBaseError,
+    MissingError,
+    MissingRowError,
+    RepeatedNameError,
+    TargetError,
+    UnnamedError,
+    Utf16Error,
+    WordsError,
+)
 from ..datasets.matching import ColumnCountError
 
 # (kind of error, the options that a hint needs, the hint); the first whose options a command has is said.
@@ -10,11 +20,14 @@ HINTS = (
     (TargetError, ("--target", "--target-file"), "--target NAME|NUMBER or --target-file FILE"),
     (TargetError, ("--target",), "--target NAME|NUMBER"),
     (UnnamedError, ("--header",), "a first line of numbers names the columns on --header"),
+    (MissingRowError, ("--na",), "--na drop leaves the rows out"),
     (MissingError, ("--na", "--drop"), "--na drop leaves the rows out, --na mean fills them in, --drop NAME leaves the "
                                        "column out"),
     (WordsError, ("--drop", "--one-hot", "--decimal"),
      "--drop NAME leaves a column out, --one-hot NAME makes columns of 0 and 1 of words, --decimal , reads 1,5"),
     (WordsError, ("--decimal",), "--decimal , reads 1,5"),
+    (RepeatedNameError, ("--drop",), "--drop NUMBER leaves one of them out"),
+    (Utf16Error, ("--encoding",), "--encoding utf-16"),
     (EncodingError, ("--encoding",), "--encoding latin-1, for one"),
     (IndexBaseError, ("--zero-based",), "--zero-based reads it"),
     (ColumnCountError, ("--target",), "--target NAME|NUMBER leaves one out"),

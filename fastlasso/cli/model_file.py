@@ -1,4 +1,4 @@
-"""What `--out` writes: a saved path, and beside it what a cross-validation chose and how the table was read."""
+"""What `--out` writes: what `save` of the result writes, and beside it how the table was read."""
 
 import json
 import zipfile
@@ -8,32 +8,43 @@ from pathlib import Path
 import numpy as np
 
 from .. import validation
+from ..path.result import Result
 from ..path.results import LassoPath
+from ..refinement.load import load
 from ..selection.path_cv import RULES, PathCV
 
-# The member of the .npz that holds what the path does not: JSON as bytes, like the path's own facts.
+# The member of the .npz that holds what the result does not: JSON as bytes, like the path's own facts.
 MEMBER = "command"
 
 
 @dataclass
 class Model:
-    """A saved path and what is known about it.
+    """A saved result and what is known about it.
 
     Attributes
     ----------
-    path : LassoPath
-    pathcv : PathCV or None
-        The cross-validation, without the paths of its folds and their predictions.
+    result : Result
+        Of any class that `fastlasso.load` reads.
     seed : int or None
-        Of its folds.
+        Of the folds of a cross-validation, where the command made them.
     recipe : dict
-        How the table was read; empty in files of `LassoPath.save`.
+        How the table was read; empty in files of the library.
     """
 
-    path: LassoPath
-    pathcv: PathCV | None = None
+    result: Result
     seed: int | None = None
     recipe: dict = field(default_factory=dict)
+
+    @property
+    def pathcv(self):
+        """The cross-validation, or None."""
+        return self.result if isinstance(self.result, PathCV) else None
+
+    @property
+    def path(self):
+        """The path, that on all rows; None for a result that is none."""
+        found = self.result.path if isinstance(self.result, PathCV) else self.result
+        return found if isinstance(found, LassoPath) else None
 
 
 def recipe_of(arguments, data):
@@ -43,12 +54,10 @@ def recipe_of(arguments, data):
             "offset": arguments.offset}
 
 
-def write_model(file, path, pathcv, seed, recipe):
-    """Save a path with its cross-validation and its recipe."""
-    path.save(file)
-    cv = None if pathcv is None else {"measure": pathcv.measure, "rule": pathcv.rule, "seed": seed,
-                                      "errors": pathcv.errors.tolist()}
-    text = json.dumps({"cv": cv, "recipe": recipe})
+def write_model(file, result, seed, recipe):
+    """Save a path or a cross-validation by its own `save`, with its recipe."""
+    result.save(file)
+    text = json.dumps({"cv": {"seed": seed} if isinstance(result, PathCV) else None, "recipe": recipe})
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as members, members.open(f"{MEMBER}.npy", "w") as member:
         np.lib.format.write_array(member, np.frombuffer(text.encode(), np.uint8), allow_pickle=False)
 
@@ -56,18 +65,20 @@ def write_model(file, path, pathcv, seed, recipe):
 def read_model(file):
     """Read a `Model`; raise ValueError where the file is none."""
     if Path(file).is_file() and not zipfile.is_zipfile(file):
-        raise ValueError(f"{file} is not a path saved by fastlasso")
-    path = LassoPath.load(file)
+        raise ValueError(f"{file} is not a result saved by fastlasso")
+    result = load(file)
     with np.load(file, allow_pickle=False) as stored:
         if MEMBER not in stored:
-            return Model(path)
+            return Model(result)
         try:
             facts = json.loads(stored[MEMBER].tobytes())
-            recipe = checked_recipe(facts["recipe"])
-            pathcv, seed = cross_validation(path, facts["cv"])
+            recipe, cv = checked_recipe(facts["recipe"]), facts["cv"] or {}
+            if "errors" in cv:
+                result = older_cross_validation(result, cv)
+            seed = None if cv.get("seed") is None else validation.whole_number(cv["seed"], "seed", 0)
         except (ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{file} is not a model saved by fastlasso: {error!r}") from None
-    return Model(path, pathcv, seed, recipe)
+    return Model(result, seed, recipe)
 
 
 def checked_recipe(recipe):
@@ -79,12 +90,10 @@ def checked_recipe(recipe):
     return recipe
 
 
-def cross_validation(path, facts):
-    """Return (the `PathCV` of saved facts, its seed), or (None, None)."""
-    if facts is None:
-        return None, None
+def older_cross_validation(path, facts):
+    """Return the `PathCV` of a file written before the command used `PathCV.save`."""
     errors = np.array(facts["errors"], dtype=float)
     if errors.ndim != 2 or len(errors) != len(path) or not np.isfinite(errors).all():
         raise ValueError("its errors are damaged")
-    rule = validation.one_of(facts["rule"], "rule", RULES)
-    return PathCV(path.alphas, errors, path, [], np.zeros(0), rule, facts["measure"]), facts["seed"]
+    return PathCV(path.alphas, errors, path, [], np.zeros(0), validation.one_of(facts["rule"], "rule", RULES),
+                  facts["measure"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..datasets.matching import read_like
 from ..matrices.mapped import open_dataset
+from ..path.targets import TargetPaths
 from .arguments import FORMATS, add_text, output_file
 from .choosing import add_choice, chosen
 from .exit_codes import CERTIFIED, NOT_CERTIFIED, UsageError
@@ -19,11 +20,12 @@ from .report import loss_name
 
 def add(commands):
     """Add the command to the parser."""
-    predict = commands.add_parser("predict", help="predict from a path that --out has saved",
+    predict = commands.add_parser("predict", help="predict from what --out or `save` has written",
                                   description="Predict the rows of a table from what `path` or `cv` has saved by "
                                               "--out, one prediction per line. Columns are found by their names where "
                                               "both files have names, else by their places.")
-    predict.add_argument("model", metavar="MODEL.npz", help="what `path` or `cv` has saved by --out")
+    predict.add_argument("model", metavar="MODEL.npz",
+                         help="what `path` or `cv` has saved by --out, or any result of the library")
     predict.add_argument("data", metavar="DATA", help=FORMATS)
     add_choice(predict)
     predict.add_argument("--kind", choices=("score", "mean", "class"), default="mean",
@@ -44,22 +46,31 @@ def csv_file(text):
 def run(arguments):
     """Print or write predictions, and return the exit code."""
     model = read_model(arguments.model)
-    fit = chosen(arguments, model)
-    if arguments.kind == "class" and fit.classes is None:
+    fits = chosen(arguments, model)
+    if arguments.kind == "class" and fits[0].classes is None:
         raise UsageError(f"--kind class needs a path of two classes, {arguments.model} has loss "
-                         f"{loss_name(model.path.loss)}")
-    data = rows_of(arguments, model)
+                         f"{loss_name(fits[0].loss)}")
+    data = rows_of(arguments, model, fits[0])
     say_notes(data)
-    values = fit.predict(data.X, offset=data.offset, kind=arguments.kind).tolist()
+    columns = [] if data.ids is None else [np.asarray(data.ids).tolist()]
+    columns += [fit.predict(data.X, offset=data.offset, kind=arguments.kind).tolist() for fit in fits]
     if arguments.out:
-        write_table(arguments.out, values, data.ids, arguments)
+        write_table(arguments.out, columns, names_of(arguments, model, data.ids))
     else:
-        for row in zip(*([values] if data.ids is None else [data.ids, values]), strict=True):
+        for row in zip(*columns, strict=True):
             print(*row, sep=",")
-    return CERTIFIED if fit.certified else NOT_CERTIFIED
+    return CERTIFIED if all(fit.certified for fit in fits) else NOT_CERTIFIED
 
 
-def rows_of(arguments, model):
+def names_of(arguments, model, ids):
+    """Return the header of a table of predictions."""
+    several = [arguments.kind]
+    if isinstance(model.result, TargetPaths):
+        several = model.result.target_names or [f"{arguments.kind} {k}" for k in range(len(model.result))]
+    return several if ids is None else [arguments.id, *several]
+
+
+def rows_of(arguments, model, fit):
     """Return the `Dataset` to predict: the columns of the fit, and its offset."""
     if Path(arguments.data).is_dir():
         return open_dataset(arguments.data)
@@ -71,7 +82,7 @@ def rows_of(arguments, model):
     how = replace(how, offset=offset, categories=recipe.get("categories", {}), means=recipe.get("means", {}),
                   na="mean" if recipe.get("means") else "error",
                   zero_based=how.zero_based or recipe.get("zero_based", False))
-    return read_like(arguments.data, model.path.feature_names, model.path.n_features, how, arguments.target)
+    return read_like(arguments.data, model.result.feature_names, fit.n_features, how, arguments.target)
 
 
 def is_name(offset):
@@ -79,9 +90,9 @@ def is_name(offset):
     return not re.fullmatch("-?[0-9]+", offset) and not Path(offset).is_file()
 
 
-def write_table(file, values, ids, arguments):
+def write_table(file, columns, names):
     """Write predictions below a header, after the names of the rows where there are any."""
     with open(file, "w", newline="", encoding="utf-8") as out:
         table = csv.writer(out, delimiter="\t" if file.suffix.lower() == ".tsv" else ",", lineterminator="\n")
-        table.writerow([arguments.kind] if ids is None else [arguments.id, arguments.kind])
-        table.writerows(zip(*([values] if ids is None else [np.asarray(ids).tolist(), values]), strict=True))
+        table.writerow(names)
+        table.writerows(zip(*columns, strict=True))

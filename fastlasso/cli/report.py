@@ -5,6 +5,7 @@ from pathlib import Path
 from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.base import Matrix
 from ..plotting import feature_label
+from ..selection.path_cv import name_of
 from .column_sd import column_sd
 
 # Rows of a table, besides the choices of a cross-validation.
@@ -16,6 +17,11 @@ STRONGEST = 10
 # What a cross-validation is judged by: (its name in words, whether larger is better and 1 - error is shown).
 MEASURES = {"mse": ("error", False), "mae": ("mae", False), "r2": ("R2", True), "deviance": ("deviance", False),
             "auc": ("AUC", True), "class": ("class error", False)}
+
+
+def words_of(measure):
+    """Return (name in words, whether larger is better) of a measure; a callable is a score, its error minus that."""
+    return MEASURES[measure] if isinstance(measure, str) else (f"-{name_of(measure)}", False)
 
 
 def loss_name(loss):
@@ -44,7 +50,7 @@ def table(path, seconds, pathcv=None):
     """
     noted = {} if pathcv is None else notes(pathcv)
     shown = representative(len(path), noted)
-    errors = () if pathcv is None else (f"CV {MEASURES[pathcv.measure][0]}", "std err")
+    errors = () if pathcv is None else (f"CV {words_of(pathcv.measure)[0]}", "std err")
     times = () if seconds is None else ("seconds",)
     lines = [("alpha", "features", share_name(path), *errors, "gap / P(0)", "passes", *times)]
     lines += [row(path, seconds, pathcv, k) for k in shown]
@@ -69,7 +75,7 @@ def share_name(path):
 def shown(pathcv, k):
     """Return the mean held-out measure: the error, or the AUC or R2 that it is 1 minus."""
     error = pathcv.mean_error[k]
-    return 1 - error if MEASURES[pathcv.measure][1] else error
+    return 1 - error if words_of(pathcv.measure)[1] else error
 
 
 def digits(value, n):
@@ -86,7 +92,7 @@ def notes(pathcv):
 
 def best_words(pathcv, prefix=""):
     """Return "lowest error", "highest AUC" and the like."""
-    name, larger_is_better = MEASURES[pathcv.measure]
+    name, larger_is_better = words_of(pathcv.measure)
     return f"{'highest' if larger_is_better else 'lowest'} {prefix}{name}"
 
 

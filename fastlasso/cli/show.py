@@ -1,13 +1,16 @@
-"""`fastlasso show MODEL`: what is in a file that --out has written."""
+"""`fastlasso show MODEL`: what is in a file that --out or a result's `save` has written."""
 
 import json
 
 import numpy as np
 
+from ..path.targets import TargetPaths
+from ..refinement.relaxation import RelaxedPath
+from ..selection.stability import StabilityPath
 from .as_json import cv_facts, loss_facts, plain, point
 from .choosing import add_choice, chosen
-from .exit_codes import exit_code
-from .model_file import read_model
+from .exit_codes import CERTIFIED, NOT_CERTIFIED, UsageError, exit_code
+from .model_file import Model, read_model
 from .report import choice, label, loss_name, summary, table
 
 # Options of a fit that are said where they differ from these.
@@ -17,9 +20,10 @@ USUAL = {"l1_ratio": 1.0, "fit_intercept": True, "standardize": False, "lower": 
 def add(commands):
     """Add the command to the parser."""
     show = commands.add_parser("show", help="show what --out has saved",
-                               description="Show a saved path: its table, its certificate, and the coefficients of "
+                               description="Show a saved result: its table, its certificate, and the coefficients of "
                                            "one solution by name.")
-    show.add_argument("model", metavar="MODEL.npz", help="what `path` or `cv` has saved by --out")
+    show.add_argument("model", metavar="MODEL.npz",
+                      help="what `path` or `cv` has saved by --out, or any result of the library")
     add_choice(show)
     show.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     return show
@@ -28,8 +32,10 @@ def add(commands):
 def run(arguments):
     """Print what is in a file, and return the exit code: whether all of it is certified."""
     model = read_model(arguments.model)
+    if model.path is None:
+        return show_other(arguments, model.result)
     asked = arguments.alpha is not None or arguments.rule is not None
-    fit = chosen(arguments, model) if asked or model.pathcv else None
+    fit = chosen(arguments, model)[0] if asked or model.pathcv else None
     if arguments.json:
         print_model(arguments, model, fit)
     else:
@@ -37,6 +43,46 @@ def run(arguments):
         parts += [choice(model.pathcv)] if model.pathcv else []
         print(*parts, coefficients(model.path, fit), sep="\n\n")
     return exit_code(model.path)
+
+
+def show_other(arguments, result):
+    """Print a result that is no path of one target: its table, and its solutions or selected columns by name."""
+    needs_alpha = isinstance(result, RelaxedPath | TargetPaths) and arguments.alpha is None
+    if isinstance(result, StabilityPath):
+        refuse_choice(arguments)
+    fits = [] if needs_alpha or isinstance(result, StabilityPath) else chosen(arguments, Model(result))
+    if arguments.json:
+        columns = {name: np.asarray(values).tolist() for name, values in result._columns().items()}
+        chosen_facts = [point_of(fit, result) for fit in fits]
+        print(json.dumps(plain({"file": str(arguments.model), "kind": type(result).__name__, "table": columns,
+                                "chosen": chosen_facts}), allow_nan=False))
+    else:
+        more = [selected(result)] if isinstance(result, StabilityPath) else [coefficients(fit, fit) for fit in fits]
+        more = more or [coefficients(result, None)]
+        print(f"{arguments.model}: {result!r}", result.summary(), *more, sep="\n\n")
+    certified = all(np.all(part) for part in np.atleast_1d(getattr(result, "certified", True)))
+    return CERTIFIED if certified else NOT_CERTIFIED
+
+
+def refuse_choice(arguments):
+    """Raise UsageError where a solution is asked of a result that has none."""
+    if arguments.alpha is not None or arguments.rule is not None:
+        raise UsageError(f"{arguments.model} holds a stability selection, which has no solutions to choose from")
+
+
+def selected(stability):
+    """Return the columns that stability selection chooses, the most probable first."""
+    cols = stability.support()
+    cols = cols[np.argsort(-stability.probabilities[cols, -1], kind="stable")]
+    width = max((len(label(stability, j)) for j in cols), default=0)
+    lines = [f"  {label(stability, j):<{width}}  {stability.probabilities[j, -1]:.2f}" for j in cols]
+    return "\n".join([f"Selected in 75 % or more of the subsamples ({len(cols):,}), with their shares:", *lines])
+
+
+def point_of(fit, result):
+    """Return a solution in JSON's types."""
+    return {"alpha": fit.alpha, "intercept": fit.intercept, "certified": fit.certified, "exact": fit.exact,
+            "coef": {label(result, j): fit.coef[j] for j in np.flatnonzero(fit.coef)}}
 
 
 def heading(arguments, model):
@@ -73,6 +119,5 @@ def print_model(arguments, model, fit):
     if model.pathcv is not None:
         result["cv"] = cv_facts(model.pathcv, model.seed)
     if fit is not None:
-        result["chosen"] = {"alpha": fit.alpha, "intercept": fit.intercept, "certified": fit.certified,
-                            "coef": {label(path, j): fit.coef[j] for j in np.flatnonzero(fit.coef)}}
+        result["chosen"] = point_of(fit, path)
     print(json.dumps(plain(result), allow_nan=False))

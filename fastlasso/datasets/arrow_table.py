@@ -19,9 +19,9 @@ class ArrowTable:
 
     y = qid = None
 
-    def __init__(self, source, table):
+    def __init__(self, source, table, dropped=()):
         self.file, self._table = source, table
-        self.names, self.width = checked_names(tuple(table.column_names), source), table.num_columns
+        self.names, self.width = checked_names(table.column_names, source, dropped), table.num_columns
         self.left_out = {j: "it numbers or names the rows" for j, name in enumerate(self.names)
                          if name.startswith("__index_level_") or (name in INDEX_NAMES and self.width > 1)}
 
@@ -73,15 +73,15 @@ def first_missing(values):
 
 def read_parquet(source, how, wordy=()):
     """Read a Parquet file."""
-    return read_by("parquet", source)
+    return read_by("parquet", source, how)
 
 
 def read_feather(source, how, wordy=()):
     """Read a Feather file, which is an Arrow file."""
-    return read_by("feather", source)
+    return read_by("feather", source, how)
 
 
-def read_by(module, source):
+def read_by(module, source, how):
     """Read a file by a module of pyarrow."""
     try:
         reader = import_module(f"pyarrow.{module}")
@@ -89,6 +89,6 @@ def read_by(module, source):
     except ImportError:
         raise DataError(f'{source}: to read {source.suffix} files, pip install "fastlasso[parquet]"') from None
     try:
-        return ArrowTable(source, reader.read_table(source.file()))
+        return ArrowTable(source, reader.read_table(source.file()), how.drop)
     except (ArrowException, ValueError) as error:
         raise DataError(f"{source} is not a {module} file: {one_line(error)}") from None

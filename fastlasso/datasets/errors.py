@@ -28,8 +28,20 @@ class MissingError(DataError):
     """Columns have missing values and nothing else is wrong with them."""
 
 
+class MissingRowError(MissingError):
+    """The target, a weight or an offset is missing: no mean can take its place."""
+
+
+class RepeatedNameError(DataError):
+    """A header gives two columns the same name."""
+
+
 class EncodingError(DataError):
     """A file is not text in the encoding that it was read in."""
+
+
+class Utf16Error(EncodingError):
+    """A file begins with the byte order mark of UTF-16."""
 
 
 class IndexBaseError(DataError):
@@ -46,21 +58,23 @@ def one_line(error):
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def bad_columns(file, bad):
+def bad_columns(file, bad, missing=MissingError):
     """Return the error about columns that cannot be read as numbers.
 
     Parameters
     ----------
     bad : dict
         Name of a column -> (where, field) of its first bad field; a field of None is a missing value.
+    missing : class
+        The error where all of them are missing values.
     """
-    kind = MissingError if all(field is None for _, field in bad.values()) else WordsError
+    kind = missing if all(field is None for _, field in bad.values()) else WordsError
     if len(bad) == 1:
         (name, (where, field)), = bad.items()
         return kind(f"{file} {where}, column {name}: {complaint(field)}")
     parts = [f"{name} ({where}: {complaint(field)})" for name, (where, field) in list(bad.items())[:MOST_NAMED]]
     more = len(bad) - len(parts)
-    what = "have missing values" if kind is MissingError else "are not all numbers"
+    what = "have missing values" if kind is missing else "are not all numbers"
     return kind(f"{file}: {len(bad)} columns {what}: {', '.join(parts)}" + (f" and {more} more" if more else ""))
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from .. import validation
 from .arrow_table import read_feather, read_parquet
-from .errors import DataError, MissingError, TargetError, bad_columns
+from .errors import DataError, MissingError, MissingRowError, TargetError, bad_columns
 from .matrix_table import load_array, read_mtx, read_npy, read_npz, read_svm
 from .one_hot import one_hot, with_blocks
 from .reading import NA, Reading, roles_of
@@ -254,12 +254,15 @@ def rows_kept(table, how, data, numeric, absent):
     """Return a mask of the rows that stay, or None for all; raise MissingError where y, a weight or an offset lacks."""
     bad = {}
     keep = np.ones(data.X.shape[0], bool)
-    for name, vector in (("the target", data.y), ("weights", data.weights), ("offset", data.offset)):
+    if data.weights is not None and (data.weights < 0).any():
+        raise DataError(f"{table.file} {table.place(int(np.argmax(data.weights < 0)))}: a weight is negative")
+    target = f"{data.target_name!r} (the target)"
+    for name, vector in ((target, data.y), ("weights", data.weights), ("offset", data.offset)):
         if vector is not None and vector.dtype.kind == "f" and np.isnan(vector).any():
             bad[name] = (table.place(int(np.argmax(np.isnan(vector)))), None)
             keep &= ~np.isnan(vector)
     if bad and how.na != "drop":
-        raise bad_columns(table.file, bad)
+        raise bad_columns(table.file, bad, MissingRowError)
     if how.na != "drop":
         return None
     if not sparse.issparse(data.X):

@@ -128,6 +128,9 @@ def column_number(given, table, kind=ColumnError):
         known = f"; it has {some(names)}" if names is not None else f"; it has no header, number its columns 1 to {p}"
         kind = UnnamedError if names is None and kind is ColumnError else kind
         raise kind(f"{table.file} has no column {given!r}{known}") from None
+    if names is None and given in getattr(table, "first", ()) and abs(number) > p:
+        raise UnnamedError(f"{table.file} has no column {number}; its first line holds {given}, but is all numbers and "
+                           "names no columns")
     if number == 0 or abs(number) > p:
         raise kind(f"{table.file} has no column {number}; it has columns 1 to {p} (-1 is the last)")
     return number - 1 if number > 0 else p + number

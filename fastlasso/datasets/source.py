@@ -1,5 +1,6 @@
 """Where bytes come from: a file, a file that gzip has packed, or standard input."""
 
+import codecs
 import gzip
 import io
 import sys
@@ -7,11 +8,14 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import DataError, EncodingError, one_line
+from .errors import DataError, EncodingError, Utf16Error, one_line
 
 # The name of standard input among arguments, and in messages.
 STDIN = "-"
 STDIN_NAME = "standard input"
+
+# What a file in UTF-16 begins with.
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Source:
@@ -82,8 +86,10 @@ class Source:
         try:
             with self._opened(encoding) as lines:
                 yield lines
-        except (UnicodeDecodeError, UnicodeError):
-            raise EncodingError(f"{self} is not text in {self.encoding.upper()}") from None
+        except UnicodeError as error:
+            begins = getattr(error, "object", b"")[:2] if getattr(error, "start", None) == 0 else b""
+            kind = Utf16Error if begins in UTF16_MARKS else EncodingError
+            raise kind(f"{self} is not text in {self.encoding.upper()}") from None
         except LookupError:
             raise DataError(f"{self.encoding!r} is no encoding that Python knows") from None
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import numpy as np
 
-from .errors import DataError, bad_columns, one_line
+from .errors import DataError, RepeatedNameError, bad_columns, one_line
 
 # Fields that stand for a missing value, in lower case.
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
@@ -26,6 +26,8 @@ class TextTable:
     names : tuple of str, or None
         None where no line names the columns.
     width : int
+    first : list of str
+        The fields of the first line.
     left_out : dict
         Index of a column that is no feature by itself -> why: the numbers or names of the rows.
     """
@@ -37,7 +39,7 @@ class TextTable:
         self._skip, first, self._sep = first_line(source, how)
         header = has_header(first, how.decimal, wordy) if how.header is None else how.header
         self._skip += header
-        self.width = len(first)
+        self.width, self.first = len(first), [field.strip() for field in first]
         self.names = tuple(name.strip() for name in first) if header else None
         if header and self._rows_are_longer():
             self.width, self.names = self.width + 1, ("", *self.names)
@@ -46,7 +48,13 @@ class TextTable:
                 and are_row_names(self.words([0])[0]):
             self.left_out[0] = "it numbers or names the rows"
         if self.names is not None:
-            self.names = checked_names(self.names, source)
+            self.left_out |= dict.fromkeys(self._nameless_and_empty(), "it has no name and is empty")
+            self.names = checked_names(self.names, source, how.drop)
+
+    def _nameless_and_empty(self):
+        """Return the columns after the first that have neither a name nor a field that is not empty."""
+        nameless = [j for j, name in enumerate(self.names) if j and not name]
+        return [j for j, words in self.words(nameless).items() if not any(words)] if nameless else []
 
     def label(self, j):
         """Return what messages call a column."""
@@ -243,10 +251,19 @@ def swap(field, decimal):
     return field.translate(str.maketrans({decimal: ".", ".": decimal}))
 
 
-def checked_names(names, file):
-    """Return the names of a header, checked; a column whose name is empty gets its number as name."""
-    names = tuple(name or f"x{j}" for j, name in enumerate(names, 1))
+def checked_names(names, file, dropped=()):
+    """Return the names of a header, checked; a column whose name is empty gets its number as name.
+
+    A column that is left out by its number may have the name of another; the number is then part of its own. `dropped`
+    are the columns left out, as `Reading.drop` has them.
+    """
+    names = [name or f"x{j}" for j, name in enumerate(names, 1)]
+    dropped = {part.strip() for text in dropped for part in str(text).split(",")}
+    for j, name in enumerate(names):
+        if names.count(name) > 1 and not {str(j + 1), str(j - len(names))}.isdisjoint(dropped):
+            names[j] = f"{name} ({j + 1})"
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{file}: the header names {twice!r} twice")
-    return names
+        places = [j for j, name in enumerate(names, 1) if name == twice]
+        raise RepeatedNameError(f"{file}: the header names {twice!r} twice, columns {places[0]} and {places[1]}")
+    return tuple(names)

@@ -106,7 +106,7 @@ class RefinedOnFolds(Splitting, Refined):
 
     def _folds(self, X, y, sample_weight, params):
         """Return the splits as the option `cv`."""
-        return {"cv": self._splits(X, y, sample_weight, params)}
+        return {"cv": self._splits(X, y, sample_weight, params), "random_state": None}
 
 
 class RefinedCV(LinearModelCV):
@@ -116,7 +116,7 @@ class RefinedCV(LinearModelCV):
     """
 
     def _cross_validate(self, X, y, splits, sample_weight):
-        choice = {"cv": splits, "rule": self.rule, "alphas": self.alphas, "eps": self.eps}
+        choice = {"cv": splits, "random_state": None, "rule": self.rule, "alphas": self.alphas, "eps": self.eps}
         return [self._validate(X, y, choice | self._options(sample_weight))]
 
 

@@ -67,7 +67,14 @@ class Dense(Matrix):
         """Raise ValueError where X has NaN or infinity; called when a moment came out non-finite."""
         step = max(1, 4_000_000 // self.shape[0])
         for start in range(0, self.shape[1], step):
-            no_nan_or_inf(self.X[:, start:start + step], "X")
+            block = self.X[:, start:start + step]
+            try:
+                no_nan_or_inf(block, "X")
+            except ValueError as error:
+                if self.feature_names is None:
+                    raise
+                first = start + int(np.argmin(np.isfinite(block).all(axis=0)))
+                raise ValueError(f"{error} The first column with it is {self.feature_names[first]!r}.") from None
 
     def stored(self):
         """X as it was given."""

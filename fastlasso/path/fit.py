@@ -98,8 +98,9 @@ def fit_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alphas: A
     keep_data : bool, default=False
         Keep X, so that `LassoPath.at` and `predict` are exact at any alpha however long the path lives. Otherwise they
         are while X is alive elsewhere.
-    verbose : bool, default=False
-        Draw a bar on standard error: alphas certified, passes, time left.
+    verbose : bool or int, default=False
+        Draw a bar on standard error: alphas certified, passes, time left. In notebooks it is tqdm's where that is
+        installed (extra ``[progress]``).
     progress : callable, optional
         Called with a state (n_certified, n_alphas, n_passes, seconds, seconds_left) after each batch of alphas.
     checkpoint : str or path, optional
@@ -144,20 +145,22 @@ def fit_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alphas: A
                       loss)
     limits = Limits.checked(tol, max_iter, dfmax, one_of_two(max_r2, max_deviance_ratio))
     how = {"alphas": alphas, "eps": eps, "screening": screening, "n_threads": n_threads, "callback": callback,
-           "keep_data": keep_data, "verbose": verbose, "progress": progress, "checkpoint": checkpoint}
+           "keep_data": keep_data, "checkpoint": checkpoint}
     targets = columns_of(y)
+    shown = progress_of(verbose, progress, 1 if targets is None else len(targets[0]))
     if targets is None:
-        return path_of_one(X, y, options, limits, partial(pose, X, y, options), **how)
+        return path_of_one(X, y, options, limits, partial(pose, X, y, options), shown=shown, **how)
     check_rows(row_labels(X), y, "y")
     if checkpoint is not None:
         raise ValueError("checkpoint is for one target: fit the columns of y one by one")
-    return TargetPaths(paths_of_each(X, targets[0], options, limits, SeveralTargets(X, targets[0], options), **how),
-                       targets[1])
+    several = SeveralTargets(X, targets[0], options)
+    return TargetPaths(paths_of_each(X, targets[0], options, limits, several, shown=shown, **how), targets[1])
 
 
 def paths_of_each(X, columns, options, limits, several, **how):
     """`fit_path` of each column of y."""
-    return [path_of_one(X, y, options, limits, partial(several.problem, k), **how) for k, y in enumerate(columns)]
+    return [path_of_one(X, y, options, limits, partial(several.problem, k), target=k, **how)
+            for k, y in enumerate(columns)]
 
 
 def paths_on_one_grid(X, columns, *, alphas, eps, callback, tol, max_iter, **options):
@@ -173,21 +176,23 @@ def paths_on_one_grid(X, columns, *, alphas, eps, callback, tol, max_iter, **opt
 
 
 def path_of_one(X, y, options, limits, posed, *, alphas, eps, callback=None, screening=True, n_threads=None,
-                keep_data=False, verbose=False, progress=None, checkpoint=None):
-    """`fit_path` of one target; `posed` returns its problem on the threads of a pool."""
+                keep_data=False, checkpoint=None, shown=None, target=0):
+    """`fit_path` of one target, by number; `posed` returns its problem on the threads of a pool.
+
+    `shown` is a `Progress` or None.
+    """
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
         grid = given_grid(alphas, eps)
         watched = callback is not None or checkpoint is not None
-        shown = progress_of(verbose, progress)
         path = None if watched else small_path(X, y, grid, alphas, eps, options, limits)
         if path is None:
             problem = posed(pool)
             kept = None if checkpoint is None else Checkpoint(checkpoint, problem, limits, asked_for(grid, alphas, eps))
-            path = watched_path(problem, limits, options, screening, callback, grid, (alphas, eps), kept, shown).result(
-                options)
+            path = watched_path(problem, limits, options, screening, callback, grid, (alphas, eps), kept,
+                                None if shown is None else shown.watch(target)).result(options)
         elif shown is not None:
-            shown.note(0, len(path), len(path), path.n_passes[-1])
+            shown.note(target, len(path), len(path), path.n_passes[-1])
         path.note_seconds(time.perf_counter() - started)
     warn_uncertified(path)
     return path.remember(fit_near, X, y, options.as_dict(), max_iter=limits.max_iter, keep_data=keep_data,
@@ -206,13 +211,15 @@ def watched_path(problem, limits, options, screening, callback, grid, asked, kep
     ----------
     grid : ndarray, or None
         The alphas of the caller; None where their number and eps were `asked`.
-    kept, shown : Checkpoint or None, Progress or None
+    kept : Checkpoint or None
+    shown : callable or None
+        As `PathSolver.watch`.
     """
     def watch(solver, n_alphas):
         if kept is not None:
             kept.write(solver, grid)
         if shown is not None:
-            shown.note(0, solver.n_done, n_alphas, problem.design.passes)
+            shown(solver, n_alphas)
 
     before = None if kept is None else kept.grid()
     solver = PathSolver(problem, limits, screening, callback, watch=watch, options=options)

@@ -21,6 +21,11 @@ def given_grid(alphas, eps):
     return None
 
 
+def count_of(alphas):
+    """Return how many alphas a grid has that a caller asks for, by their number or one by one."""
+    return np.size(alphas) if np.ndim(alphas) else alphas
+
+
 def grid_of(solver, alphas, eps):
     """Return the caller's alphas in descending order, or an automatic grid of so many for a started solver."""
     grid = given_grid(alphas, eps)

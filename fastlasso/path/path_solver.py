@@ -80,7 +80,7 @@ class PathSolver:
     so_far : callable
         Returns the solutions kept so far as a `LassoPath`, for whoever has interrupted the work.
     watch : callable or None
-        Called with this object and the number of alphas after each batch.
+        Called with this object and the number of alphas after each batch: the alphas solved, once the path has ended.
     """
 
     def __init__(self, problem, limits, screening=True, callback=None, on_residual=None, watch=None, options=None):
@@ -108,7 +108,7 @@ class PathSolver:
             size = next_size(size, len(batch.alphas), batch.n_rounds, self.solver.longest_batch())
             self._take(batch, self.n_alphas)
             if self.watch is not None:
-                self.watch(self, self.n_alphas)
+                self.watch(self, self.n_alphas if self.goes_on else self.n_done)
         return self
 
     def resume(self, batches, passes):

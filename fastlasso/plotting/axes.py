@@ -10,6 +10,9 @@ MAX_LABEL = 26
 # What may lie along the axis, and its words.
 ALONG = {"alpha": "alpha", "norm": "sum of absolute coefficients", "df": "features in use"}
 
+# Below this ratio of the largest to the smallest alpha an axis has too few powers of ten to label them alone.
+FEW_DECADES = 50
+
 # Axes keep at least this share of their width when they make room for names.
 LEAST_WIDTH = 0.4
 
@@ -24,12 +27,23 @@ def finish_axes(ax, places, df, x="alpha", counts="features in use"):
     """Let alpha fall to the right, so that models grow; count their features above; drop the rest of the frame."""
     if places.any() and x == "alpha":
         ax.set_xscale("log")
+        label_decades(ax, places)
     if len(np.unique(places)) > 1:
         ax.set_xlim(places[0], places[-1])
     ax.set_xlabel(ALONG[x])
     open_frame(ax)
     if df is not None and len(places):
         count_above(ax, places, df, counts)
+
+
+def label_decades(ax, alphas):
+    """Label the decades alone, or, where there are too few of them, 1, 2 and 5 times their powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    if alphas.max() < FEW_DECADES * alphas.min():
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def open_frame(ax):
@@ -53,6 +67,8 @@ def count_above(ax, places, df, counts):
 
 def say_empty(ax, path):
     """Write on axes without a line why there is none."""
+    ax.set_xticks([])
+    ax.set_yticks([])
     ax.text(0.5, 0.5, f"no solutions: {path.status}", transform=ax.transAxes, ha="center", va="center",
             color=theme_of(ax).mark)
 
@@ -93,10 +109,18 @@ def make_room(ax, texts):
     """Narrow axes by the width of the names beside them, where no layout of the figure does so."""
     if not texts or ax.figure.get_layout_engine() is not None or ax.get_subplotspec() is None:
         return
-    own = ax.get_window_extent()
-    beyond = max(text.get_window_extent().x1 for text in texts) - own.x1
-    place, whole = ax.get_position(), ax.figure.bbox.width
-    ax.set_position([place.x0, place.y0, max(place.width - beyond / whole, LEAST_WIDTH * place.width), place.height])
+    place, own = ax.get_position(), ax.get_window_extent()
+    beyond = reach(texts) - own.x1
+    room = (1 - LEAST_WIDTH) * own.width
+    for text in texts if beyond > room else ():
+        text.set_text(shortened(text.get_text(), max(int(MAX_LABEL * room / beyond), 5)))
+    width = own.width - min(max(reach(texts) - own.x1, 0.0), room)
+    ax.set_position([place.x0, place.y0, place.width * width / own.width, place.height])
+
+
+def reach(texts):
+    """Return how far to the right texts reach, in pixels."""
+    return max(text.get_window_extent().x1 for text in texts)
 
 
 def spread(values, gap, low, high):
@@ -127,9 +151,9 @@ def lowest(block):
     return total / count
 
 
-def shortened(name):
-    """Return a name that fits beside a profile."""
-    return name if len(name) <= MAX_LABEL else name[:MAX_LABEL - 1] + "…"
+def shortened(name, length=MAX_LABEL):
+    """Return a name that fits beside a line."""
+    return name if len(name) <= length else name[:length - 1] + "…"
 
 
 def feature_label(names, j):

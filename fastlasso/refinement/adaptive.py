@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from .. import validation
-from ..annotations import ArrayLike, ByColumn, Data, FoldsLike, RandomState
+from ..annotations import ArrayLike, ByColumn, Callback, Data, FoldsLike, RandomState
 from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.path_solver import Limits, threads
 from ..path.refined import AdaptivePath
 from ..problem.options import Options
+from ..progress import shown
 from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
 from .on_problems import NO_FOLDS, in_folds, recast, remember
@@ -25,11 +26,12 @@ PILOTS = ("lasso", "ridge", "marginal")
 def adaptive_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilot: str = "lasso",
                   pilot_alpha: float | str = "min", gamma: float = 1.0, alphas: ArrayLike = 100, eps: float = 1e-3,
                   l1_ratio: float = 1.0, cv: FoldsLike = 5, groups: ArrayLike | None = None,
-                  random_state: RandomState | None = None, fit_intercept: bool = True, standardize: bool = False,
+                  random_state: RandomState | None = 0, fit_intercept: bool = True, standardize: bool = False,
                   sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                   penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
                   upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
-                  n_threads: int | None = None) -> AdaptivePath:
+                  n_threads: int | None = None,
+                  verbose: bool | int = False, progress: Callback | None = None) -> AdaptivePath:
     """Fit the adaptive lasso along a path: the lasso with factors from a pilot fit.
 
         v_j = 1 / |b_j|^gamma,     b = the pilot's coefficients (times s_j with `standardize`)
@@ -48,6 +50,8 @@ def adaptive_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilo
         0 gives back the lasso on the columns that the pilot keeps.
     cv, groups, random_state
         As in `cross_validate_path`, for the choice of `pilot_alpha`.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all paths, the pilot's and those of folds included.
 
     Returns
     -------
@@ -72,9 +76,10 @@ def adaptive_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilo
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio)
-    with Pool(threads(n_threads)) as pool:
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
         cv = cv if any(stage.cross_validated for stage in stages[:-1]) else NO_FOLDS
-        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))
+        run.expect(stages[:-1], alone=stages[-1])
         run_pilot(run, pilot, stages[:-1])
         run.leave_folds()
         problems = run.next_problems(stages[-1])
@@ -85,13 +90,14 @@ def adaptive_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilo
 
 def cross_validate_adaptive(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pilot: str = "lasso",
                             pilot_alpha: float | str = "min", gamma: float = 1.0, cv: FoldsLike = 5,
-                            groups: ArrayLike | None = None, rule: str = "min", random_state: RandomState | None = None,
+                            groups: ArrayLike | None = None, rule: str = "min", random_state: RandomState | None = 0,
                             alphas: ArrayLike = 100, eps: float = 1e-3, l1_ratio: float = 1.0,
                             fit_intercept: bool = True, standardize: bool = False,
                             sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                             penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
                             upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
-                            n_threads: int | None = None) -> PathCV:
+                            n_threads: int | None = None,
+                            verbose: bool | int = False, progress: Callback | None = None) -> PathCV:
     """Choose the adaptive lasso's alpha by cross-validation, with the pilot fitted again inside each fold.
 
     A pilot fitted to the held-out rows too would make their errors too small. Two things are shared by all folds: the
@@ -101,7 +107,7 @@ def cross_validate_adaptive(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_E
     ----------
     X, y, pilot, ..., n_threads
         As in `adaptive_path`.
-    cv, groups, rule, random_state
+    cv, groups, rule, random_state, verbose, progress
         As in `cross_validate_path`.
 
     Returns
@@ -124,8 +130,9 @@ def cross_validate_adaptive(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_E
                       loss)
     limits, stages = Limits.checked(tol, max_iter), adaptive_stages(pilot, pilot_alpha, gamma, alphas, eps, l1_ratio,
                                                                     rule)
-    with Pool(threads(n_threads)) as pool:
-        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))
+        run.expect(stages)
         run_pilot(run, pilot, stages[:-1])
         pilot_coef = run.coefs[0]
         run.run(stages[-1])

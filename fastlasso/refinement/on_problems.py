@@ -20,18 +20,18 @@ from ..selection.splits import splits_of
 NO_FOLDS = object()
 
 
-def in_folds(X, y, options, limits, cv, groups, random_state, pool):
-    """Return the `Folds` of a problem."""
+def in_folds(X, y, options, limits, cv, groups, random_state, pool, shown=None):
+    """Return the `Folds` of a problem; `shown` is a `Progress` or None."""
     matrix = as_matrix(X)
     splits = [] if cv is NO_FOLDS else splits_of(cv, X, y, groups, matrix.shape[0], random_state,
                                                       options.loss)
-    return Folds(matrix, y, options, limits, splits, pool)
+    return Folds(matrix, y, options, limits, splits, pool, shown=shown)
 
 
-def fitted(folds, start, alphas, eps, finish, errors_of, problems=None):
+def fitted(folds, start, alphas, eps, finish, errors_of, problems=None, stage=0):
     """Fit all rows and every fold along the grid of all rows.
 
-    ``start(problem)`` returns a started `PathSolver`, ``finish(solver, grid)`` makes its path, and
+    ``start(problem, watch)`` returns a started `PathSolver`, ``finish(solver, grid)`` makes its path, and
     ``errors_of(k, path, pool)`` are the held-out errors of the path of fold k. Returns (paths, errors): the path on all
     rows first.
     """
@@ -39,7 +39,7 @@ def fitted(folds, start, alphas, eps, finish, errors_of, problems=None):
         path = finish(solvers[0], grids[0])
         return path, None if k < 0 else errors_of(k, path, solvers[0].problem.design.pool)
 
-    done = folds.solve(lambda k, problem: [start(problem)],
+    done = folds.solve(lambda k, problem: [start(problem, folds.watch(stage, k))],
                        lambda solvers: [grid_of(solvers[0].solver, alphas, eps)], work, problems)
     return [path for path, _ in done], [errors for _, errors in done[1:]]
 
@@ -49,9 +49,9 @@ def path_of(solver, grid):
     return solver.down(grid).result(options_of(solver.problem))
 
 
-def fit_of(problem, alpha, limits):
+def fit_of(problem, alpha, limits, watch=None):
     """Return the solution of a problem at one alpha, as a `LassoFit`."""
-    return PathSolver(problem, limits).down(np.array([alpha])).solution(0)
+    return PathSolver(problem, limits, watch=watch).down(np.array([alpha])).solution(0)
 
 
 def options_of(problem):

@@ -27,7 +27,7 @@ from ..parallel import Pool
 from ..path import stored
 from ..path.between import warn_inexact
 from ..path.fit import fit_near
-from ..path.grid import grid_of
+from ..path.grid import count_of, grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
 from ..path.results import LassoFit, LassoPath
@@ -35,6 +35,7 @@ from ..path.warn import WARNING_CLASS, stack_level, warn_uncertified
 from ..penalties.separable import Penalty
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import shown
 from ..selection.folds import named
 from ..selection.path_cv import RULES, standard_error
 from ..solver.newton_alphas import NewtonAlphas
@@ -312,7 +313,8 @@ def relaxed_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alpha
                  sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                  penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1],
                  tol: float = 1e-6, max_iter: int = 10_000, dfmax: int | None = None, max_r2: float | None = None,
-                 n_threads: int | None = None, callback: Callback | None = None) -> RelaxedPath:
+                 n_threads: int | None = None, callback: Callback | None = None,
+                 verbose: bool | int = False, progress: Callback | None = None) -> RelaxedPath:
     """Fit the relaxed lasso along a path: the lasso, and least squares on each of its supports.
 
     Where the columns of a support are linearly dependent, the refit uses an independent part of them. Where a support
@@ -320,7 +322,7 @@ def relaxed_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alpha
 
     Parameters
     ----------
-    X, y, ..., callback
+    X, y, ..., progress
         As in `fit_path`.
 
     Returns
@@ -353,8 +355,10 @@ def relaxed_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alpha
     limits = Limits.checked(tol, max_iter, dfmax, max_r2)
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        solver = PathSolver(pose(X, y, options, pool), limits, callback=callback)
-        path = relaxed(solver, grid_of(solver.solver, alphas, eps))
+        with shown(verbose, progress) as monitor:
+            solver = PathSolver(pose(X, y, options, pool), limits, callback=callback,
+                                watch=None if monitor is None else monitor.watch(0))
+            path = relaxed(solver, grid_of(solver.solver, alphas, eps))
     path.lasso.note_seconds(time.perf_counter() - started)
     warn_relaxed(path)
     path.lasso.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
@@ -363,12 +367,13 @@ def relaxed_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alpha
 
 def cross_validate_relaxed(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, phis: ArrayLike = PHIS,
                            cv: FoldsLike = 5, groups: ArrayLike | None = None, rule: str = "min",
-                           random_state: RandomState | None = None, alphas: ArrayLike = 100, eps: float = 1e-3,
+                           random_state: RandomState | None = 0, alphas: ArrayLike = 100, eps: float = 1e-3,
                            l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
                            sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                            penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
                            upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
-                           n_threads: int | None = None) -> RelaxedCV:
+                           n_threads: int | None = None,
+                           verbose: bool | int = False, progress: Callback | None = None) -> RelaxedCV:
     """Choose alpha and phi of the relaxed lasso by cross-validation.
 
     Parameters
@@ -376,7 +381,7 @@ def cross_validate_relaxed(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ER
     X, y, alphas, ..., n_threads
         As in `relaxed_path`.
     phis : array of floats in [0, 1]
-    cv, groups, random_state
+    cv, groups, random_state, verbose, progress
         As in `cross_validate_path`.
     rule : {"min", "1se"}, default="min"
         See `RelaxedCV.index`.
@@ -403,9 +408,11 @@ def cross_validate_relaxed(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ER
     options = Options(l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits = Limits.checked(tol, max_iter)
-    with Pool(threads(n_threads)) as pool:
-        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
-        (path, *fold_paths), errors = fitted(folds, lambda problem: PathSolver(problem, limits), alphas, eps, relaxed,
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
+        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor)
+        folds.expect(0, count_of(alphas))
+        (path, *fold_paths), errors = fitted(folds, lambda problem, watch: PathSolver(problem, limits, watch=watch),
+                                             alphas, eps, relaxed,
                                              lambda k, fold, own: errors_of_blends(folds, k, fold, phis, own))
         result = RelaxedCV(path.alphas, phis, np.stack(errors, axis=2), path, fold_paths,
                            np.full(len(folds.y), np.nan), rule)

@@ -24,13 +24,14 @@ from ..annotations import ArrayLike, ByColumn, Callback, Data, FoldsLike, Random
 from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.fit import fit_near
-from ..path.grid import grid_of
+from ..path.grid import count_of, grid_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.refined import ReweightedPath
 from ..path.warn import WARNING_CLASS, stack_level
 from ..penalties.concave import concave_penalty
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import shown
 from ..selection.folds import named
 from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
@@ -58,8 +59,8 @@ class ReweightedSolver(PathSolver):
         Of each alpha, as in `ReweightedPath`.
     """
 
-    def __init__(self, problem, penalty, limits, max_steps, callback=None):
-        super().__init__(problem, replace(limits, tol=INNER_TOL * limits.tol), callback=callback)
+    def __init__(self, problem, penalty, limits, max_steps, callback=None, watch=None):
+        super().__init__(problem, replace(limits, tol=INNER_TOL * limits.tol), callback=callback, watch=watch)
         self.outer_limits, self.penalty, self.max_steps = limits, penalty, max_steps
         self.target = limits.tol * problem.null_objective
         self.weighted = problem         # with the factors of the present step
@@ -75,6 +76,8 @@ class ReweightedSolver(PathSolver):
         for alpha in grid:
             if self.goes_on:
                 self._take(self._settled(alpha), len(grid))
+                if self.watch is not None:
+                    self.watch(self, len(grid) if self.goes_on else self.n_done)
         return self
 
     def _settled(self, alpha):
@@ -174,7 +177,8 @@ def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pe
                     penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
                     upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000, dfmax: int | None = None,
                     max_r2: float | None = None, n_threads: int | None = None,
-                    callback: Callback | None = None) -> ReweightedPath:
+                    callback: Callback | None = None,
+                    verbose: bool | int = False, progress: Callback | None = None) -> ReweightedPath:
     """Fit a concave penalty along a path by reweighted lassos (local linear approximation).
 
     Seeks for each alpha a stationary point of
@@ -199,7 +203,7 @@ def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pe
 
     Parameters
     ----------
-    X, y, alphas, ..., callback
+    X, y, alphas, ..., progress
         As in `fit_path`; `penalty_factor` is u.
     penalty : {"mcp", "scad", "log", "lq"} or Concave, default="mcp"
         A name, that of a penalty of your own included, or a `fastlasso.penalties.concave.Concave` itself.
@@ -243,8 +247,10 @@ def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pe
     max_steps = validation.whole_number(max_steps, "max_steps")
     with Pool(threads(n_threads)) as pool:
         started = time.perf_counter()
-        solver = ReweightedSolver(pose(X, y, options, pool), concave, limits, max_steps, callback)
-        path = path_of(solver, grid_of(solver.solver, alphas, eps))
+        with shown(verbose, progress) as monitor:
+            solver = ReweightedSolver(pose(X, y, options, pool), concave, limits, max_steps, callback,
+                                      None if monitor is None else monitor.watch(0))
+            path = path_of(solver, grid_of(solver.solver, alphas, eps))
     path.note_seconds(time.perf_counter() - started)
     warn_unsettled(path)
     return path.remember(fit_near, X, y, options.as_dict(), max_iter=max_iter, n_threads=n_threads)
@@ -254,19 +260,20 @@ def cross_validate_reweighted(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED
                               gamma: float | None = None, q: float | None = None, max_steps: int = 100,
                               cv: FoldsLike = 5,
                               groups: ArrayLike | None = None, rule: str = "min",
-                              random_state: RandomState | None = None, alphas: ArrayLike = 100, eps: float = 1e-3,
+                              random_state: RandomState | None = 0, alphas: ArrayLike = 100, eps: float = 1e-3,
                               fit_intercept: bool = True, standardize: bool = False,
                               sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                               penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
                               upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6, max_iter: int = 10_000,
-                              n_threads: int | None = None) -> PathCV:
+                              n_threads: int | None = None,
+                              verbose: bool | int = False, progress: Callback | None = None) -> PathCV:
     """Choose the alpha of a concave penalty by cross-validation.
 
     Parameters
     ----------
     X, y, penalty, ..., n_threads
         As in `reweighted_path`.
-    cv, groups, rule, random_state
+    cv, groups, rule, random_state, verbose, progress
         As in `cross_validate_path`.
 
     Returns
@@ -289,10 +296,12 @@ def cross_validate_reweighted(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED
                       loss)
     limits, concave = Limits.checked(tol, max_iter), concave_penalty(penalty, gamma, q)
     max_steps = validation.whole_number(max_steps, "max_steps")
-    with Pool(threads(n_threads)) as pool:
-        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool)
-        paths, errors = fitted(folds, lambda problem: ReweightedSolver(problem, concave, limits, max_steps), alphas,
-                               eps, path_of, folds.errors)
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
+        folds = in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor)
+        folds.expect(0, count_of(alphas))
+        paths, errors = fitted(folds, lambda problem, watch: ReweightedSolver(problem, concave, limits, max_steps,
+                                                                              watch=watch),
+                               alphas, eps, path_of, folds.errors)
         result = folds.result(paths, errors, rule)
     for path, whose in named(paths):
         warn_unsettled(path, whose)

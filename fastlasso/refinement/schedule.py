@@ -19,16 +19,18 @@ from typing import Any
 import numpy as np
 
 from .. import validation
-from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, NDArray, RandomState
+from ..annotations import ArrayLike, ByColumn, Callback, Data, Floats, FoldsLike, NDArray, RandomState
 from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.between import warn_inexact
+from ..path.grid import count_of
 from ..path.path_solver import Limits, PathSolver, threads
 from ..path.result import Result
 from ..path.results import LassoFit, LassoPath
 from ..path.stored import all_of, array
 from ..path.warn import warn_gap, warn_uncertified
 from ..problem.options import Options
+from ..progress import shown
 from ..selection.folds import at_ratio, named
 from ..selection.path_cv import RULES, PathCV
 from ..validation import UNBOUNDED
@@ -244,14 +246,26 @@ class ScheduleFit(Result):
 class ScheduleRun:
     """The run of a schedule: the problems on all rows and on each fold, and their present coefficients.
 
-    `coefs` are the coefficients of the stage before, one vector for each problem; None before the first stage.
+    `coefs` are the coefficients of the stage before, one vector for each problem; None before the first stage. `n_run`
+    counts the stages that were run.
     """
 
     def __init__(self, X, folds):
         self.X, self.folds, self.limits = X, folds, folds.limits
         self.problems = folds.each(lambda k, problem: problem)
-        self.coefs = [None] * len(self.problems)
+        self.coefs, self.n_run = [None] * len(self.problems), 0
         self.result = ScheduleFit([], [], [], [])
+
+    def expect(self, stages, alone=None):
+        """Let the progress count all that these stages fit; `alone` is a last one that is fitted to all rows only."""
+        for number, stage in enumerate(stages):
+            last = max((k for k, later in enumerate(stages) if later.cross_validated), default=-1)
+            folds = 0 if number > last else len(self.folds.splits)
+            for k in range(-1, folds):
+                whole = isinstance(stage.alpha, str) and (stage.cross_validated or k < 0)
+                self.folds.expect_one((number, k), count_of(stage.alphas) if whole else 1)
+        if alone is not None:
+            self.folds.expect_one((len(stages), -1), count_of(alone.alphas))
 
     def begin_with(self, coefs):
         """Use these coefficients, one vector for each problem, as those of the stage before."""
@@ -272,7 +286,7 @@ class ScheduleRun:
             fits = self.fits(self.result.fits[-1].alpha, problems)
         else:
             fits, path, cv = self._solved(stage, problems)
-        self.coefs = [fit.coef for fit in fits]
+        self.coefs, self.n_run = [fit.coef for fit in fits], self.n_run + 1
         own = {"penalty_factor": problems[0].penalty_factor, "l1_ratio": problems[0].l1_ratio}
         self.result.add(fits[0].with_options(self.folds.options.as_dict() | own), problems[0].penalty_factor, path, cv)
 
@@ -296,15 +310,16 @@ class ScheduleRun:
 
     def paths(self, stage, problems):
         """(paths, held-out errors of the folds) of some problems, all along the grid of the first."""
-        paths, errors = fitted(self.folds, lambda problem: PathSolver(problem, self.limits), stage.alphas, stage.eps,
-                               path_of, self.folds.errors, problems)
+        paths, errors = fitted(self.folds, lambda problem, watch: PathSolver(problem, self.limits, watch=watch),
+                               stage.alphas, stage.eps, path_of, self.folds.errors, problems, self.n_run)
         for path, whose in named(paths):
             warn_uncertified(path, whose)
         return paths, errors
 
     def fits(self, alpha, problems, first=-1):
         """Solutions of some problems at one alpha, that of all rows or of fold 0 first."""
-        fits = self.folds.each(lambda k, problem: fit_of(problem, alpha, self.limits), first, problems)
+        fits = self.folds.each(lambda k, problem: fit_of(problem, alpha, self.limits,
+                                                              self.folds.watch(self.n_run, k)), first, problems)
         for k, fit in enumerate(fits, first):
             if not fit.certified:
                 warn_gap(alpha, fit.gap, fit.tol, fit.null_objective, f"fold {k}: " if k >= 0 else "")
@@ -312,10 +327,11 @@ class ScheduleRun:
 
 
 def fit_schedule(X: Data, y: ArrayLike, stages: Sequence[Any], *, loss: LossLike = SQUARED_ERROR, cv: FoldsLike = 5,
-                 groups: ArrayLike | None = None, random_state: RandomState | None = None, fit_intercept: bool = True,
+                 groups: ArrayLike | None = None, random_state: RandomState | None = 0, fit_intercept: bool = True,
                  standardize: bool = False, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                  penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1],
-                 tol: float = 1e-6, max_iter: int = 10_000, n_threads: int | None = None) -> ScheduleFit:
+                 tol: float = 1e-6, max_iter: int = 10_000, n_threads: int | None = None,
+                 verbose: bool | int = False, progress: Callback | None = None) -> ScheduleFit:
     """Run a schedule of stages: each takes its penalty factors from the coefficients of the one before.
 
     Parameters
@@ -326,6 +342,8 @@ def fit_schedule(X: Data, y: ArrayLike, stages: Sequence[Any], *, loss: LossLike
     cv, groups, random_state
         As in `cross_validate_path`, for stages with the rule "min" or "1se". The stages before such a stage are run
         again inside each fold, at the alphas that they chose on all rows.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all stages and folds.
 
     Returns
     -------
@@ -353,9 +371,10 @@ def fit_schedule(X: Data, y: ArrayLike, stages: Sequence[Any], *, loss: LossLike
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits = Limits.checked(tol, max_iter)
-    with Pool(threads(n_threads)) as pool:
+    with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
         cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
-        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool))
+        run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))
+        run.expect(stages)
         for k, stage in enumerate(stages):
             if not any(later.cross_validated for later in stages[k:]):
                 run.leave_folds()

@@ -36,7 +36,7 @@ from .splits import splits_of
 
 def cross_validate_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, cv: FoldsLike = 5,
                         groups: ArrayLike | None = None, measure: str | Callable[..., Any] | None = None,
-                        rule: str = "min", random_state: RandomState | None = None, alphas: ArrayLike = 100,
+                        rule: str = "min", random_state: RandomState | None = 0, alphas: ArrayLike = 100,
                         eps: float = 1e-3, l1_ratio: float = 1.0, fit_intercept: bool = True, standardize: bool = False,
                         sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                         penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
@@ -52,9 +52,10 @@ def cross_validate_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR
         As in `fit_path`; the folds use the grid of the full-data path. With a callback the full-data path is fitted
         first. If the callback ends it early, the folds use the alphas that it reached.
     cv : int, vector of fold numbers, iterable of (train, test), or splitter, default=5
-        An integer makes that many contiguous folds, shuffled first if `random_state` is given. Where y is a class, the
-        folds share out the rows of each class evenly. A vector of shape (n_samples,) names the fold that holds out each
-        row (glmnet's foldid). An iterable yields pairs of row indices or masks; a splitter has ``split(X, y, groups)``.
+        An integer makes that many folds of rows at random, the same ones in every call (`random_state`), as the command
+        line does. Where y is a class, the folds share out the rows of each class evenly. A vector of shape (n_samples,)
+        names the fold that holds out each row (glmnet's foldid). An iterable yields pairs of row indices or masks; a
+        splitter has ``split(X, y, groups)``.
     groups : array of shape (n_samples,), optional
         Rows of one group are held out together. An integer `cv` then makes folds of whole groups, of about as many rows
         each, shuffled by `random_state`; classes are not balanced. Fold numbers and pairs that part a group are an
@@ -73,8 +74,9 @@ def cross_validate_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR
     rule : {"min", "1se"}, default="min"
         What `PathCV.index` points at: the smallest mean error, or the largest alpha within one standard error of it
         (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
-    random_state : int or numpy Generator, optional
-        Shuffles the rows before an integer `cv` cuts them.
+    random_state : int, numpy Generator or None, default=0
+        Shuffles the rows before an integer `cv` cuts them. With None they keep their order: contiguous folds, as those
+        of scikit-learn's ``KFold`` and of the estimators, for rows that are in the order of time.
     scoring : optional
         The older name of `measure`.
     verbose, progress

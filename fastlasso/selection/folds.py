@@ -214,14 +214,25 @@ class Folds:
 
     def _path_solver(self, k, problem, callback):
         """Start the path of a fold, which notes its held-out errors where residuals are formed."""
-        watch = None if self.shown is None else partial(self._show, (k, problem.l1_ratio))
+        watch = self.watch(problem.l1_ratio, k)
         if k < 0:
             options = replace(self.options, l1_ratio=problem.l1_ratio)
             return PathSolver(problem, self.limits, callback=callback, watch=watch, options=options)
         return PathSolver(problem, self.limits, on_residual=self.held_out[k].observed, watch=watch)
 
-    def _show(self, path, solver, n_alphas):
-        self.shown.note(path, solver.n_done, n_alphas, solver.problem.design.passes)
+    def watch(self, stage, k):
+        """Return what the `PathSolver` of a stage and fold calls after each batch, or None."""
+        return None if self.shown is None else self.shown.watch((stage, k))
+
+    def expect(self, stage, n_alphas):
+        """Let the progress count the paths of a stage, on all rows and of each fold."""
+        for k in range(-1, len(self.splits)):
+            self.expect_one((stage, k), n_alphas)
+
+    def expect_one(self, path, n_alphas):
+        """Let the progress count one path, (stage, fold)."""
+        if self.shown is not None:
+            self.shown.expect([path], n_alphas)
 
     def _path(self, k, solver, grid):
         """Return the path of a fold and its held-out error at each alpha; all rows (k = -1) have none."""

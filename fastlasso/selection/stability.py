@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import validation
-from ..annotations import ArrayLike, ByColumn, Data, Floats, Ints, RandomState
+from ..annotations import ArrayLike, ByColumn, Callback, Data, Floats, Ints, RandomState
 from ..frames import FeatureNames
 from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
@@ -34,6 +34,7 @@ from ..path.stored import array, falling, names_from
 from ..path.warn import WARNING_CLASS, stack_level
 from ..problem.options import Options
 from ..problem.problem import pose
+from ..progress import shown
 from ..solver.choose import started_solver
 from ..validation import UNBOUNDED
 from .splits import group_numbers
@@ -207,7 +208,8 @@ def stability_selection(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR
                         offset: ArrayLike | None = None, penalty_factor: ByColumn | None = None,
                         lower: ByColumn = UNBOUNDED[0], upper: ByColumn = UNBOUNDED[1], tol: float = 1e-6,
                         max_iter: int = 10_000, n_threads: int | None = None,
-                        groups: ArrayLike | None = None) -> StabilityPath:
+                        groups: ArrayLike | None = None,
+                        verbose: bool | int = False, progress: Callback | None = None) -> StabilityPath:
     """Fit the lasso path on complementary pairs of random halves of the rows, and count what is selected.
 
     Parameters
@@ -227,6 +229,8 @@ def stability_selection(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR
     groups : array of shape (n_samples,), optional
         Rows of one group stay together: a half is a random half of the groups. Where y is a class, the groups of each
         class are shared out if no group has rows of both.
+    verbose, progress
+        As in `fit_path`; alphas and passes are those of all halves.
 
     Returns
     -------
@@ -252,7 +256,8 @@ def stability_selection(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR
         grid = grid_of(started_solver(whole, limits.tol), alphas, eps)
         halves = ComplementaryPairs(whole, y, options, limits, weakness, np.random.default_rng(random_state), n_pairs,
                                     None if groups is None else group_numbers(groups, whole.design.n_samples))
-        return halves.path(grid)
+        with shown(verbose, progress, 2 * n_pairs) as monitor:
+            return halves.path(grid, monitor)
 
 
 class ComplementaryPairs:
@@ -283,12 +288,12 @@ class ComplementaryPairs:
                              f"weight > 0, got {what}={units}")
         return units, unit_of, None if small is None else class_of_units(small, unit_of)
 
-    def path(self, grid):
+    def path(self, grid, monitor=None):
         """Fit the path of every half along `grid`, several at once, and count the columns selected."""
         probabilities = np.zeros((self.whole.design.n_features, len(grid)))
         design = self.whole.design
-        paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own), range(2 * len(self.half_of)),
-                                 paths_at_once(design.matrix))
+        paths = design.pool.each(lambda k, own: self._first_selected(k, grid, own, monitor),
+                                 range(2 * len(self.half_of)), paths_at_once(design.matrix))
         for cols, first, _, _ in paths:
             probabilities[cols, first] += 1
         uncertified = sum(not certified for _, _, certified, _ in paths)
@@ -303,11 +308,12 @@ class ComplementaryPairs:
         return StabilityPath(grid, probabilities, penalised.sum(axis=0), len(paths) // 2,
                              max(passes for *_, passes in paths), origin.feature_names, origin.n_penalised)
 
-    def _first_selected(self, k, grid, pool):
+    def _first_selected(self, k, grid, pool, monitor):
         """(columns ever used, index of the alpha at which each first was, whether all is certified, passes) of one."""
         weights = np.where(self.half_of[k // 2] == k % 2, self.weights, 0.0)
         options = replace(self.options, sample_weight=weights, penalty_factor=self._factors(k))
-        path = PathSolver(self._problem(options, pool), self.limits).down(grid).result(options)
+        watch = None if monitor is None else monitor.watch(k)
+        path = PathSolver(self._problem(options, pool), self.limits, watch=watch).down(grid).result(options)
         at = np.repeat(np.arange(len(path)), path.df)
         cols, where = np.unique(path.indices, return_index=True)
         return cols, at[where], path.certified.all(), path.n_passes.max(initial=0.0)
