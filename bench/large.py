@@ -1,10 +1,13 @@
 """Time paths on data that need not fit in memory: from memory, from disk, from disk with a cold cache, through dask.
 
-    python -m bench.large [--case NAME] [--scale SHARE] [--way WAY] [--alphas N] [--eps SHARE] --folder FOLDER
+    python -m bench.large --folder FOLDER [--case NAME] [--scale SHARE] [--way WAY] [--alphas N] [--eps SHARE]
+                          [--save FILE]
+    python -m bench.large --table FILE
 
-Each way runs in a process of its own and prints one line: seconds, passes, seconds per pass, peak of anonymous memory
-as a share of X, the largest gap, and for cold passes the speed of a plain sequential read of the same files. `--scale`
-multiplies rows and columns: 1 is the size of docs/large.md's table.
+Each way runs in a process of its own and prints one line of JSON: seconds and processor seconds, passes, peak of
+anonymous memory, the largest gap, and for cold passes their speed beside that of a plain sequential read of the same
+files. `--scale` multiplies rows and columns: 1 is the size of docs/large.md's table. `--save` appends the lines to a
+file, from which `--table` prints the table. The ways `adelie` and `dask-ml` are peers, in a Python that has them.
 """
 import argparse
 import json
@@ -22,6 +25,7 @@ import numpy as np
 CASES = {"one-hot": (5_000_000, 2_000_000, 39, "squared_error"), "dense": (200_000, 5_000, 0, "squared_error"),
          "one-hot-logistic": (1_000_000, 400_000, 39, "log_loss")}
 WAYS = ("memory", "disk", "cold", "dask")
+PEERS = ("adelie", "dask-ml")
 # Rows that are made at a time.
 ROWS = 4096
 
@@ -32,13 +36,13 @@ def make(place, n, p, fields):
     rng, y = np.random.default_rng(0), np.empty(n)
     beta = np.where(rng.random(p) < min(1, 200 / p), rng.standard_normal(p), 0.0)
     with new_folder(place) as folder:
-        writer = CsrWriter(folder, np.float32, p) if fields else TableWriter(folder, np.float32, p)
+        writer = CsrWriter(folder, np.float64, p) if fields else TableWriter(folder, np.float32, p)
         for start in range(0, n, ROWS):
             rows = min(ROWS, n - start)
             if fields:
                 width = p // fields
                 columns = (rng.random((rows, fields)) ** 3 * width).astype(np.int64) + width * np.arange(fields)
-                writer.append(np.ones(rows * fields, np.float32), columns.ravel(), np.full(rows, fields))
+                writer.append(np.ones(rows * fields), columns.ravel(), np.full(rows, fields))
                 y[start:start + rows] = beta[columns].sum(axis=1)
             else:
                 X = rng.standard_normal((rows, p), np.float32)
@@ -106,44 +110,61 @@ def sequential_speed(X):
     return size / (time.perf_counter() - started)
 
 
-def cold_passes(X):
-    """Make every pass drop the cache first."""
-    each = X.blocks.each
+class TimedPasses:
+    """Times what reads all blocks, and drops the cache before where it is to be cold. Replaces `each` of the blocks."""
 
-    def from_disk(*arguments):
-        for part in X.blocks.folder.parts:
-            getattr(part, "_mmap", None) and part._mmap.madvise(4)      # MADV_DONTNEED: mapped pages are kept else
-        drop_cache(X)
-        return each(*arguments)
+    def __init__(self, X, cold):
+        self.X, self.cold, self.real, self.seconds, self.count = X, cold, X.blocks.each, 0.0, 0
+        X.blocks.each = self
 
-    X.blocks.each = from_disk
+    def __call__(self, part, pool, arguments, blocks=None):
+        if self.cold:
+            for mapped in self.X.blocks.folder.parts:
+                getattr(mapped, "_mmap", None) and mapped._mmap.madvise(4)      # MADV_DONTNEED: they are kept else
+            drop_cache(self.X)
+        if blocks is not None and len(blocks) < self.X.blocks.count:
+            yield from self.real(part, pool, arguments, blocks)
+            return
+        started = time.perf_counter()
+        yield from self.real(part, pool, arguments, blocks)
+        self.seconds, self.count = self.seconds + time.perf_counter() - started, self.count + 1
 
 
 def measured(place, way, loss, alphas, eps):
     """Fit in one way; return the figures."""
     import fastlasso
+    from fastlasso.matrices.dask_rows import dask_rows
     data = fastlasso.open_dataset(place)
     X, y = data.X, data.y > np.median(data.y) if loss == "log_loss" else data.y
-    given, speed = {"memory": in_memory, "dask": of_dask}.get(way, lambda X: X)(X), None
-    if way == "cold":
-        speed = sequential_speed(X)
-        cold_passes(X)
+    given = {"memory": in_memory, "dask": of_dask}.get(way, lambda X: X)(X)
+    speed = sequential_speed(X) if way == "cold" else None
+    passes = TimedPasses(X, way == "cold") if way in ("disk", "cold") else None
+    if way == "dask":
+        given = dask_rows(given)        # counts what is sent
     watch = AnonymousPeak()
     watch.start()
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     path = fastlasso.fit_path(given, y, loss=loss, alphas=alphas, eps=eps)
-    seconds = time.perf_counter() - started
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
     watch.ended.set()
-    return {"way": way, "shape": list(X.shape), "bytes": X.nbytes, "seconds": seconds, "passes": path.n_passes[-1],
-            "seconds per pass": seconds / path.n_passes[-1], "anonymous / X": watch.peak / X.nbytes,
-            "anonymous MB": watch.peak / 1e6, "used": int(path.df[-1]),
-            "gap": float(path.gaps.max() / path.null_objective), "certified": bool(path.certified.all()),
-            "sequential MB/s": speed and speed / 1e6}
+    figures = {"way": way, "shape": list(X.shape), "bytes": X.nbytes, "alphas": alphas, "eps": eps, "seconds": seconds,
+               "processor seconds": processor, "passes": path.n_passes[-1], "anonymous MB": watch.peak / 1e6,
+               "used": int(path.df[-1]), "gap": float(path.gaps.max() / path.null_objective),
+               "certified": bool(path.certified.all())}
+    if passes is not None:
+        figures["pass MB/s"] = 1e-6 * X.nbytes * passes.count / passes.seconds
+    if way == "dask":
+        figures |= {"sent MB": given.blocks.sent / 1e6, "received MB": given.blocks.received / 1e6}
+    return figures | ({"sequential MB/s": speed / 1e6} if speed else {})
 
 
 def run_one(options):
     """Measure in this process, in a local cluster where dask is asked for, and print JSON."""
     loss = CASES[options.case][3]
+    if options.way in PEERS:
+        from .large_peers import measured as measured_peer
+        print(json.dumps(measured_peer(options.place, options.way, loss, options.alphas, options.eps)))
+        return
     if options.way != "dask":
         print(json.dumps(measured(options.place, options.way, loss, options.alphas, options.eps)))
         return
@@ -153,17 +174,40 @@ def run_one(options):
         print(json.dumps(measured(options.place, options.way, loss, options.alphas, options.eps)))
 
 
+def table(lines):
+    """The lines of a saved file as a table in Markdown."""
+    head = ["X", "way", "alphas, eps", "seconds", "processor seconds", "passes", "anonymous MB", "share of X",
+            "gap / P(0)", "a pass, MB/s", "plain read, MB/s"]
+    rows = [head, ["---"] * len(head)]
+    for line in lines:
+        n, p = line["shape"]
+        speed = [f"{line[name]:.0f}" if name in line else "" for name in ("pass MB/s", "sequential MB/s")]
+        memory = line.get("anonymous MB")
+        rows.append([f"{line['case']} {n:,} x {p:,}, {line['bytes'] / 1e6:,.0f} MB", line["way"],
+                     f"{line['alphas']}, {line['eps']:g}", f"{line['seconds']:.1f}", f"{line['processor seconds']:.1f}",
+                     f"{line['passes']:.0f}" if "passes" in line else "", f"{memory:.0f}" if memory else "",
+                     f"{1e6 * memory / line['bytes']:.2f}" if memory else "", f"{line['gap']:.0e}", *speed])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def main(arguments=None):
     """Make the data that are missing, and run each way in a fresh process."""
     parser = argparse.ArgumentParser(prog="python -m bench.large", description=__doc__.splitlines()[0])
     parser.add_argument("--case", choices=CASES, default="one-hot")
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--way", action="append", choices=WAYS)
+    parser.add_argument("--way", action="append", choices=WAYS + PEERS)
     parser.add_argument("--alphas", type=int, default=100)
     parser.add_argument("--eps", type=float, default=1e-2)
-    parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--folder", type=pathlib.Path)
+    parser.add_argument("--save", type=pathlib.Path)
+    parser.add_argument("--table", type=pathlib.Path)
     parser.add_argument("--place", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.table:
+        print(table(map(json.loads, options.table.read_text().splitlines())))
+        return None
+    if options.folder is None:
+        parser.error("--folder is required")
     if options.place:
         options.way, = options.way
         return run_one(options)
@@ -174,7 +218,12 @@ def main(arguments=None):
     for way in options.way or WAYS:
         command = [sys.executable, "-m", "bench.large", "--case", options.case, "--way", way, "--place", str(place),
                    "--folder", str(options.folder), "--alphas", str(options.alphas), "--eps", str(options.eps)]
-        print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="", flush=True)
+        line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        print(line, end="", flush=True)
+        if options.save:
+            with open(options.save, "a") as file:
+                file.write(json.dumps({"case": options.case} | json.loads(line)) + "\n")
+    return None
 
 
 if __name__ == "__main__":

@@ -52,6 +52,20 @@ def check_gram(matrix, A, weighted, pool, far_mean=False):
             close(G, full[len(cols) - n_new:], atol=1e-11 * np.abs(A).max() ** 2)
 
 
+def check_evaluated(matrix, A, weighted, pool):
+    """Sums of residuals that are formed where the rows are, and Gram rows in the same pass."""
+    rng, (n, p) = np.random.default_rng(9), A.shape
+    w, y, cols = weights_of(n, weighted), rng.standard_normal(n), rng.permutation(p)[:max(1, p // 2)]
+    B, centres = rng.standard_normal((3, len(cols))), rng.standard_normal(3)
+    R = y - B @ A[:, cols].T - centres[:, None]
+    more = ((cols, 1, w @ A[:, cols]),) if matrix.looks_ahead else ()
+    Z, sums, *gram = matrix.evaluated(y, cols, B, centres, w if weighted else None, pool, *more)
+    close(Z, (w * R) @ A, atol=1e-10)
+    close(sums, np.stack([R @ w, R**2 @ w], axis=1), atol=1e-10)
+    if gram:
+        close(gram[0], matrix.gram(cols, 1, more[0][2], False, w if weighted else None, pool), atol=1e-12)
+
+
 def check_gather(matrix, A, weighted, pool):
     """Columns for descent: dense ones centred and weighted, sparse ones as stored."""
     n, p = A.shape
@@ -98,4 +112,5 @@ def every_verb(matrix, A, pool):
         check_moments(matrix, A, weighted, pool)
         check_gram(matrix, A, weighted, pool, far_mean=weighted)
         check_gather(matrix, A, weighted, pool)
+        check_evaluated(matrix, A, weighted, pool)
         check_group_sums(matrix, A, weighted, pool)

@@ -14,11 +14,19 @@ import pytest
 from layouts import exact_matrix, target
 from scipy import sparse
 
-from fastlasso import Lasso, cross_validate_path, fit_path, relaxed_path, support_proof, verify
+from fastlasso import (
+    Lasso,
+    NegativeBinomial,
+    Tweedie,
+    cross_validate_path,
+    fit_path,
+    relaxed_path,
+    support_proof,
+    verify,
+)
 from fastlasso.matrices.dask_rows import ClusterBlocks, ComputedBlocks, added, dask_rows, pairwise_sum
 from fastlasso.matrices.near import Far
 from fastlasso.parallel import Pool
-from fastlasso.solver.solver import FAR_BATCH
 
 array = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
@@ -137,7 +145,30 @@ def test_traffic_is_counted_and_bounded(client):
         assert blocks.sent - sent <= 8 * (n + 20 * len(cols))
     path = fit_path(matrix, Y, alphas=20, eps=0.05)
     assert path.certified.all()
-    assert blocks.received <= 8 * p * FAR_BATCH * path.n_passes[-1]
+    assert blocks.received <= 8 * p * (Far.alphas_ahead * path.n_passes[-1] + p)        # Gram rows come once
+
+
+def test_what_every_pass_needs_is_sent_once(client):
+    """Rows of y go to the workers once; a pass over all columns sends them coefficients alone."""
+    matrix, p, k = dask_rows(chunked()), A.shape[1], 3
+    blocks, cols, B = matrix.blocks, np.arange(4), np.ones((k, 4))
+    with Pool(1) as pool:
+        matrix.evaluated(Y, cols, B, np.zeros(k), None, pool)
+        sent, received = blocks.sent, blocks.received
+        matrix.evaluated(Y, cols, B, np.zeros(k), None, pool)
+    assert blocks.sent - sent == blocks.count * (cols.nbytes + B.nbytes + 8 * k)
+    assert blocks.received - received == 8 * k * (p + 2)
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "poisson", "gamma", "huber", "squared_hinge", Tweedie(1.5),
+                                  NegativeBinomial(1.0)], ids=str)
+def test_all_losses(loss):
+    """In threads; what a cluster adds is the same for all losses, and log_loss is fitted on one above."""
+    y = Y > 0 if loss in ("log_loss", "squared_hinge") else np.round(np.exp(Y / Y.std())) + 1
+    ours, theirs = (fit_path(X, y, loss=loss, alphas=3, eps=0.3, tol=1e-9) for X in (chunked(), A))
+    assert ours.certified.all()
+    np.testing.assert_allclose(ours.gaps / ours.null_objective, 0, atol=1e-9)
+    np.testing.assert_allclose(ours.coefs.toarray(), theirs.coefs.toarray(), atol=2e-4)
 
 
 def test_everything_takes_it(client):

@@ -30,7 +30,8 @@ X = RowBlocks(MappedBlocks(data.X.blocks.folder, data.X.nbytes // 16))
 fastlasso.fit_path(np.eye(3), np.arange(3.0), alphas=2)
 n, p = X.shape
 before = data_bytes()
-limit = before + int(share * X.nbytes) + 8 * 40 * (n + p) + (8 << 20)      # 8 MB: stacks of two threads
+vectors = 12 * n + 40 * p if call == "path" else 40 * (n + p)       # of squared error no residual is held whole
+limit = before + int(share * X.nbytes) + 8 * vectors + (16 << 20)       # 16 MB: stacks of two threads
 assert limit - before < X.nbytes, "the limit must be below X's own size"
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 if cold:
@@ -58,7 +59,7 @@ def folders(tmp_path_factory):
     for start in range(0, N_DENSE, 2000):
         X[start:start + 2000] = rng.standard_normal((2000, P_DENSE), np.float32)
     np.save(place / "dense-y.npy", X[:, 0] - X[:, 5] + rng.standard_normal(N_DENSE))
-    n, fields, levels = 60_000, 120, 250
+    n, fields, levels = 60_000, 160, 190
     cols = (rng.random((n, fields)) ** 3 * levels).astype(np.int32) + levels * np.arange(fields, dtype=np.int32)
     S = sparse.csr_array((np.ones(cols.size, np.float32), cols.ravel(), np.arange(0, cols.size + 1, fields)),
                          shape=(n, fields * levels))

@@ -19,6 +19,7 @@ from fastlasso import (
     LassoCV,
     StabilitySelection,
     alpha_max,
+    convert,
     cross_validate_path,
     fit,
     fit_path,
@@ -26,8 +27,11 @@ from fastlasso import (
     reweighted_path,
     stability_selection,
 )
+from fastlasso.datasets.folder import open_folder
 from fastlasso.matrices import dense, sparse as sparse_matrices, tiling
 from fastlasso.matrices.choose import as_matrix
+from fastlasso.matrices.mapped import MappedBlocks
+from fastlasso.matrices.row_blocks import RowBlocks
 from fastlasso.parallel import Pool, Stopped
 from fastlasso.path.path_solver import PathSolver
 
@@ -136,6 +140,38 @@ def test_ctrl_c_ends_a_call_and_the_next_works(name, n_threads):
 def test_ctrl_c_ends_a_large_call_too(name, n_threads):
     """X of some hundred megabytes, working sets of thousands of columns, many moments of the call."""
     check(LARGE[name], n_threads, (0.005, 0.05, 0.2, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0))
+
+
+def test_ctrl_c_on_disk_keeps_what_is_certified(tmp_path):
+    """It comes within LATENCY and one block, while later alphas are solved from a cold cache."""
+    rng, n, p = np.random.default_rng(0), 10_000, 800
+    np.save(tmp_path / "X.npy", rng.standard_normal((n, p), np.float32))
+    np.save(tmp_path / "y.npy", np.load(tmp_path / "X.npy")[:, :200].sum(axis=1) + rng.standard_normal(n))
+    folder = open_folder(convert(tmp_path / "X.npy", tmp_path / "data", target_file=tmp_path / "y.npy"))
+    X = RowBlocks(MappedBlocks(folder, 1 << 20))
+    waited = []
+    while len(waited) < 3 and min(waited, default=np.inf) > LATENCY:
+        sent, parts = [], []
+
+        def interrupt(state, sent=sent, parts=parts):
+            if not sent:
+                for file in X.blocks.files if hasattr(os, "posix_fadvise") else ():
+                    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+                parts.append(state.path)
+                sent.append(time.perf_counter() + 0.02)
+                threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+        def fit_for_ever(interrupt=interrupt):
+            while True:
+                fit_path(X, folder.y, alphas=200, callback=interrupt)
+
+        with pytest.raises(KeyboardInterrupt):
+            fit_for_ever()
+        waited.append(time.perf_counter() - sent[0])
+        path = parts[0]()
+        assert len(path) > 0
+        assert path.certified.all()
+    assert min(waited) <= LATENCY, waited
 
 
 class Work:

@@ -260,20 +260,47 @@ def csc_moments(const real[::1] data, const index[::1] indices, const index[::1]
 
 
 def csr_moments(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
-                ptrdiff_t stop, const double[::1] w, const double[::1] u, const double[::1] shift,
-                double[:, ::1] out):
-    """As csc_moments for the rows start..stop of a CSR matrix, added to out."""
-    cdef ptrdiff_t i, j, k
+                ptrdiff_t stop, ptrdiff_t first, ptrdiff_t last, const double[::1] w, const double[::1] u,
+                const double[::1] shift, double[:, ::1] out):
+    """As csc_moments for the rows start..stop of a CSR matrix, added to out; out[j, 3] counts the entries.
+
+    Only the columns first..last are added, which must ascend in each row. No `shift` stands for zeros.
+    """
+    cdef ptrdiff_t i, j, k, stop_k, next_k = entry_from(indices, indptr[start], indptr[start + 1], first)
     cdef double d, x
     with nogil:
         for i in range(start, stop):
-            for k in range(indptr[i], indptr[i + 1]):
+            stop_k, k = indptr[i + 1], next_k
+            if i + 1 < stop:
+                next_k = entry_from(indices, stop_k, indptr[i + 2], first)
+                fetch_lanes(indices, next_k, indptr[i + 2], last, &out[0, 0], 4)
+            while k < stop_k and indices[k] < last:
                 j = indices[k]
-                d = data[k] - shift[j]
+                d = data[k]
+                if shift.shape[0]:
+                    d -= shift[j]
                 x = w[i] * d
                 out[j, 0] += x
                 out[j, 1] += x * d
                 out[j, 2] += u[i] * d
+                out[j, 3] += 1.0
+                k += 1
+
+
+cdef inline ptrdiff_t entry_from(const index[::1] indices, ptrdiff_t k, ptrdiff_t stop, ptrdiff_t first) noexcept nogil:
+    """Return the first place from k on whose index is at least `first`."""
+    if first > 0:
+        while k < stop and indices[k] < first:
+            k += 1
+    return k
+
+
+cdef inline void fetch_lanes(const index[::1] indices, ptrdiff_t k, ptrdiff_t stop, ptrdiff_t last, const double* out,
+                             ptrdiff_t lanes) noexcept nogil:
+    """Ask for the cache lines of the columns from place k on: they are in memory, and one row waits for all at once."""
+    while k < stop and indices[k] < last:
+        FL_FETCH(out + lanes * indices[k])
+        k += 1
 
 
 def csc_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
@@ -330,6 +357,49 @@ cdef void csr_dots_pair(const real[::1] data, const index[::1] indices, const in
             out2[j] += data[k] * s[i]
 
 
+def csr_dots_lanes(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+                   ptrdiff_t stop, ptrdiff_t first, ptrdiff_t last, const double[:, ::1] R, double[:, ::1] out):
+    """out[j, c] += sum_i X[i, j] R[c, i] over the rows start..stop and the columns first..last.
+
+    Columns must ascend in each row. All right-hand sides of a column share a cache line: `out` has 1, 2, 4 or 8 lanes,
+    of which the first len(R) are used.
+    """
+    cdef ptrdiff_t lanes = out.shape[1]
+    with nogil:
+        if lanes == 1:
+            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], 1)
+        elif lanes == 2:
+            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], 2)
+        elif lanes == 4:
+            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], 4)
+        else:
+            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], LANES)
+
+
+cdef inline void csr_add_lanes(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
+                               ptrdiff_t stop, ptrdiff_t first, ptrdiff_t last, const double[:, ::1] R, double* out,
+                               const int lanes) noexcept nogil:
+    """As csr_dots_lanes; `lanes` is a constant of the call."""
+    cdef ptrdiff_t i, k, c, stop_k, next_k = entry_from(indices, indptr[start], indptr[start + 1], first)
+    cdef double x
+    cdef double* to
+    cdef double[LANES] r
+    memset(r, 0, sizeof(r))
+    for i in range(start, stop):
+        for c in range(R.shape[0]):
+            r[c] = R[c, i]
+        stop_k, k = indptr[i + 1], next_k
+        if i + 1 < stop:
+            next_k = entry_from(indices, stop_k, indptr[i + 2], first)
+            fetch_lanes(indices, next_k, indptr[i + 2], last, out, lanes)
+        while k < stop_k and indices[k] < last:
+            to = out + lanes * indices[k]
+            x = data[k]
+            for c in range(lanes):
+                to[c] += x * r[c]
+            k += 1
+
+
 def csc_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
                 const double[:, ::1] B, double[:, ::1] out):
     """out[i, c] += sum_s X[i, cols[s]] B[c, s]."""
@@ -345,14 +415,28 @@ def csc_combine(const real[::1] data, const index[::1] indices, const index[::1]
                     to[c] += x * B[c, s]
 
 
-cdef inline ptrdiff_t compacted(const real* data, const index* indices, ptrdiff_t n, const int32_t* slot,
-                                int32_t* slots, double* values) noexcept nogil:
+cdef inline bint has_slot(const uint64_t[::1] taken, ptrdiff_t j) noexcept nogil:
+    """Whether bit j is set."""
+    return (taken[j >> 6] >> (j & 63)) & 1
+
+
+cdef inline ptrdiff_t compacted(const real* data, const index* indices, ptrdiff_t n, const int32_t[::1] slot,
+                                const uint64_t[::1] taken, int32_t* slots, double* values) noexcept nogil:
     """Keep the entries of a row whose columns have a slot; return how many.
 
-    The loop has no branch, for half of them would be mispredicted.
+    The loops have no branch, for half of them would be mispredicted. `taken` has a bit for each column with a slot, or
+    is empty: with many columns `slot` is larger than a cache, and few of its entries are needed.
     """
     cdef ptrdiff_t k, count = 0
     cdef int32_t s
+    if taken.shape[0]:
+        for k in range(n):
+            slots[count] = <int32_t> indices[k]
+            values[count] = data[k]
+            count += has_slot(taken, indices[k])
+        for k in range(count):
+            slots[k] = slot[slots[k]]
+        return count
     for k in range(n):
         s = slot[indices[k]]
         slots[count] = s
@@ -362,6 +446,7 @@ cdef inline ptrdiff_t compacted(const real* data, const index* indices, ptrdiff_
 
 
 def csr_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+                const uint64_t[::1] taken,
                 const double[:, ::1] Bt, ptrdiff_t start, ptrdiff_t stop, int32_t[::1] row_slots,
                 double[::1] row_values, double[:, ::1] out):
     """out[c, i] = sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop.
@@ -375,7 +460,7 @@ def csr_combine(const real[::1] data, const index[::1] indices, const index[::1]
             if indptr[i] == indptr[i + 1]:
                 count = 0
             else:
-                count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
+                count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], slot, taken,
                                   &row_slots[0], &row_values[0])
             memset(acc, 0, sizeof(acc))
             if Bt.shape[1] == 1:
@@ -390,6 +475,7 @@ def csr_combine(const real[::1] data, const index[::1] indices, const index[::1]
 
 
 def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+                const uint64_t[::1] taken,
                 const double[:, ::1] R, ptrdiff_t start, ptrdiff_t stop, int32_t[::1] row_slots,
                 double[::1] row_values, double[:, ::1] out):
     """out[slot[j], c] += sum_i X[i, j] R[c, i] over the columns with a slot, rows start..stop; c < LANES."""
@@ -401,7 +487,7 @@ def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1]
         for i in range(start, stop):
             if indptr[i] == indptr[i + 1]:
                 continue
-            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
+            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], slot, taken,
                               &row_slots[0], &row_values[0])
             for c in range(R.shape[0]):
                 r[c] = R[c, i]
@@ -431,6 +517,7 @@ cdef inline ptrdiff_t merged(int32_t* slots, double* values, ptrdiff_t n, int32_
 
 
 def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+             const uint64_t[::1] taken,
              const double[::1] shift, const double[::1] w, ptrdiff_t n_old, ptrdiff_t start, ptrdiff_t stop,
              int32_t[::1] row_slots, double[::1] row_values, int32_t[::1] places, double[:, ::1] G):
     """G[s - n_old, t] += sum_i w_i (X[i, s] - shift_s)(X[i, t] - shift_t) over stored entries, new slots s >= n_old.
@@ -445,7 +532,7 @@ def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] in
         for i in range(start, stop):
             if w[i] == 0 or indptr[i] == indptr[i + 1]:
                 continue
-            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], &slot[0],
+            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], slot, taken,
                               &row_slots[0], &row_values[0])
             if places.shape[0] and count:
                 count = merged(&row_slots[0], &row_values[0], count, &places[0])
@@ -459,17 +546,20 @@ def csr_gram(const real[::1] data, const index[::1] indices, const index[::1] in
                         row[row_slots[b]] += x * row_values[b]
 
 
-def gather_counts(const index[::1] indices, const int32_t[::1] slot, int64_t[::1] counts):
+def gather_counts(const index[::1] indices, const int32_t[::1] slot, const uint64_t[::1] taken, int64_t[::1] counts):
     """counts[slot[j] + 1] += 1 for each stored entry of a CSR matrix whose column j has a slot."""
     cdef ptrdiff_t k, s
     with nogil:
         for k in range(indices.shape[0]):
+            if taken.shape[0] and not has_slot(taken, indices[k]):
+                continue
             s = slot[indices[k]]
             if s >= 0:
                 counts[s + 1] += 1
 
 
 def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
+               const uint64_t[::1] taken,
                ptrdiff_t start, ptrdiff_t stop, int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_rows):
     """Rows start..stop of the columns of a CSR matrix that have a slot, as CSC.
 
@@ -479,6 +569,8 @@ def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] 
     with nogil:
         for i in range(start, stop):
             for k in range(indptr[i], indptr[i + 1]):
+                if taken.shape[0] and not has_slot(taken, indices[k]):
+                    continue
                 s = slot[indices[k]]
                 if s >= 0:
                     out_data[fill[s]] = data[k]

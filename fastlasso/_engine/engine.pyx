@@ -6,12 +6,22 @@ Everything that takes long releases the GIL.
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, NAN, copysign, fabs, hypot, isfinite, isnan, log, sqrt
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 import os
 
 import numpy as np
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define FL_FETCH(place) __builtin_prefetch(place, 1, 2)
+    #else
+    #define FL_FETCH(place) (void) (place)
+    #endif
+    """
+    void FL_FETCH(const void*) noexcept nogil
 
 cdef extern from "simd.h" nogil:
     ctypedef struct fl_kernels:

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from .._engine import engine
 from ..parallel import Pool
 from ..ways import ways
 
@@ -38,7 +39,13 @@ class Matrix:
     is_sparse : bool
         Whether zeros are not stored.
     is_far : bool
-        Whether a pass is a reading of a disk, or goes through a network: more alphas are then solved between passes.
+        Whether a pass is a reading of a disk, or goes through a network.
+    alphas_ahead : int
+        Alphas that may be solved between two passes.
+    free_residuals : int
+        Residuals that one pass serves for what a few cost, because bringing X is dear; 0 where it is not.
+    looks_ahead : bool
+        Whether `evaluated` forms Gram rows in the same pass.
     keeps_copies : bool
         Whether it keeps copies of the columns in use by itself.
     """
@@ -51,6 +58,7 @@ class Matrix:
     gathered_kind = None
     combines_alone = False
     is_sparse = is_far = keeps_copies = False
+    alphas_ahead, free_residuals, looks_ahead = 12, 0, False
     feature_names = None
     row_labels = None
 
@@ -93,6 +101,21 @@ class Matrix:
     def combine_rows(self, rows, cols, B, pool):
         """Return B X[rows][:, cols]' of shape (k, len(rows))."""
         return self.combine(cols, B, pool)[:, rows]
+
+    def evaluated(self, y, cols, B, centres, w, pool):
+        """Return (X'(w r), sums of w r and of w r^2) of the residuals r = y - centre - X[:, cols] b: one pass.
+
+        Shapes are (k, p) and (k, 2) for B of shape (k, len(cols)); w is None for equal weights.
+        """
+        R = self.combine(cols, B, pool)
+        np.subtract(y, R, out=R)
+        R -= centres[:, None]
+        sums = np.empty((len(B), 2))
+        for r, own in zip(R, sums, strict=True):
+            own[1] = engine.dot(r, r) / len(r) if w is None else engine.dot(r, w * r)
+        R *= 1 / self.shape[0] if w is None else w
+        sums[:, 0] = R.sum(axis=1)
+        return self.dots(R, pool), sums
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         """Return sum_i w_i (x_is - m_s)(x_it - m_t) of shape (n_new, len(cols)) for the last n_new of cols.

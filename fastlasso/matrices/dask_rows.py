@@ -15,6 +15,8 @@ from ..parallel import Pool, Stopped
 from .in_memory import in_memory
 from .row_blocks import Block, Blocks, RowBlocks
 
+# Vectors of n whose parts stay with the workers.
+KEPT = 4
 # Seconds between two looks at whether the scheduler is still there.
 LOOK = 2.0
 
@@ -130,17 +132,31 @@ class ClusterBlocks(DaskBlocks):
 
     def __init__(self, X, client):
         chunks = client.compute(X.to_delayed().ravel().tolist())
-        self.client = client
+        self.client, self._kept = client, []
         facts = [client.submit(facts_of, chunk, pure=False) for chunk in chunks]
         kept = self._take_facts(self._gathered(facts, list(range(len(chunks)))), X.shape[1])
         self.chunks = [client.submit(as_block, chunks[k], int(start), self.shape[1], pure=False)
                        for k, start in zip(kept, self.starts, strict=False)]
 
+    def kept(self, vector):
+        """Futures of the blocks' parts of a vector, which stay with the workers while it is in use."""
+        if not any(vector is known for known, _ in self._kept):
+            with self._quietly():
+                parts = [self.client.submit(np.array, part, pure=False) for part in super().kept(vector)]
+            self.sent += vector.nbytes
+            self._kept = [*self._kept[1 - KEPT:], (vector, parts)]
+        return next(parts for known, parts in self._kept if known is vector)
+
+    @staticmethod
+    def _quietly():
+        """Parts of vectors are meant to be in the graph: so they come back where a worker is lost."""
+        from dask import config
+        return config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
+
     def _submitted(self, part, arguments, blocks):
         """Futures of a part of some blocks."""
-        from dask import config
         futures = []
-        with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+        with self._quietly():
             for k in blocks:
                 given = arguments(k)
                 self.sent += bytes_of(given)
@@ -201,7 +217,7 @@ class ClusterBlocks(DaskBlocks):
                      for k in range(0, len(level), 2)]
         result, = self._gathered(futures, blocks, level)
         self.received += bytes_of(result)
-        return np.array(result)     # what came through the network may be read-only
+        return result.copy()        # what came through the network may be read-only
 
 
 def run(part, block, arguments):

@@ -1,7 +1,9 @@
 """X in a folder on disk (`datasets/folder.py`), mapped read-only and read in blocks of rows."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from .sparse import SparseRows
 # Bytes of a block: 64 MB, or as many as BLOCK_SUMS vectors of p values, whose additions a block costs.
 BLOCK_BYTES = 1 << 26
 BLOCK_SUMS = 16
+# Bytes of a request to read ahead.
+AHEAD_BYTES = 1 << 23
 
 
 def open_dataset(folder: str | PathLike[str]) -> Any:
@@ -95,14 +99,18 @@ class MappedBlocks(Blocks):
 
     def each(self, part, pool, arguments, blocks=None):
         blocks = range(self.count) if blocks is None else blocks
-        following = [*blocks[1:], None]
-        for k, after in zip(blocks, following, strict=True):
-            pool.check()
+        ended, reader = Event(), ThreadPoolExecutor(1, thread_name_prefix="fastlasso-read")
+        try:
+            for k, after in zip(blocks, [*blocks[1:], None], strict=True):
+                pool.check()
+                self.folder.check_unchanged()
+                if after is not None:
+                    reader.submit(self._read_ahead, after, ended)
+                yield part(self.block(k), pool, *arguments(k))
             self.folder.check_unchanged()
-            if after is not None:
-                self._read_ahead(after)
-            yield part(self.block(k), pool, *arguments(k))
-        self.folder.check_unchanged()
+        finally:
+            ended.set()
+            reader.shutdown(cancel_futures=True)
 
     def block(self, k):
         """Block k as a view of the maps."""
@@ -115,8 +123,8 @@ class MappedBlocks(Blocks):
         shape = rows.stop - rows.start, self.shape[1]
         return Block(SparseRows((data[first:last], indices[first:last], own), shape, canonical=True), rows.start)
 
-    def _read_ahead(self, k):
-        """Ask the system to read block k."""
+    def _read_ahead(self, k, ended):
+        """Ask the system to read block k, a piece at a time: a request may wait for the disk."""
         if not hasattr(os, "posix_fadvise"):
             return
         rows = self.rows(k)
@@ -124,4 +132,7 @@ class MappedBlocks(Blocks):
         for file, part in zip(self.files, self.folder.parts, strict=False):
             width = part.itemsize * (1 if self.is_sparse else self.shape[1])
             first, last = (int(edge) * width + getattr(part, "offset", 0) for edge in edges)
-            os.posix_fadvise(file, first, last - first, os.POSIX_FADV_WILLNEED)
+            for start in range(first, last, AHEAD_BYTES):
+                if ended.is_set():
+                    return
+                os.posix_fadvise(file, start, min(AHEAD_BYTES, last - start), os.POSIX_FADV_WILLNEED)

@@ -8,6 +8,10 @@ from .base import Matrix
 COPIED_SHARE = 0.4
 # Stored values from which a second thread pays.
 LARGE = 1 << 17
+# Vectors of p for the residuals of a pass from far away may take this share of X's bytes.
+FREE_SHARE = 1 / 6
+# Residuals that such a pass serves in any case.
+FREE_LEAST = 8
 
 
 class Near(Matrix):
@@ -88,12 +92,12 @@ class Near(Matrix):
 class Far(Near):
     """A matrix whose passes are dear, on one fit's way down the path.
 
-    Columns are copied in one pass when they are first multiplied with each other. From then on products with them, and
-    sums of them, cost no pass.
+    Columns that are expected are copied in one pass. From then on products with them, and sums of them, cost no pass.
     """
 
     is_far = keeps_copies = True
     by_columns = False
+    alphas_ahead, looks_ahead = 24, True
 
     def __init__(self, source):
         super().__init__(source)
@@ -101,11 +105,17 @@ class Far(Near):
         self.dots, self.moments, self.combine_rows = source.dots, source.moments, source.combine_rows
         self.typical, self.group_sums, self.column_sizes = source.typical, source.group_sums, source.column_sizes
         self.check_finite, self.is_compressible = source.check_finite, source.is_compressible
+        self.evaluated = source.evaluated
         self.read_blocks = source.read_blocks
 
     @property
     def pass_ns(self):
         return self._source.pass_ns
+
+    @property
+    def free_residuals(self):
+        """As many as keep the vectors of p of one pass, three for each residual, within a share of X's bytes."""
+        return int(np.clip(FREE_SHARE * self.nbytes / (24 * self.shape[1]), FREE_LEAST, self.alphas_ahead))
 
     @property
     def pays_to_sum(self):
@@ -132,7 +142,6 @@ class Far(Near):
     share_of_sum = share_of
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
-        self.take(cols, pool)
         matrix, cols = self._split(cols)
         return matrix.gram(cols, n_new, mean, far_mean, weights, pool)
 

@@ -4,6 +4,8 @@ Every verb is a sum over blocks, or a list of their parts. What is computed of o
 this file; a source of blocks runs it wherever the block is.
 """
 
+from itertools import repeat
+
 import numpy as np
 
 from .._engine import engine
@@ -20,11 +22,11 @@ COPIED = 0.15
 # Nanoseconds to bring one byte of X from where it is, at 1 GB/s.
 NS_PER_BYTE = 1.0
 # Nanoseconds of a multiply-add of a Gram matrix.
-NS_PRODUCT = 0.01
+NS_PRODUCT = 0.03
 # Matrices of that size that are held at once.
 GRAM_COPIES = 5
 # A Gram matrix of all columns may take as long as this many passes.
-DEAR_GRAM = 25
+DEAR_GRAM = 15
 # Rows of a dense block whose columns are copied at a time.
 COPY_ROWS = 4096
 
@@ -53,6 +55,10 @@ class Blocks:
             else:
                 total += term
         return total
+
+    def kept(self, vector):
+        """Return what stands for each block's part of a vector of n that is given again and again."""
+        return [vector[self.rows(k)] for k in range(self.count)]
 
     def rows(self, k):
         """The rows of block k as a slice."""
@@ -146,23 +152,29 @@ class RowBlocks(Matrix):
         with Pool(1) as pool:
             if not self.is_sparse:
                 return next(iter(self.blocks.each(typical_part, pool, lambda k: (), [0])))
-            return self._values_in(0, pool)
+            return self._values_in(0, self._full(pool), pool)
 
-    def _values_in(self, row, pool):
-        """Values in one row of the columns stored in every row; others 0."""
-        values, full = np.zeros(self.shape[1]), self._full(pool)
+    def _values_in(self, row, full, pool):
+        """Values in one row of some columns, which it stores; others 0."""
+        values = np.zeros(self.shape[1])
         if len(full):
             k = int(np.searchsorted(self.blocks.starts, row, side="right")) - 1
             at = row - int(self.blocks.starts[k])
             values[full], = self.blocks.each(values_part, pool, lambda _: (at, full), [k])
         return values
 
+    def _likely_full(self, pool):
+        """Columns that are stored in every row as far as is known: of the first block, before the first pass."""
+        if self._stored is not None:
+            return self._full(pool)
+        counts, = self.blocks.each(count_part, pool, lambda _: (), [0])
+        return np.flatnonzero(counts >= self.blocks.starts[1])
+
     # ------------------------------------------------------------ sums over rows
 
     def moments(self, w, u, pool):
         if self.is_sparse:
-            first = self._values_in(int(np.argmax(w > 0)), pool)
-            return first, self._total(pool, sparse_moments_part, lambda rows: (w[rows], u[rows], first))
+            return self._sparse_moments(w, u, pool)
         first = sums = None
         for rows, (own, terms) in self._each(pool, moments_part, lambda rows: (w[rows], u[rows])):
             if first is None and w[rows].any():
@@ -170,6 +182,30 @@ class RowBlocks(Matrix):
             if first is not None:
                 add_about(first, sums := np.zeros_like(terms) if sums is None else sums, own, terms, w[rows], u[rows])
         return first, sums
+
+    def _sparse_moments(self, w, u, pool):
+        """`moments` and the stored values of each column in one pass.
+
+        It is repeated where a column is stored in every row of the first block, but not in all rows.
+        """
+        full = self._likely_full(pool)
+        while True:
+            first = self._values_in(int(np.argmax(w > 0)), full, pool)
+            sums = self._total(pool, sparse_moments_part, lambda rows, first=first: (w[rows], u[rows], first))
+            self._stored, guessed = sums[:, 3].astype(np.int64), full
+            full = self._full(pool)
+            if np.array_equal(full, guessed):
+                return first, sums[:, :3]
+
+    def evaluated(self, y, cols, B, centres, w, pool, ahead=None):
+        """As `Matrix.evaluated`; with ahead = (columns, n_new, mean) what `gram` returns for them is a third result."""
+        y, w = self.blocks.kept(y), repeat(1 / self.shape[0], self.blocks.count) if w is None else self.blocks.kept(w)
+        y, w = list(y), list(w)
+        gram = None if ahead is None else (*ahead[:2], self._shift(ahead[0], ahead[2], pool))
+        parts = self.blocks.total(evaluated_part, pool, lambda k: (y[k], cols, B, centres, w[k], gram)).parts
+        if gram is not None:
+            self._centre_gram(parts[2], gram[1], ahead[2] - gram[2])
+        return parts
 
     def dots(self, R, pool):
         return self._total(pool, dots_part, lambda rows: (np.ascontiguousarray(R[:, rows]),))
@@ -202,10 +238,18 @@ class RowBlocks(Matrix):
         w = self._weights(weights)
         if not self.is_sparse:
             return self._total(pool, gram_part, lambda rows: (cols, n_new, mean, w[rows]))
-        shift = np.where(np.isin(cols, self._full(pool)), mean, 0.0)
+        shift = self._shift(cols, mean, pool)
         out = self._total(pool, products_part, lambda rows: (cols, n_new, shift, w[rows]))
-        rest = mean - shift
-        engine.subtract_outer(out, rest[len(cols) - n_new:], rest)
+        return self._centre_gram(out, n_new, mean - shift)
+
+    def _shift(self, cols, mean, pool):
+        """What blocks subtract from the values of some columns: of sparse ones the mean where no zero is implicit."""
+        return np.where(np.isin(cols, self._full(pool)), mean, 0.0) if self.is_sparse else mean
+
+    @staticmethod
+    def _centre_gram(out, n_new, rest):
+        """Subtract from products of columns that of the part of their means that is left."""
+        engine.subtract_outer(out, rest[len(rest) - n_new:], rest)
         return out
 
     def group_sums(self, groups, centre, y, weights, pool):
@@ -281,6 +325,30 @@ def joined(parts):
 # ---------------------------------------------------------------- what is computed of one block
 
 
+class Sums:
+    """Several arrays that are added up together over the blocks."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    @property
+    def nbytes(self):
+        """Bytes of all arrays."""
+        return sum(part.nbytes for part in self.parts)
+
+    def __add__(self, other):
+        return Sums(*(mine + theirs for mine, theirs in zip(self.parts, other.parts, strict=True)))
+
+    def __iadd__(self, other):
+        for mine, theirs in zip(self.parts, other.parts, strict=True):
+            mine += theirs
+        return self
+
+    def copy(self):
+        """The same with arrays of its own."""
+        return Sums(*map(np.array, self.parts))
+
+
 class Block:
     """One block: a matrix of some rows, and the number of its first row in X."""
 
@@ -290,6 +358,12 @@ class Block:
 
 def count_part(block, pool):
     """Stored values of each column; ValueError for a corrupt block."""
+    check_part(block, pool)
+    return block.matrix.column_sizes(np.arange(block.matrix.shape[1]))
+
+
+def check_part(block, pool):
+    """Raise ValueError for a corrupt block."""
     matrix = block.matrix
     pool.check()
     status = engine.check_structure(matrix.indptr, matrix.indices, matrix.shape[1])
@@ -297,7 +371,6 @@ def count_part(block, pool):
         where = f" (rows from {block.start})"
         raise ValueError(CORRUPT + {-1: BAD_POINTERS, -2: BAD_INDEX.format(matrix.shape[1]),
                                     1: "indices must ascend in every row"}[status] + where)
-    return matrix.column_sizes(np.arange(matrix.shape[1]))
 
 
 def finite_part(block, pool):
@@ -325,8 +398,18 @@ def moments_part(block, pool, w, u):
 
 
 def sparse_moments_part(block, pool, w, u, first):
-    """The sums of `Matrix.moments` about `first`, over stored values."""
-    return block.matrix.moments_about(first, w, u, pool)
+    """The sums of `Matrix.moments` about `first`, over stored values, and their number; ValueError if corrupt."""
+    check_part(block, pool)
+    return block.matrix.counted_moments(first, w, u, pool)
+
+
+def evaluated_part(block, pool, y, cols, B, centres, w, gram):
+    """`RowBlocks.evaluated`; w may be one weight for all rows, and gram (columns, n_new, shift)."""
+    w = np.full(len(y), w) if np.ndim(w) == 0 else w
+    found = block.matrix.evaluated(y, cols, B, centres, w, pool)
+    if gram is None:
+        return Sums(*found)
+    return Sums(*found, (products_part if block.matrix.is_sparse else gram_part)(block, pool, *gram, w))
 
 
 def dots_part(block, pool, R):

@@ -1,5 +1,7 @@
 """Sparse X, by columns (CSC) or by rows (CSR), used in place. Entries may be unsorted; duplicates are summed."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
@@ -8,7 +10,7 @@ from ..parallel import PIECE
 from ..validation import no_nan_or_inf
 from .base import Matrix
 from .gathered import GatheredSparse
-from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segments
+from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segments, zero_lanes
 
 # Stored values of CSC columns that may be turned into rows at once: these, or an eighth of X's if that is more.
 SMALL_PART = 1 << 18
@@ -18,6 +20,10 @@ SPLIT_PASS = 1 << 18
 MAX_RHS = 8
 # Residuals per pass over CSR rows.
 LANES = 8
+# Columns from which their places (4 bytes each) are larger than a cache.
+MANY_COLUMNS = 1 << 16
+# Stored values that tell how the others are spread over the columns.
+SAMPLE = 1 << 12
 
 
 class Sparse(Matrix):
@@ -25,6 +31,7 @@ class Sparse(Matrix):
 
     has_sums = is_sparse = True
     visit_ns = 2.0
+    n_moments = 3
     gathered_kind = GatheredSparse
 
     def __init__(self, parts, shape, canonical):
@@ -83,10 +90,13 @@ class Sparse(Matrix):
 
     def moments_about(self, shift, w, u, pool):
         """The sums of `Matrix.moments` over stored values, about `shift`."""
-        sums = np.zeros((self.shape[1], 3))
+        return self.counted_moments(shift, w, u, pool)[:, :3]
+
+    def counted_moments(self, shift, w, u, pool):
+        """The sums of `moments_about`, and (of CSR) as a fourth the stored entries of each column."""
+        sums = zero_lanes(self.shape[1], self.n_moments)
         for start, stop in self._pieces():
-            pool.check()
-            self._add_moments(start, stop, w, u, shift, sums)
+            self._add_moments(start, stop, w, u, shift, sums, pool)
         return sums
 
     def products(self, cols, n_new, shift, w, pool):
@@ -166,7 +176,8 @@ class SparseColumns(Sparse):
     def _count_slice(self, start, stop, counts):
         counts[start:stop] = np.diff(self._slice(start, stop)[2])
 
-    def _add_moments(self, start, stop, w, u, shift, sums):
+    def _add_moments(self, start, stop, w, u, shift, sums, pool):
+        pool.check()
         if self.canonical:
             engine.csc_moments(*self.parts, start, stop, w, u, shift, sums)
         else:
@@ -233,6 +244,7 @@ class SparseRows(Sparse):
     """CSR. One pass over the rows serves any number of columns, so X is never converted to CSC."""
 
     by_columns = False
+    n_moments = 4
     _sizes = None
 
     def column_sizes(self, cols):
@@ -250,11 +262,23 @@ class SparseRows(Sparse):
     def _count_slice(self, start, stop, counts):
         engine.minor_counts(self._slice(start, stop)[1], counts)
 
-    def _add_moments(self, start, stop, w, u, shift, sums):
-        if self.canonical:
-            engine.csr_moments(*self.parts, start, stop, w, u, shift, sums)
-        else:
-            engine.csr_moments(*self._slice(start, stop), 0, stop - start, w[start:stop], u[start:stop], shift, sums)
+    def _add_moments(self, start, stop, w, u, shift, sums, pool):
+        rows = (*self.parts, start, stop)
+        if not self.canonical:
+            rows, w, u = (*self._slice(start, stop), 0, stop - start), w[start:stop], u[start:stop]
+        shift = shift if shift.any() else shift[:0]
+        pool.run(lambda a, b: engine.csr_moments(*rows, a, b, w, u, shift, sums), self._stripes(pool))
+
+    def _stripes(self, pool):
+        """Cut the columns into one range for each thread, of about as many stored values.
+
+        Each column's sum is formed by one thread in the order of the rows, wherever the cuts are.
+        """
+        p, few = self.shape[1], self.indices[::max(1, self.nnz // SAMPLE)]
+        if pool.n_threads == 1 or self.nnz < SPLIT_PASS:
+            return [(0, p)]
+        edges = np.quantile(few, np.arange(1, pool.n_threads) / pool.n_threads).astype(int).tolist()
+        return list(pairwise([0, *edges, p]))
 
     def _full_values(self, row, cols):
         data, indices, _ = self._slice(row, row + 1)
@@ -266,28 +290,26 @@ class SparseRows(Sparse):
         return [(a, min(a + step, last)) for a in range(first, last, step)]
 
     def dots(self, R, pool):
-        if len(R) == 1 and self.nnz > SPLIT_PASS:
-            return self._dots_in_halves(R, pool)
+        if not self.canonical:
+            return self._unsorted_dots(R, pool)
+        out, stripes = np.empty((len(R), self.shape[1])), self._stripes(pool)
+        for c in range(0, len(R), LANES):
+            part = R[c:c + LANES]
+            sums = zero_lanes(self.shape[1], 1 << (len(part) - 1).bit_length())
+            for start, stop in self._row_pieces(len(part)):
+                pool.run(lambda a, b, start=start, stop=stop, part=part, sums=sums: engine.csr_dots_lanes(
+                    *self.parts, start, stop, a, b, part, sums), stripes)
+            out[c:c + LANES] = sums.T[:len(part)]
+        return out
+
+    def _unsorted_dots(self, R, pool):
+        """As dots, where the columns of a row may come in any order."""
         out = np.zeros((len(R), self.shape[1]))
         share = -(-len(R) // min(pool.n_threads, len(R)))
         for start, stop in self._row_pieces(len(R)):
             pool.run(lambda a, b, start=start, stop=stop: engine.csr_dots(*self.parts, start, stop, R[a:b], out[a:b]),
                      [(a, min(a + share, len(R))) for a in range(0, len(R), share)])
         return out
-
-    def _dots_in_halves(self, R, pool):
-        """As dots for one right-hand side: upper and lower half of the rows summed apart, for any number of threads."""
-        upper, lower = np.zeros((1, self.shape[1])), np.zeros((1, self.shape[1]))
-        middle = self.shape[0] // 2
-
-        def half(first, last, out):
-            for start, stop in self._row_pieces(1, first, last):
-                pool.check()
-                engine.csr_dots(*self.parts, start, stop, R, out)
-
-        pool.run(half, [(0, middle, upper), (middle, self.shape[0], lower)])
-        upper += lower
-        return upper
 
     def dots_at(self, R, cols, pool, w=None):
         place, parts = self.places(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
@@ -304,9 +326,9 @@ class SparseRows(Sparse):
         for start, stop in self._row_pieces(1, first, last):
             pool.check()
             if w is None:
-                engine.csr_dots_at(*self.parts, place, R, start, stop, *scratch, out)
+                engine.csr_dots_at(*self.parts, *place, R, start, stop, *scratch, out)
             else:
-                engine.csr_dots_at(self.data, self.indices, self.indptr[start:stop + 1], place,
+                engine.csr_dots_at(self.data, self.indices, self.indptr[start:stop + 1], *place,
                                    R[:, start:stop] * w[start:stop], 0, stop - start, *scratch, out)
 
     def _scratch(self):
@@ -314,10 +336,13 @@ class SparseRows(Sparse):
         return np.empty(self.widest, np.int32), np.empty(self.widest)
 
     def places(self, cols):
-        """Map each column of X to its place in cols, or -1."""
-        place = np.full(self.shape[1], -1, np.int32)
+        """Return (the place of each column of X in cols, or -1; with many columns a bit for each that has a place)."""
+        p = self.shape[1]
+        place, taken = np.full(p, -1, np.int32), np.zeros(p // 64 + 1 if p > MANY_COLUMNS else 0, np.uint64)
         place[cols] = np.arange(len(cols), dtype=np.int32)
-        return place
+        if len(taken):
+            np.bitwise_or.at(taken, cols >> 6, np.uint64(1) << (cols & 63).astype(np.uint64))
+        return place, taken
 
     def combine(self, cols, B, pool):
         place, out = self.places(cols), np.zeros((len(B), self.shape[0]))
@@ -325,7 +350,7 @@ class SparseRows(Sparse):
             part = B[c:c + LANES]
             Bt = np.zeros((len(cols), 1 if len(part) == 1 else LANES))
             Bt[:, :len(part)] = part.T
-            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, place, Bt, a, b, *self._scratch(),
+            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, *place, Bt, a, b, *self._scratch(),
                                                                  out[c:c + LANES]),
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
         return out
@@ -340,7 +365,7 @@ class SparseRows(Sparse):
             at_place, scratch = np.full(0 if self.canonical else m, -1, np.int32), self._scratch()
             for start, stop in self._row_pieces(1 + min(m, self.nnz // n) // 8, first, last):
                 pool.check()
-                engine.csr_gram(*self.parts, place, shift, w, m - n_new, start, stop, *scratch, at_place, out)
+                engine.csr_gram(*self.parts, *place, shift, w, m - n_new, start, stop, *scratch, at_place, out)
 
         pool.run(part, [(*rows, out) for rows, out in zip(segments, partial, strict=True)])
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
@@ -361,10 +386,10 @@ class SparseRows(Sparse):
         place, counts = self.places(cols), np.zeros(len(cols) + 1, np.int64)
         for start, stop in self._row_pieces():
             pool.check()
-            engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], place, counts)
+            engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], *place, counts)
         indptr = np.cumsum(counts)
         data, rows, fill = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
         for start, stop in self._row_pieces():
             pool.check()
-            engine.gather_csr(*self.parts, place, start, stop, fill, data, rows)
+            engine.gather_csr(*self.parts, *place, start, stop, fill, data, rows)
         return data, rows, indptr

@@ -38,7 +38,8 @@ class FromSums(Matrix):
         self.check_finite, self.column_sizes, self.dtype = matrix.check_finite, matrix.column_sizes, matrix.dtype
         self.visit_ns, self.gathered_kind = matrix.visit_ns, matrix.gathered_kind
         self.is_far, self.is_sparse, self.is_compressible = matrix.is_far, matrix.is_sparse, matrix.is_compressible
-        self.share_of_sum = matrix.share_of_sum
+        self.share_of_sum, self.evaluated = matrix.share_of_sum, matrix.evaluated
+        self.alphas_ahead, self.free_residuals = matrix.alphas_ahead, matrix.free_residuals
         self.called(matrix.feature_names, matrix.row_labels)
         about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
         self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])

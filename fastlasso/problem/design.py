@@ -138,6 +138,23 @@ class Design:
         self.passes += 1
         return self._weighted(self.matrix.dots, R, self.pool)
 
+    def evaluated(self, y, cols, B, ahead=None):
+        """Return (|r|^2, R'X, Gram rows) for R = y - B X[:, cols]', centred, of shape (k, n): no R is formed whole.
+
+        The mean of R follows from that of X but for rounding, which the same pass sums up. With ahead = (columns,
+        n_new) the Gram rows are those that `gram` returns, else None.
+        """
+        centres, more = -(B @ self.mean[cols]), ()
+        if ahead is not None:
+            more = ((*ahead, np.ascontiguousarray(self.mean[ahead[0]])),)
+        Z, sums, *rows = self.matrix.evaluated(y, cols, B, centres, self.weights, self.pool, *more)
+        self.passes += 1
+        if self.fit_intercept:
+            for z, rest in zip(Z, sums[:, 0], strict=True):
+                z -= rest * self.mean
+            sums[:, 1] -= sums[:, 0] ** 2
+        return sums[:, 1], Z, rows[0] if rows else None
+
     def correlations_at(self, R, cols):
         """Return R'X[:, cols], shape (k, len(cols))."""
         self.passes += self.matrix.share_of(cols)

@@ -49,10 +49,11 @@ class GramForm:
         """Number of columns."""
         return self.gram.size
 
-    def extend(self, cols, penalty):
-        """Take in columns; `penalty` is that of the whole working set, theirs last."""
+    def extend(self, cols, penalty, rows=None):
+        """Take in columns; `penalty` is that of the whole working set, theirs last. `rows` are known Gram rows."""
         old, self.columns, self.penalty = len(self.columns), np.concatenate([self.columns, cols]), penalty
-        self.gram.extend(self.design.gram(self.columns, len(cols)), self._correlation[cols],
+        rows = self.design.gram(self.columns, len(cols)) if rows is None else rows
+        self.gram.extend(rows, self._correlation[cols],
                          *penalty.at(slice(old, None)).arrays(), pool=self.design.pool)
 
     def part(self, at):

@@ -26,17 +26,17 @@ class Evaluation:
         Correlations of the working set.
     rounding : ndarray of shape (k,)
         Bound on the error of each gap.
-    R : ndarray of shape (k, n_samples), or None
-        Residuals, where X was read.
-    whole : ndarray of shape (k, n_features), or None
+    R : k arrays of shape (n_samples,), or None
+        Residuals, where they were formed.
+    whole : k arrays of shape (n_features,), or None
         Correlations of all columns, where all were read.
     """
 
     norms: np.ndarray
     Z: np.ndarray
     rounding: np.ndarray
-    R: np.ndarray | None = None
-    whole: np.ndarray | None = None
+    R: np.ndarray | list | None = None
+    whole: np.ndarray | list | None = None
 
 
 def separate_gaps(loss, penalty, norm2, alphas, B, norms, Z):

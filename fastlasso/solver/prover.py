@@ -1,6 +1,7 @@
 """The proof that no column outside the working set matters: what X, or a bound in its place, says of solutions."""
 
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -66,9 +67,29 @@ class Prover(WorkingSetSolver):
 
     def _anchors_at(self, alphas, B):
         """Return (B, refitted where nothing penalises, and anchors at its rows): one pass over X."""
+        return self._anchors_and_rows(alphas, B)[:2]
+
+    def _anchors_and_rows(self, alphas, B, ahead=None):
+        """As `_anchors_at`, and where solutions need no rows the Gram rows of columns ahead, else None."""
+        if self._needs_no_rows(alphas):
+            Z, norms, rows = self._read(B, ahead)
+            return B, [Anchor(*anchor) for anchor in zip(alphas, B.copy(), repeat(None), Z, norms)], rows
         B, R = self._residuals(alphas, B)
         return B, [Anchor(*anchor) for anchor in zip(alphas, B.copy(), R, self.design.correlations(R),
-                                                     self.design.norms2(R), strict=True)]
+                                                     self.design.norms2(R), strict=True)], None
+
+    def _needs_no_rows(self, alphas):
+        """Whether one pass evaluates solutions, and nobody asks for their residuals."""
+        return bool(self.design.matrix.free_residuals) and not self.problem.penalty.leaves_free(alphas)
+
+    def _read(self, B, ahead=None):
+        """Return (correlations of all columns, |r|^2) of solutions, and the Gram rows of columns ahead: one pass."""
+        used = np.flatnonzero(B.any(axis=0))
+        if ahead is not None:
+            ahead = np.concatenate([self.working_set, ahead]), len(ahead)
+        norms, Z, rows = self.design.evaluated(self.problem.loss.y, self.working_set[used],
+                                               np.ascontiguousarray(B[:, used]), ahead)
+        return Z, norms, rows
 
     # ------------------------------------------------------------ violators
 
@@ -117,8 +138,12 @@ class Prover(WorkingSetSolver):
             rounding = self._gram_rounding(alphas, B, norms, Z)
             if (rounding <= TRUSTED * self.goal.gap).all():
                 return B, Evaluation(norms, Z, rounding)
+        nothing = np.zeros(len(B))
+        if self._needs_no_rows(alphas):
+            whole, norms, _ = self._read(B)
+            return B, Evaluation(norms, np.ascontiguousarray(whole[:, self.working_set]), nothing, None, whole)
         B, R = self._residuals(alphas, B)
-        norms, nothing = self.design.norms2(R), np.zeros(len(B))
+        norms = self.design.norms2(R)
         if self.design.matrix.pays_to_select(self.form.size):
             return B, Evaluation(norms, self.design.correlations_at(R, self.working_set), nothing, R)
         whole = self.design.correlations(R)
@@ -126,10 +151,10 @@ class Prover(WorkingSetSolver):
 
     def _evaluation_of(self, anchors):
         """Return the `Evaluation` of solutions that are anchors."""
-        whole = np.array([anchor.z for anchor in anchors])
+        whole, R = [anchor.z for anchor in anchors], [anchor.residual for anchor in anchors]
         return Evaluation(np.array([anchor.norm2 for anchor in anchors]),
-                          np.ascontiguousarray(whole[:, self.working_set]), np.zeros(len(anchors)),
-                          np.array([anchor.residual for anchor in anchors]), whole)
+                          np.array([z[self.working_set] for z in whole]), np.zeros(len(anchors)),
+                          None if R[0] is None else R, whole)
 
     def _gram_is_smaller(self):
         return self.form.has_gram and 2 * self.form.size**2 <= self.design.stored(self.working_set)
@@ -156,7 +181,10 @@ class Prover(WorkingSetSolver):
         """As `_gaps_over`, with what unpenalised columns would gain jointly."""
         used = np.unique(np.concatenate(outside.found))
         cols = np.concatenate([self.working_set, outside.cols[used]])
-        solutions = zip(alphas, widened(B, len(B), len(cols)), evaluation.R, evaluation.norms,
+        R = evaluation.R        # a penalty that was put in place since may leave columns free
+        if R is None:
+            R = residuals_of(self.design, self.problem.loss, self.working_set, B)
+        solutions = zip(alphas, widened(B, len(B), len(cols)), R, evaluation.norms,
                         np.hstack([evaluation.Z, outside.Z[:, used]]), strict=True)
         return self._joint_gaps(solutions, cols, self.problem.penalty.at(cols))
 

@@ -5,7 +5,7 @@ changes an answer. Both start from anchors: solutions whose correlations with al
 anchored at earlier solutions", Zeng, Yang and Breheny 2021, Comput. Stat. Data Anal. 153).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,29 +24,33 @@ class Anchor:
     alpha : float
     coef : ndarray
         Coefficients of the working set as it was then: the first len(coef) columns of the present one.
-    residual : ndarray of shape (n_samples,)
-        r, centred.
+    residual : ndarray of shape (n_samples,), or None
+        r, centred, where it was formed.
     z : ndarray of shape (n_features,)
         X'r.
     norm2 : float
         |r|^2.
+    prepared : bool
+        Whether columns that are likely to matter below it have joined already.
     """
 
     alpha: float
     coef: np.ndarray
-    residual: np.ndarray
+    residual: np.ndarray | None
     z: np.ndarray
     norm2: float
+    prepared: bool = False
 
     def on(self, places, size):
         """Return the same for a working set of `size` columns of which those at some places are left."""
         coef = np.zeros(size)
         coef[:len(self.coef)] = self.coef
-        return Anchor(self.alpha, coef[places], self.residual, self.z, self.norm2)
+        return replace(self, coef=coef[places])
 
     def copy(self):
         """Return the same with arrays of its own, so that the larger arrays behind these can be freed."""
-        return Anchor(self.alpha, self.coef.copy(), self.residual.copy(), self.z.copy(), self.norm2)
+        residual = None if self.residual is None else self.residual.copy()
+        return replace(self, coef=self.coef.copy(), residual=residual, z=self.z.copy())
 
 
 def predicted(anchors, alpha):

@@ -16,12 +16,14 @@ from .prover import Prover
 from .residual_form import ResidualForm
 from .screening import Anchor
 
-# Range of `longest_batch`. The first batch, and batches after a failure, may be shorter.
-BATCH_RANGE = 4, 12
-# Longest batch where a pass is a reading of a disk or goes through a network.
-FAR_BATCH = 24
-# Vectors of n and p for the residuals of such a pass may take this share of X's bytes.
-FAR_SHARE = 1 / 8
+# Least value of `longest_batch`. The first batch, and batches after a failure, may be shorter.
+SHORTEST_BATCH = 4
+# The next batch may be so many times as long as the present one, as its columns are taken ahead.
+STEPS_AHEAD = 1.5
+# Columns that may be taken ahead, in units of those that may join at once.
+AHEAD = 2
+# Alphas from anchor to anchor at first.
+SPACING = 12
 # Residuals that a pass over all columns serves at a time: a pass over rows keeps p sums for each.
 PASS_RESIDUALS = 4
 # Residuals at a time where few columns are read: from 8 to 16, as long as they take at most a sixteenth of X's bytes.
@@ -75,6 +77,10 @@ class Attempt:
         self.alphas, self.B = self.alphas[:done], B[:done]
         self.n_rounds += 1
 
+    def widen(self, size):
+        """Give the solutions zeros for columns that have joined since."""
+        self.B = widened(self.B, len(self.B), size)
+
     def take_anchors(self, at, rows, anchors):
         """Take over anchors at some alphas, and their refitted rows of B."""
         self.B[at], self.anchors, self.anchored_in_round = rows, anchors, self.n_rounds
@@ -114,7 +120,7 @@ class Solver(Prover):
 
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal, on_residual)
-        self.anchors, self.moved, self.spacing, self.alpha_max = [], False, BATCH_RANGE[1], np.inf
+        self.anchors, self.moved, self.spacing, self.alpha_max = [], False, SPACING, np.inf
 
     def start(self):
         """Take in the columns that are never screened (no L1 part) and settle the state at alpha_max."""
@@ -152,14 +158,16 @@ class Solver(Prover):
 
     def longest_batch(self):
         """How many alphas to solve ahead: as many as cost about one pass over X, for a failure repeats them."""
-        shortest, longest = BATCH_RANGE[0], FAR_BATCH if self.design.matrix.is_far else BATCH_RANGE[1]
         length = cost.pass_cost(self.design) / cost.face_cost(self.n_used)
-        return int(min(max(length, shortest), longest))
+        return int(min(max(length, SHORTEST_BATCH), self.design.matrix.alphas_ahead))
 
     # ------------------------------------------------------------ the working set
 
-    def _add(self, cols, batch_size):
-        """Take columns into the working set; change to residual form once the Gram matrix no longer pays."""
+    def _add(self, cols, batch_size, rows=None):
+        """Take columns into the working set; change to residual form once the Gram matrix no longer pays.
+
+        `rows` are the inner products of these columns with each other and all before, where they are known.
+        """
         if not len(cols):
             return
         working_set = np.concatenate([self.working_set, cols])
@@ -168,7 +176,12 @@ class Solver(Prover):
         self.last = replace(self.last, b=widened(self.last.b[None], 1, len(working_set))[0])
         if self.form.has_gram and not self._gram_pays(working_set, penalty, len(cols) / batch_size):
             cols, self.form = working_set, ResidualForm(self.problem)
-        self.form.extend(cols, penalty)
+        if self.on_residual is not None or penalty.unscreened.any():
+            self.design.expect(cols)        # their sums are formed for every alpha
+        if rows is not None and self.form.has_gram:
+            self.form.extend(cols, penalty, rows)
+        else:
+            self.form.extend(cols, penalty)
 
     def _gram_pays(self, working_set, penalty, entering):
         face = max(self.n_used, np.count_nonzero(penalty.unscreened))
@@ -203,8 +216,28 @@ class Solver(Prover):
         if np.isinf(self.anchors[-1].alpha):
             top = max(self.alpha_max, first)
             self.anchors[-1], self.last = replace(self.anchors[-1], alpha=top), replace(self.last, alpha=top)
-        self._add(screening.candidates(self.problem.penalty, self.design.norm2, self.anchors, alpha, self._outside,
-                                       self._most_entering(lead)), batch_size)
+        cols = self._candidates(alpha, self._most_entering(lead))
+        if not self.anchors[-1].prepared or self._are_missed(cols, alpha):
+            self._add(cols, batch_size)
+
+    def _are_missed(self, cols, alpha):
+        """Whether some of the columns are predicted to violate at alpha: then reading them now saves a failure."""
+        z = screening.predicted(self.anchors, alpha)[0][cols]
+        return len(self.problem.penalty.at(cols).violators(z, self.design.norm2[cols], alpha, 1.0)) > 0
+
+    def _candidates(self, alpha, limit):
+        return screening.candidates(self.problem.penalty, self.design.norm2, self.anchors, alpha, self._outside, limit)
+
+    def _columns_ahead(self, alphas):
+        """Columns that are likely to matter in the next batch: their Gram rows come with the pass that proves this one.
+
+        None where each Gram row costs no more than reading its column.
+        """
+        if not (self.design.matrix.looks_ahead and self.form.has_gram) or self.problem.penalty.leaves_free(alphas):
+            return None
+        here = alphas[-1]
+        cols = self._candidates(here * (here / self.anchors[-1].alpha) ** STEPS_AHEAD, AHEAD * self._most_entering())
+        return cols if len(cols) else None
 
     # ------------------------------------------------------------ one batch
 
@@ -213,14 +246,16 @@ class Solver(Prover):
         attempt, first = Attempt(alphas, len(alphas)), 0
         self._make_room()
         self._propose(alphas[0], alphas[-1], attempt.size)
+        ahead = self._columns_ahead(alphas)
         del self.anchors[:-1]
         while True:
             attempt.take_solved(*self._solve_from(attempt.alphas, first, attempt.B))
             if not attempt.anchors:
-                self._anchor(attempt)
+                self._anchor(attempt, ahead)
                 first = self._admit(attempt)
                 if first is not None:
                     continue
+                attempt.widen(self.form.size)
             batch, first = self._prove(attempt)
             if batch is not None:
                 return batch
@@ -248,36 +283,38 @@ class Solver(Prover):
         b = widened(B, first, self.form.size)[first - 1] if first else np.zeros(self.form.size)
         self.last, self.moved = Solution(alphas[first - 1] if first else self.last.alpha, b), True
 
-    def _anchor(self, attempt):
+    def _anchor(self, attempt, ahead=None):
         """Make anchors evenly over the attempt, the last at its end.
 
         If the working set holds an eighth of all columns and the batch at most CLOSE alphas, every alpha is an anchor:
-        reading the working set again to certify would cost more than the larger pass. So it is, too, where a pass is
-        a reading of X from far away.
+        reading the working set again to certify would cost more than the larger pass. Where bringing X is dear, there
+        are as many anchors as one pass serves. Columns `ahead` join in the same pass.
         """
         count, large = len(attempt.alphas), PROVES_LITTLE * self.form.size > self.design.n_features
-        every = (large and count <= CLOSE) or (self.design.matrix.is_far and count <= self._at_once())
-        n_anchors = count if every else -(-count // self.spacing)
+        n_anchors = count if large and count <= CLOSE else -(-count // self.spacing)
+        n_anchors = max(n_anchors, min(count, self.design.matrix.free_residuals))
         at = count * np.arange(1, n_anchors + 1) // n_anchors - 1
-        attempt.take_anchors(at, *self._anchors_at(attempt.alphas[at], attempt.B[at]))
-
-    def _at_once(self):
-        """How many residuals a pass over X from far away serves."""
-        vector = 8 * (self.design.n_samples + self.design.n_features)
-        return int(np.clip(FAR_SHARE * self.design.matrix.nbytes / vector, 2 * PASS_RESIDUALS, FAR_BATCH))
+        B, anchors, rows = self._anchors_and_rows(attempt.alphas[at], attempt.B[at], ahead)
+        if rows is not None:
+            self._add(ahead, attempt.size, rows)
+            anchors[-1] = replace(anchors[-1], prepared=True)
+        attempt.take_anchors(at, B, anchors)
 
     def _admit(self, attempt):
         """Take in what violates at the anchors; return the first alpha to solve again, or None if all is well."""
-        anchors = attempt.anchors
+        anchors, first = attempt.anchors, None
+        if attempt.B.shape[1] < self.form.size:
+            first = self.form.first_violated(attempt.alphas, attempt.B, VIOLATION)
         outside = self._outside_of_all([anchor.z for anchor in anchors], [anchor.alpha for anchor in anchors])
         if not len(outside.cols):
-            return None
+            return first
         alphas, B = (np.array([getattr(anchor, name) for anchor in anchors]) for name in ("alpha", "coef"))
+        B = widened(B, len(B), self.form.size)
         gaps = self._gaps_over(alphas, B, self._evaluation_of(anchors), outside)
         cols = np.unique(np.concatenate([outside.violators(k) for k in np.flatnonzero(gaps > self.goal.gap)]
                                         or [outside.cols[:0]]))
         if not len(cols):
-            return None
+            return first
         return self._admit_columns(screening.strongest(self.problem.penalty, anchors[-1].z, cols,
                                                        self._most_entering()), attempt)
 
@@ -291,13 +328,11 @@ class Solver(Prover):
 
     def _prove(self, attempt):
         """Certify every alpha of the attempt. Return (Batch, None), or (None, first alpha to solve again)."""
-        k, count = len(attempt.alphas), PASS_RESIDUALS
+        k, count = len(attempt.alphas), max(PASS_RESIDUALS, self.design.matrix.free_residuals)
         proof = Proof(np.empty(k), np.empty(k), [], [])
         if self.goal.screening and self.design.matrix.pays_to_select(self.form.size):
             least, most = FILTER_RESIDUALS
-            count = min(most, max(least, self.design.matrix.nbytes // (128 * self.design.n_samples)))
-        if self.design.matrix.is_far:
-            count = self._at_once()
+            count = max(count, min(most, max(least, self.design.matrix.nbytes // (128 * self.design.n_samples))))
         for start in range(0, k, count):
             self._prove_part(proof, slice(start, min(start + count, k)), attempt)
         if proof.missing:
@@ -317,12 +352,20 @@ class Solver(Prover):
             attempt.B[part], evaluation = self._evaluate(alphas, attempt.B[part])
         outside = self._violators_of_part(evaluation, part, attempt)
         if self.on_residual is not None:
-            R = self._residuals(alphas, attempt.B[part])[1] if evaluation.R is None else evaluation.R
-            proof.observed.extend(map(self.on_residual, R))
+            proof.observed.extend(map(self.on_residual, self._each_residual(alphas, attempt.B[part], evaluation.R)))
         gaps = self._gaps_over(alphas, attempt.B[part], evaluation, outside)
         proof.missing.extend(outside.violators(k) for k in np.flatnonzero(gaps > self.goal.gap)
                              if len(outside.found[k]))
         proof.gaps[part], proof.norms[part] = gaps + evaluation.rounding, evaluation.norms
+
+    def _each_residual(self, alphas, B, R):
+        """Yield the residuals R of solutions; where they were not formed, a few at a time."""
+        if R is not None:
+            yield from R
+            return
+        for start in range(0, len(B), PASS_RESIDUALS):
+            part = slice(start, start + PASS_RESIDUALS)
+            yield from self._residuals(alphas[part], B[part])[1]
 
     def _violators_of_part(self, evaluation, part, attempt):
         """Return the violators outside at a few alphas, reading what no bound proves inactive.
@@ -339,5 +382,7 @@ class Solver(Prover):
             self.spacing = CLOSE
             self._anchor(attempt)
             cols = self._unproven([self.anchors[-1], *attempt.anchors], evaluation, alphas, attempt.B[part])
+        if len(cols) and evaluation.R is None and self._needs_no_rows(alphas):
+            return self._outside_of_all(self._read(attempt.B[part])[0], alphas)
         R = self._residuals(alphas, attempt.B[part])[1] if evaluation.R is None and len(cols) else evaluation.R
         return self._outside_by_reading(cols, R, alphas)
