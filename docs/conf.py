@@ -17,7 +17,7 @@ copyright = author
 release = version = fastlasso.__version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_parser", "sphinx_design",
-              "sphinx_gallery.gen_gallery", "plain_docstrings", "page_links", "house", "measured"]
+              "sphinx_gallery.gen_gallery", "plain_docstrings", "page_links", "package_picture", "measured"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "**/*.ipynb", "gallery/**/*.md5"]
 templates_path = ["_templates"]

@@ -1,4 +1,4 @@
-"""The house: imports go down, each idea has one place, classes stay short, and importing stays light.
+"""Imports go down, each idea has one place, classes stay short, and importing stays light.
 
 Folders stand on floors. A file imports only from folders below its own, or from files of its own folder that do not
 import it in turn. There are no exceptions, and imports inside functions count as well.
@@ -79,6 +79,14 @@ def resolved(parts):
 
 def test_every_folder_has_its_floor():
     assert {module(path).split(".")[0] for path in FILES} | {"_engine"} == set(FLOOR)
+
+
+def test_the_design_page_lists_the_floors():
+    page = PACKAGE.parent / "docs" / "design.md"
+    if not page.exists():
+        pytest.skip("no checkout")
+    lines = page.read_text().partition("```{picture}\n")[2].partition("```")[0].splitlines()
+    assert [set(re.split(" {2,}", line)) & set(FLOOR) for line in reversed(lines)] == FLOORS
 
 
 @pytest.mark.parametrize("path", FILES, ids=module)

@@ -1,7 +1,8 @@
 """Inference after selection: the rigorous alpha, post-lasso, double selection, `LassoIC`.
 
-tests/data/growth.npz is the table of R. Barro and J.-W. Lee (1994) as the R package hdm ships it (90 countries, growth
-of GDP per head, its initial level, 60 controls); hdm's vignette prints estimates and standard errors for it.
+tests/data/growth.npz is the table of R. Barro and J.-W. Lee (1994) as the R package hdm ships it (tests/data/README.md:
+90 countries, growth of GDP per head, its initial level, 60 controls); hdm's vignette prints estimates and standard
+errors for it.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The tables of docs/porting.md: every translation of a peer's arguments, run against the peer.
+"""Translations of a peer's arguments (docs/from-*.md), combined as no row there does, run against the peer.
 
 scikit-learn is among the tests' requirements. glum, R's glmnet and the Python glmnet are not: their tests are skipped
 where they are absent. R's are among the slow ones: `pytest -m slow tests/test_porting.py`.

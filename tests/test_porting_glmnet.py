@@ -1,4 +1,4 @@
-"""Each row of glmnet's table in docs/porting.md, run without R.
+"""Each row of the table of arguments in docs/from-glmnet-r.md, run without R.
 
 glmnet's problem is written down here with its own arguments, from its documentation, and solved by L-BFGS-B on the
 positive and negative parts of the coefficients. Our translated call must find the same solution.
@@ -16,7 +16,7 @@ import fastlasso
 from fastlasso import NegativeBinomial, cross_validate_path, fit, fit_path
 
 N, P = 90, 5
-PAGE = Path(__file__).parents[1] / "docs" / "porting.md"
+PAGE = Path(__file__).parents[1] / "docs" / "from-glmnet-r.md"
 ROWS = {}
 
 
@@ -331,8 +331,8 @@ def not_here(d):
 
 def cells():
     """The first cell of each row of glmnet's table."""
-    section = PAGE.read_text().split("## glmnet")[1].split("\n## ")[0]
-    return [found[1] for found in re.finditer(r"^\| (.+?) \| ", section, re.MULTILINE) if found[1] != "glmnet"]
+    section = PAGE.read_text().split("## Every argument")[1].split("\n## ")[0]
+    return [found[1] for found in re.finditer(r"^\| (.+?) \| ", section, re.MULTILINE) if found[1] != "argument"]
 
 
 @pytest.mark.parametrize("start", list(ROWS), ids=lambda start: ROWS[start].__name__)

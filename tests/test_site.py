@@ -81,13 +81,13 @@ def test_names_of_pages_become_links(on_the_path):
     assert linked(fenced, {"guide"}) == fenced
 
 
-def test_every_room_of_the_house_says_what_it_is(on_the_path):
+def test_every_part_of_the_package_says_what_it_is(on_the_path):
     pytest.importorskip("sphinx")
-    import house
+    import package_picture
 
-    rooms = [name for floor in house.rooms() for name in floor]
-    assert len(rooms) == len(set(rooms)) > 15
-    assert not [name for name in rooms if not house.said_of(name)]
+    parts = [name for floor in package_picture.parts() for name in floor]
+    assert len(parts) == len(set(parts)) > 15
+    assert not [name for name in parts if not package_picture.said_of(name)]
 
 
 def test_links_are_checked(tmp_path, on_the_path):

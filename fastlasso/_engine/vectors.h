@@ -20,9 +20,11 @@
 
 #if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
+#define ONCE static __attribute__((noinline))
 #define FETCH(place) __builtin_prefetch(place, 0, 2)
 #else
 #define INLINE static __forceinline
+#define ONCE static __declspec(noinline)
 #define FETCH(place) ((void)(place))
 #endif
 

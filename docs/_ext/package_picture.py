@@ -1,4 +1,4 @@
-"""The picture of the house, `{house}`, and its rooms, `{rooms}`: drawn from the floors that the tests hold."""
+"""The picture of the package, `{picture}`, and its parts, `{parts}`: drawn from the floors that the tests hold."""
 
 import ast
 import html
@@ -61,40 +61,42 @@ def said_of(name):
     return first_sentence(folder / "__init__.py" if folder.is_dir() else PACKAGE / f"{name}.py")
 
 
-def rooms():
-    """Return the names from the roof down, as they are drawn."""
+def parts():
+    """Return the folders and files of each floor, the highest first, as they are drawn."""
     return [[name for name in sorted(floor, key=lambda name: (not (PACKAGE / name).is_dir(), name))
              if name not in HIDDEN] for floor in reversed(floors())]
 
 
-class House(SphinxDirective):
-    """Draw the floors, each room a link to its section."""
+class Picture(SphinxDirective):
+    """Draw the floors, each folder or file a link to its section. The text inside is for readers of the file itself."""
+
+    has_content = True
 
     def run(self):
         """Return the picture as HTML."""
         self.env.note_dependency(str(ROOT / "tests" / "test_floors.py"))
-        lines = ['<div class="house" role="navigation" aria-label="the floors of the package">']
-        for floor in filter(None, rooms()):
+        lines = ['<div class="picture" role="navigation" aria-label="the floors of the package">']
+        for floor in filter(None, parts()):
             boxes = "".join(self.box(name) for name in floor)
             lines.append(f'<div class="floor">{boxes}</div>')
         return [nodes.raw("", "\n".join([*lines, "</div>"]), format="html")]
 
     def box(self, name):
-        """Return one room."""
+        """Return the box of one folder or file."""
         shown = name + ("/" if (PACKAGE / name).is_dir() else ".py")
         title = html.escape(said_of(name), quote=True)
-        return f'<a class="room" href="#{anchor(name)}" title="{title}">{shown}</a>'
+        return f'<a class="part" href="#{anchor(name)}" title="{title}">{shown}</a>'
 
 
-class Rooms(SphinxDirective):
-    """Write a section for each room, from the roof down: what it is, and its files."""
+class Parts(SphinxDirective):
+    """Write a section for each folder or file, the highest floor first: what it is, and its files."""
 
     def run(self):
         """Return the sections."""
-        return [self.section(name) for floor in rooms() for name in floor]
+        return [self.section(name) for floor in parts() for name in floor]
 
     def section(self, name):
-        """Return the section of one room."""
+        """Return the section of one folder or file."""
         folder = (PACKAGE / name).is_dir()
         made = nodes.section(ids=[anchor(name)], names=[anchor(name)])
         made += nodes.title("", "", nodes.literal("", name + ("/" if folder else ".py")))
@@ -107,12 +109,12 @@ class Rooms(SphinxDirective):
 
 
 def anchor(name):
-    """Return the id of a room's section."""
-    return f"room-{name.strip('_').replace('_', '-')}"
+    """Return the id of a section."""
+    return f"part-{name.strip('_').replace('_', '-')}"
 
 
 def setup(app):
     """Add both directives."""
-    app.add_directive("house", House)
-    app.add_directive("rooms", Rooms)
+    app.add_directive("picture", Picture)
+    app.add_directive("parts", Parts)
     return {"parallel_read_safe": True}
