@@ -72,6 +72,16 @@ def test_columns_come_back_centred_and_weighted(case):
     np.testing.assert_allclose(whole, X.T, atol=1e-12)
 
 
+def test_some_columns_come_back_as_they_stand_among_all(case):
+    gathered, X, _, _ = case
+    found = {}
+    for places, rows in gathered.rooted_at(np.array([0, 2, 4])):
+        found.update(zip(places.tolist(), rows, strict=True))
+    assert list(found) == [0, 2, 4]
+    np.testing.assert_allclose([found[k] for k in found], X.T[[0, 2, 4]], atol=1e-12)
+    assert not list(gathered.rooted_at(np.empty(0, np.int64)))
+
+
 def test_a_sweep_is_one_epoch_of_soft_thresholds(case):
     """The first from zero, the second from where the first ended."""
     gathered, X, root_y, y = case

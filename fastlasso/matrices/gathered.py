@@ -1,8 +1,11 @@
 """Columns gathered for coordinate descent on the columns themselves: one class for dense ones, one for sparse ones.
 
 Both have the same methods on a `state` that stands for the residual: `residual`, `sweep`, `correlations`, `norm2`,
-`rooted`, `rooted_parts`; `stored` is the number of stored values. A `design` is the `Design` that reads the matrix.
+`rooted`, `rooted_parts`, `rooted_at`; `stored` is the number of stored values. A `design` is the `Design` that reads
+the matrix.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,6 +41,15 @@ class GatheredDense:
     def rooted_parts(self):
         """Yield (start, stop, columns as rows, centred and scaled by sqrt(w)): a few at a time."""
         return self._parts()
+
+    def rooted_at(self, places):
+        """Yield (some of the sorted `places`, their columns as in `rooted_parts`): a few at a time."""
+        ends = np.searchsorted(places, [b for _, b in self.blocks])
+        for k, (start, stop) in enumerate(pairwise([0, *ends])):
+            if start < stop:
+                self.design.pool.check()
+                at = places[start:stop]
+                yield at, self.kept[k][at - self.blocks[k][0]] if self.kept else self.design.gather(self.cols[at])
 
     def residual(self, y, b):
         """sqrt(w) (y - X b)."""
@@ -132,12 +144,19 @@ class GatheredSparse:
 
     def rooted_parts(self):
         """Yield (start, stop, columns as dense rows, centred and scaled by sqrt(w)): a few at a time."""
+        for at, X in self.rooted_at(np.arange(len(self.mean))):
+            yield at[0], at[-1] + 1, X
+
+    def rooted_at(self, places):
+        """Yield (some of the `places`, their columns as in `rooted_parts`): a few at a time."""
         n = self.design.n_samples
         width = max(1, DENSE_BLOCK // n)
-        for start in range(0, len(self.mean), width):
+        for start in range(0, len(places), width):
             self.design.pool.check()
-            indptr = self.indptr[start:start + width + 1]
-            here = slice(indptr[0], indptr[-1])
-            X = np.repeat(-self.mean[start:start + width, None], n, axis=1)
-            np.add.at(X, (np.repeat(np.arange(len(X)), np.diff(indptr)), self.rows[here]), self.data[here])
-            yield start, start + len(X), self.design.rooted(X)      # np.add.at, because entries may repeat
+            at = places[start:start + width]
+            counts = self.indptr[at + 1] - self.indptr[at]
+            column = np.repeat(np.arange(len(at)), counts)
+            here = np.arange(len(column)) + np.repeat(self.indptr[at] - np.cumsum(counts) + counts, counts)
+            X = np.repeat(-self.mean[at, None], n, axis=1)
+            np.add.at(X, (column, self.rows[here]), self.data[here])        # np.add.at, because entries may repeat
+            yield at, self.design.rooted(X)

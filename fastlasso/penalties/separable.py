@@ -148,6 +148,10 @@ class Penalty:
         soft = z - np.clip(z, -alpha * self.l1, alpha * self.l1)
         return np.clip(soft / (alpha * self.l2), self.lower, self.upper)
 
+    def conjugate_slope_on(self, inside, b, z, alpha):
+        """As `conjugate_slope`, continued from the piece that b is on: where b is `inside`, its sign holds, else b."""
+        return np.where(inside, (z - alpha * self.l1 * np.sign(b)) / (alpha * self.l2), b)
+
     def is_free(self, b, alpha):
         """Where b_j is neither at a kink of h_j nor at a bound."""
         return ((b != 0) | (alpha * self.l1 == 0)) & (b > self.lower) & (b < self.upper)

@@ -133,6 +133,8 @@ class ResidualForm:
         del here, Q
         b, most = before.copy(), min(max_iter, ways().max_sweeps or max_iter)
         for k in range(start, len(alphas)):
+            if self._rows_first and B[k].any():
+                b = B[k].copy()         # of the round before: only columns that joined since change their pieces
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
                 self._descend(alphas[k], b, INNER_SHARE * target_gap, most)
             B[k] = b
@@ -226,7 +228,7 @@ class ResidualForm:
 
     def _newton(self, alpha, b, state, target):
         """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b."""
-        better = self._by_rows.solve(self.loss, alpha, state, target)
+        better = self._by_rows.solve(self.loss, alpha, b, state, target)
         if better is not None:
             self._take_if_better(alpha, b, state, better)
 

@@ -6,11 +6,13 @@ from ..ways import ways
 from .cost import NS_PRODUCT, NS_REBUILD, NS_ROW_PAIR, NS_SCALED, ROUNDING, SWEEPS_PER_ALPHA
 
 # Newton steps on the rows that one alpha takes, for the cost model.
-NEWTON_STEPS = 6
+NEWTON_STEPS = 3
 # Alphas that share a sum over F formed anew, for the cost model.
-SHARED = 4
+SHARED = 16
 # Newton steps on the rows for one alpha, at most.
 MOST_STEPS = 50
+# Full steps in a row that may leave as many columns on wrong pieces as before.
+PATIENCE = 3
 # A search along a step ends at this share of the lesser slope at its ends.
 SLOPE_LEFT = 0.1
 # Slopes formed in such a search, at most.
@@ -82,30 +84,81 @@ class RowNewton:
             self.sweeps = 3 * NEWTON_STEPS + cost / (design.matrix.visit_ns * max(gathered.stored, 1))
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
 
-    def solve(self, loss, alpha, state, target):
-        """Return the coefficients of the least gap, found from a residual `state`; steps end at a gap of `target`.
+    def solve(self, loss, alpha, b, state, target):
+        """Return the coefficients of the least gap, found from b and its residual `state`; steps end at `target`.
 
         Steps also end where rounding of the sum over F leaves H indefinite. None is returned where nothing is finite.
         """
         v = self.gathered.rooted(state)
         z = self._correlations(v)
-        y = self.gathered.rooted(self.gathered.residual(loss.y, np.zeros(len(z))))
+        found = self._by_full_steps(loss, alpha, b, v, z, target)
+        return self._by_searches(loss, alpha, v, z, target) if found is None else found
+
+    def _by_full_steps(self, loss, alpha, b, v, z, target):
+        """Newton's method without searches, first on the pieces of h_j* that b is on; None where it does not settle.
+
+        F, signs and bounds of the solution above alpha differ from those at alpha only in few columns, so two or three
+        steps are enough as a rule. On its pieces a step is exact: what is left of grad is what columns that changed
+        their piece add. From other pieces the steps may go round in circles.
+        """
+        inside = self.penalty.is_free(b, alpha)
+        linear = self.penalty.conjugate_slope_on(inside, b, z, alpha)
+        slope, least, waited = v - self._left(loss, linear), np.inf, 0
+        while waited <= PATIENCE:
+            d = self._step(alpha, inside, slope)
+            if d is None:
+                return None
+            v, z = v + d, z + self._correlations(d)
+            linear = self.penalty.conjugate_slope_on(inside, b, z, alpha)
+            b = self.penalty.conjugate_slope(z, alpha)
+            inside, changed = self.penalty.is_free(b, alpha), np.flatnonzero(b != linear)
+            slope = np.zeros(len(v))
+            for at, columns in self.gathered.rooted_at(changed):
+                slope += (b[at] - linear[at]) @ columns
+            if self._gap(alpha, inside, slope) <= target:
+                return b
+            least, waited = (len(changed), 0) if len(changed) < least else (least, waited + 1)
+        return None
+
+    def _by_searches(self, loss, alpha, v, z, target):
+        """Newton's method with a search along each step, which ends from any start."""
+        y = self._left(loss, np.zeros(len(z)))
         v, z = self._moved(alpha, y, v, z, -v, -z, exact=True)
         best, least = None, np.inf
         for _ in range(MOST_STEPS):
             b = self.penalty.conjugate_slope(z, alpha)
-            slope = v - self.gathered.rooted(self.gathered.residual(loss.y, b))
-            gap = slope @ slope / 2
-            if gap < least:
-                best, least = b, gap
-            if not gap > target:
+            slope = v - self._left(loss, b)
+            if slope @ slope < least:
+                best, least = b, slope @ slope
+            inside = self.penalty.is_free(b, alpha)
+            if not self._gap(alpha, inside, slope) > target:
                 break
-            d = solved(self._curvature(alpha, self.penalty.is_free(b, alpha)), -slope)
+            d = self._step(alpha, inside, slope)
             if d is None:
-                self._sum = None
                 break
             v, z = self._moved(alpha, y, v, z, d, self._correlations(d))
         return best
+
+    def _left(self, loss, b):
+        """y - X b, as long as v."""
+        return self.gathered.rooted(self.gathered.residual(loss.y, b))
+
+    def _gap(self, alpha, inside, slope):
+        """grad'H grad / 2: a bound of the gaps of v and of y - X b, while the columns `inside` hold."""
+        from scipy.linalg.blas import dsymv
+
+        self._gather(inside)
+        return (slope @ slope + slope @ dsymv(1 / alpha, self._sum, slope, lower=True)) / 2
+
+    def _step(self, alpha, inside, slope):
+        """-H^-1 slope for the columns `inside`; None where rounding leaves H indefinite."""
+        self._gather(inside)
+        system = self._sum / alpha
+        system[np.diag_indices_from(system)] += 1
+        d = solved(system, -slope)
+        if d is None:
+            self._sum = None
+        return d
 
     def _correlations(self, v):
         """X'v."""
@@ -126,26 +179,23 @@ class RowNewton:
             t = root_between(slope, at_one, rise, SLOPE_LEFT * min(abs(at_zero), at_one))
         return v + t * d, z + t * s
 
-    def _curvature(self, alpha, inside):
-        """Return H for the columns `inside`; only those that differ from the last ones are read, where they are few."""
+    def _gather(self, inside):
+        """Sum x_j x_j' / l2_j (the lower half) for the columns `inside`; only where they changed, if few."""
+        from scipy.linalg.blas import dsyrk
+
         changed = inside != self.inside
         if self._sum is None or 2 * np.count_nonzero(changed) > np.count_nonzero(inside):
-            self._sum, changed = np.zeros((len(self.gathered.root),) * 2), inside
+            self._sum, changed = np.zeros((len(self.gathered.root),) * 2, order="F"), inside
             self.inside[:] = False
-        for start, stop, A in self.gathered.rooted_parts():
-            for sign, at in ((1, changed & inside), (-1, changed & ~inside)):
-                here = np.flatnonzero(at[start:stop])
-                if len(here):
-                    columns = A[here] / self.root[start + here, None]
-                    self._sum += sign * (columns.T @ columns)
+        for sign, where in ((1, changed & inside), (-1, changed & ~inside)):
+            for at, columns in self.gathered.rooted_at(np.flatnonzero(where)):
+                columns = columns / self.root[at, None]
+                self._sum = dsyrk(sign, columns.T, beta=1, c=self._sum, overwrite_c=True, lower=True)
         self.inside[:] = inside
-        system = self._sum / alpha
-        system[np.diag_indices_from(system)] += 1
-        return system
 
 
 def solved(system, right):
-    """Solve a symmetric system by its Cholesky factor, overwriting both; return None where it is not definite."""
+    """Solve a symmetric system, its lower half, by its Cholesky factor, overwriting both; None where not definite."""
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     try:

@@ -188,6 +188,18 @@ class Solver(Prover):
         return cost.gram_pays(self.design, self.design.stored(working_set), len(working_set), face, entering,
                               self.problem.has_ridge)
 
+    def _leave_gram(self):
+        """Change to residual form where columns that came into use have made the Gram matrix dear.
+
+        With a ridge part the factor is made anew for each alpha, so it costs the cube of the columns in use. Without
+        one, sweeps would be slower still.
+        """
+        columns, penalty = self.working_set, self.form.penalty
+        leavable = self.form.has_gram and self.problem.has_ridge and len(columns)
+        if leavable and not self._gram_pays(columns, penalty, 0):
+            self.form = ResidualForm(self.problem)
+            self.form.extend(columns, penalty)
+
     def _most_entering(self, lead=LEAD):
         """How many columns may join at once: enough for the next alphas, few that stay zero."""
         room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
@@ -245,6 +257,7 @@ class Solver(Prover):
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
         attempt, first = Attempt(alphas, len(alphas)), 0
         self._make_room()
+        self._leave_gram()
         self._propose(alphas[0], alphas[-1], attempt.size)
         ahead = self._columns_ahead(alphas)
         del self.anchors[:-1]
