@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import fastlasso
 from fastlasso import ElasticNetCV, Lasso, LassoCV, cross_validate_path, verify
 from fastlasso.estimators.cross_validated import GivenPredictions
 from fastlasso.matrices.dense import DenseRows
@@ -221,6 +222,16 @@ def test_columns_are_standardised_inside_each_fold(data):
         scaled = make_pipeline(StandardScaler(), peers.Lasso(alpha=GRID[2], **EXACT)).fit(A[train], y[train])
         error = np.mean((y[test] - scaled.predict(A[test])) ** 2)
         assert model.mse_path_[2, k] == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("model", [LassoCV(alphas=5, cv=3, verbose=1), fastlasso.HuberLassoCV(alphas=5, cv=3,
+                                                                                              verbose=1),
+                                   fastlasso.LogisticRegressionCV(Cs=5, cv=3, l1_ratios=(1,), verbose=1)],
+                         ids=lambda model: type(model).__name__)
+def test_verbose_counts_the_folds(data, capsys, model):
+    A, y = data
+    model.fit(A, y > np.median(y) if "Logistic" in type(model).__name__ else y)
+    assert "20/20 alphas" in capsys.readouterr().err
 
 
 def test_penalty_factors_of_the_folds(data):

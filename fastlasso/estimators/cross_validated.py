@@ -18,7 +18,7 @@ from ..path.results import LassoPath
 from ..selection.cross_validation import cross_validate_ratios
 from ..selection.path_cv import PathCV
 from ..selection.splits import are_fold_numbers, folds_of_groups, group_numbers, refuse_class
-from .base import LinearModel, all_or_nothing, asked_grid, check_gram, progress
+from .base import LinearModel, all_or_nothing, asked_grid, check_gram
 from .linear import enet_path, lasso_path
 from .parameters import SHARES, described, keep_arguments
 
@@ -160,7 +160,7 @@ class LinearModelCV(Splitting, LinearModel):
         """Return one `PathCV` per value of l1_ratio."""
         check_gram(self.precompute, X.shape[1])
         choice = {"cv": splits, "scoring": held_out_measure(self.scoring), "rule": self.rule, "eps": self.eps,
-                  "alphas": asked_grid(self.alphas, self.n_alphas), "callback": progress(self.verbose)}
+                  "alphas": asked_grid(self.alphas, self.n_alphas), "verbose": self.verbose}
         return cross_validate_ratios(X, y, np.ravel(self.l1_ratio).astype(float).tolist(), **choice,
                                      **self._options(sample_weight))
 
@@ -192,7 +192,7 @@ class ElasticNetCV(LinearModelCV):
     cv : int, splitter or iterable of (train, test), optional
         Default: 5 contiguous folds.
     verbose : bool or int, default=0
-        Write a line per alpha of the fit on all rows to standard error.
+        Draw a bar on standard error that counts the alphas of all folds; in notebooks tqdm's where that is installed.
     fit_intercept, max_iter, tol, positive, penalty_factor, n_jobs
         As in `ElasticNet`.
     precompute, copy_X, random_state, selection

@@ -11,7 +11,7 @@ from ..losses.choose import as_loss
 from ..path.results import LassoPath
 from ..selection.cross_validation import cross_validate_ratios
 from ..selection.path_cv import PathCV
-from .base import all_or_nothing, progress
+from .base import all_or_nothing
 from .cross_validated import GivenPredictions, Score, Splitting
 from .generalised import (
     LINK,
@@ -61,7 +61,7 @@ class LossModelCV(Splitting):
     rule : {"min", "1se"}, default="min"
         The alpha of the smallest mean error, or the largest alpha within one standard error of it.
     verbose : bool or int, default=0
-        Write a line per alpha of the fit on all rows to standard error.
+        Draw a bar on standard error that counts the alphas of all folds; in notebooks tqdm's where that is installed.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class LossModelCV(Splitting):
         X, y = self._validated(X, y)
         y = self._one_target(y)
         choice = {"cv": self._splits(X, y, sample_weight, params), "measure": measure_of(self.scoring, self.loss_),
-                  "rule": self.rule, "alphas": self.alphas, "eps": self.eps, "callback": progress(self.verbose)}
+                  "rule": self.rule, "alphas": self.alphas, "eps": self.eps, "verbose": self.verbose}
         ratios = np.ravel(self.l1_ratio).astype(float).tolist()
         options = self._options(sample_weight, loss=self.loss_, offset=offset)
         return self._choose(cross_validate_ratios(X, y, ratios, **choice, **options), X.dtype)

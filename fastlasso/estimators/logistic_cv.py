@@ -12,7 +12,7 @@ from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, RandomSt
 from ..path.results import LassoPath
 from ..selection.cross_validation import cross_validate_ratios
 from ..selection.path_cv import PathCV
-from .base import all_or_nothing, progress
+from .base import all_or_nothing
 from .cross_validated import Splitting
 from .logistic import PENALTY_NAME, RULES, LogisticModel, penalty_asked, weights_of
 from .parameters import COUNT, DEPRECATED, FLAG, SHARES, Rule, described, is_array_like, keep_arguments
@@ -106,7 +106,7 @@ class LogisticRegressionCV(Splitting, LogisticModel):
     tol, max_iter, class_weight, n_jobs
         As in `LogisticRegression`.
     verbose : bool or int, default=0
-        Write a line per C of the fit on all rows to standard error.
+        Draw a bar on standard error that counts the Cs of all folds; in notebooks tqdm's where that is installed.
     refit : bool, default=True
         False keeps the mean, over the folds, of the coefficients at each fold's own best choice, and of that choice;
         `rule` then makes no difference.
@@ -208,7 +208,7 @@ class LogisticRegressionCV(Splitting, LogisticModel):
         order, alphas = self._grid(total) if by_C else (None, self.alphas)
         results = cross_validate_ratios(
             X, labels, ratios, cv=self._splits(X, labels, sample_weight, params), measure=scoring.measure,
-            rule=self.rule, alphas=alphas, eps=self.eps, of_sums=by_C, callback=progress(self.verbose),
+            rule=self.rule, alphas=alphas, eps=self.eps, of_sums=by_C, verbose=self.verbose,
             **self._options(weights, loss="log_loss", offset=offset))
         self._keep_grid(results, ratios, total, order)
         self._keep_scores(results, scoring)
