@@ -69,6 +69,49 @@ def test_weights_and_offsets_of_another_index_are_refused(table, name):
     fastlasso.HuberLasso(alpha=0.1).fit(X.to_numpy(), y, **{name: pd.Series(np.ones(60))})
 
 
+def of_another_index(table):
+    """Calls with one argument whose index is another than X's, and the name of that argument."""
+    X, y = table
+    other, d = pd.Series(np.arange(60) % 12), X.b + np.sin(np.arange(60))
+    return [("groups", lambda: fastlasso.stability_selection(X, y, n_pairs=2, groups=other)),
+            ("groups", lambda: fastlasso.fit_schedule(X, y, [fastlasso.Stage(0.1)], groups=other)),
+            ("cv", lambda: fastlasso.cross_validate_path(X, y, cv=other)),
+            ("cv", lambda: fastlasso.cross_validate_relaxed(X, y, cv=other)),
+            ("y", lambda: fastlasso.verify(X, y.iloc[::-1], fastlasso.fit(X, y, 0.1))),
+            ("y", lambda: fastlasso.plugin_alpha(X, y.iloc[::-1])),
+            ("y", lambda: fastlasso.post_lasso(X, y.iloc[::-1])),
+            ("d", lambda: fastlasso.double_selection(X, y, d.iloc[::-1])),
+            ("groups", lambda: fastlasso.double_selection(X, y, d, groups=other)),
+            ("sample_weight", lambda: fastlasso.post_lasso(X, y, sample_weight=other + 1))]
+
+
+@pytest.mark.parametrize("k", range(10))
+def test_entry_points_refuse_another_index(table, k):
+    name, call = of_another_index(table)[k]
+    with pytest.raises(ValueError, match=f"^{name} has another index than X"):
+        call()
+
+
+def test_inference_takes_penalty_factors_by_name_and_sparse_frames(table):
+    X, y = table
+    by_name = fastlasso.post_lasso(X, y, penalty_factor={"f": 0.0})
+    by_place = fastlasso.post_lasso(X, y, penalty_factor=[1, 1, 1, 1, 1, 0])
+    np.testing.assert_array_equal(by_name.coef, by_place.coef)
+    assert 5 in by_name.support
+    few = X.where(X > 1, 0.0)
+    stays = fastlasso.plugin_alpha(few.astype(pd.SparseDtype(float, 0.0)), y)
+    assert stays.alpha == fastlasso.plugin_alpha(sparse.csc_array(few.to_numpy()), y).alpha
+
+
+def test_text_is_named_with_the_way_out(table):
+    X, y = table
+    with pytest.raises(ValueError, match="column 'q' of X holds values that are not numbers"):
+        fastlasso.Lasso().fit(X.assign(q="x"), y)
+    for model in (fastlasso.Lasso(), fastlasso.LassoCV(), fastlasso.HuberLasso()):
+        with pytest.raises(ValueError, match=r"y must be numbers, got text such as 'no'.*LogisticRegression"):
+            model.fit(X, np.where(np.arange(60) % 2, "yes", "no"))
+
+
 def test_tab_completion_leaves_out_what_is_no_verb_for_users(table):
     path = fastlasso.fit_path(*table, alphas=3)
     shown = {name for name in dir(path) if name[0] != "_"}

@@ -178,8 +178,8 @@ def test_the_loss_is_known_to_the_losses_alone(path):
 
 @pytest.mark.parametrize("path", [path for path in FILES if module(path).split(".")[0] == "judge"], ids=module)
 def test_the_judge_shares_no_code_with_the_solver(path):
-    """All that it takes from outside is the check of a sparse X's structure, and names of types."""
-    assert {name for name in imports(path) if not name.startswith("judge")} <= {"validation", "annotations"}
+    """All that it takes from outside are checks of a sparse X's structure and of row labels, and names of types."""
+    assert {name for name in imports(path) if not name.startswith("judge")} <= {"validation", "frames", "annotations"}
 
 
 # ---------------------------------------------------------------- classes

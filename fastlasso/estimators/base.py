@@ -26,7 +26,7 @@ except ImportError as error:
     raise ImportError('the estimators of fastlasso need scikit-learn 1.6 or newer: pip install "fastlasso[sklearn]"'
                       ) from error
 
-from ..frames import by_column, check_rows, row_labels
+from ..frames import by_column, check_rows, is_frame, numeric_columns, row_labels
 from ..matrices.choose import far_matrix, is_far
 from ..path.result import Result
 from ..path.results import NO_OFFSET
@@ -154,6 +154,16 @@ def check_labels(given):
         check_rows(labels, given.get(name), name)
 
 
+def name_what_is_text(X, y, error):
+    """Raise ValueError from `error` where a column of a frame, or y, holds no numbers."""
+    if is_frame(X):
+        numeric_columns(X)
+    values = np.asarray(y)
+    if values.dtype.kind in "OUS" and any(isinstance(value, str) for value in values.ravel()[:1]):
+        raise ValueError(f"y must be numbers, got text such as {str(values.ravel()[0])!r}. For two classes take "
+                         "LogisticRegression; numbers stored as text become numbers by y.astype(float)") from error
+
+
 class Estimator(BaseEstimator):
     """Check parameters and validate data: what every estimator does.
 
@@ -188,8 +198,12 @@ class Estimator(BaseEstimator):
             return X, y
         if is_far(X):
             return self._far(X), check_array(nothing_masked(y, "y"), input_name="y", **TARGET)
-        X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
-        return validate_data(self, X, nothing_masked(y, "y"), validate_separately=(TAKEN, TARGET))
+        X, y = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X"), nothing_masked(y, "y")
+        try:
+            return validate_data(self, X, y, validate_separately=(TAKEN, TARGET))
+        except ValueError as error:
+            name_what_is_text(X, y, error)
+            raise
 
     def _far(self, X):
         """Return X, a `Matrix` or a data set, as a `Matrix`; its columns are counted and have no names."""

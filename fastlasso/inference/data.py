@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
+from ..frames import by_column, check_rows, is_frame, row_labels, values_of
 from ..validation import nothing_masked, sound_sparse
 
 # Values of X that are made dense at a time: 8 MB.
@@ -37,9 +38,16 @@ class Regression:
     fit_intercept: bool
 
     @classmethod
-    def checked(cls, X, sample_weight, groups, penalty_factor, fit_intercept):
-        """Return the data, checked as `fit` checks them; X is converted at most once."""
+    def checked(cls, X, sample_weight, groups, penalty_factor, fit_intercept, **more):
+        """Return the data, checked as `fit` checks them; X is converted at most once.
+
+        `more` are further vectors, whose row labels must be those of X too.
+        """
+        for name, values in {"sample_weight": sample_weight, "groups": groups, **more}.items():
+            check_rows(row_labels(X), values, name)
         names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
+        penalty_factor = by_column(penalty_factor, names, 1.0, "penalty_factor")
+        X = values_of(X) if is_frame(X) else X
         X = sparse.csc_array(sound_sparse(X)) if sparse.issparse(X) else np.asarray(nothing_masked(X, "X"), float)
         if X.ndim != 2:
             raise ValueError(f"X must have two dimensions, got shape {X.shape}")

@@ -127,7 +127,7 @@ def double_selection(X: Data, y: ArrayLike, d: ArrayLike, *, rule: str | float =
     >>> bool(abs(result.coef[0] - 0.5) < 0.2), result.support
     (True, array([0]))
     """
-    data = Regression.checked(X, sample_weight, groups, penalty_factor, fit_intercept)
+    data = Regression.checked(X, sample_weight, groups, penalty_factor, fit_intercept, y=y, d=d)
     y = validation.target(y, data.X.shape[0])
     D, d_names = treatments(d, data.X.shape[0])
     selector = Selector(data, rule, loadings, standardize, cv, groups, random_state)

@@ -123,7 +123,7 @@ def plugin_alpha(X: Data, y: ArrayLike, *, loadings: str = "heteroskedastic", c:
     array([3, 7])
     """
     validation.one_of(loadings, "loadings", LOADINGS)
-    data = Regression.checked(X, sample_weight, groups, penalty_factor, fit_intercept)
+    data = Regression.checked(X, sample_weight, groups, penalty_factor, fit_intercept, y=y)
     y = validation.target(y, data.X.shape[0])
     return rigorous(data, y, loadings, c, gamma, refit)
 

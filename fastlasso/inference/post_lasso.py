@@ -122,7 +122,7 @@ def post_lasso(X: Data, y: ArrayLike, *, rule: str | float = "plugin", loadings:
     >>> result.support, result.coef[3].round(1)
     (array([3]), np.float64(3.0))
     """
-    data = Regression.checked(X, sample_weight, groups, penalty_factor, fit_intercept)
+    data = Regression.checked(X, sample_weight, groups, penalty_factor, fit_intercept, y=y)
     y = validation.target(y, data.X.shape[0])
     lasso = Selector(data, rule, loadings, standardize, cv, groups, random_state).fit(y)
     support = np.union1d(np.flatnonzero(lasso.coef), data.kept)

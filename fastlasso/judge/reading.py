@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from ..frames import check_rows, row_labels
 from ..validation import sound_sparse
 from .columns import Chunks, Columns, Streamed, read_columns
 from .losses import SquaredError
@@ -67,6 +68,8 @@ class JudgedProblem:
 
 def read_problem(X, y, coef, intercept, arguments):
     """Validate the arguments of `verify` into a `JudgedProblem`."""
+    for name, rows in (("y", y), ("sample_weight", arguments.sample_weight), ("offset", arguments.offset)):
+        check_rows(row_labels(X), rows, name)
     X = read_matrix(X)
     n, p = X.shape
     fit_intercept = bool(arguments.fit_intercept)

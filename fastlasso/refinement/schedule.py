@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import validation
 from ..annotations import ArrayLike, ByColumn, Callback, Data, Floats, FoldsLike, NDArray, RandomState
+from ..frames import check_rows, row_labels
 from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.between import warn_inexact
@@ -371,6 +372,7 @@ def fit_schedule(X: Data, y: ArrayLike, stages: Sequence[Any], *, loss: LossLike
     options = Options(1.0, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, upper,
                       loss)
     limits = Limits.checked(tol, max_iter)
+    check_rows(row_labels(X), groups, "groups")
     with Pool(threads(n_threads)) as pool, shown(verbose, progress, 0) as monitor:
         cv = cv if any(stage.cross_validated for stage in stages) else NO_FOLDS
         run = ScheduleRun(X, in_folds(X, y, options, limits, cv, groups, random_state, pool, monitor))

@@ -17,7 +17,8 @@ def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
         For more folds than rows or groups, rows that X does not have, and folds that part a group where `cv` is not a
         splitter, which has its own rule for groups.
     """
-    check_rows(row_labels(X), groups, "groups")
+    for name, rows in (("groups", groups), ("cv", cv)):
+        check_rows(row_labels(X), rows, name)
     groups = None if groups is None else group_numbers(groups, n)
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         return held_out_alone(fold_of_rows(validation.whole_number(cv, "cv", 2), y, groups, n, random_state, loss))

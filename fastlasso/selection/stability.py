@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import validation
 from ..annotations import ArrayLike, ByColumn, Callback, Data, Floats, Ints, RandomState
-from ..frames import FeatureNames
+from ..frames import FeatureNames, check_rows, row_labels
 from ..losses.choose import SQUARED_ERROR, LossLike
 from ..parallel import Pool
 from ..path.between import checked_alpha
@@ -251,6 +251,7 @@ def stability_selection(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR
     limits, n_pairs = Limits.checked(tol, max_iter, dfmax), validation.whole_number(n_pairs, "n_pairs")
     weakness = validation.number(weakness, "weakness", 0.0, 1.0, low_open=True)
     given_grid(alphas, eps)
+    check_rows(row_labels(X), groups, "groups")
     with Pool(threads(n_threads)) as pool:
         whole = pose(X, y, options, pool)
         grid = grid_of(started_solver(whole, limits.tol), alphas, eps)
