@@ -271,7 +271,7 @@ def random_case(seed, way="usual"):
     y = TARGETS[rng.choice(list(TARGETS), p=TARGET_ODDS)](rng, A)
     call = str(rng.choice(CALLS, p=CALL_ODDS)) if n >= 4 else "path"
     how = random_call(rng, n, call)
-    if seed >= STRUCTURED_FROM and "share" in how:
+    if seed >= LOSSES_FROM and "share" in how:
         how["share"] = max(how["share"], 1e-3)
     if seed >= LOSSES_FROM:
         options["loss"], y = random_loss(other, A)

@@ -1,11 +1,13 @@
 """Random problems against a solution in 60 digits, and against an interior point solver: thousands of them are slow."""
 
+import warnings
+
 import numpy as np
 import pytest
 from mpmath import mp
 from oracles import DIGITS, conic_solution, exact_gap, exact_objective, exact_optimum, exact_problem
 
-from fastlasso import alpha_max, fit, verify
+from fastlasso import ConvergenceWarning, alpha_max, fit, verify
 from fastlasso.reference import objective
 
 IN_CI, CHUNK = 20, 10
@@ -95,3 +97,31 @@ def test_an_interior_point_solver_reaches_no_lower(start):
         reached = objective(X, y, found.coef, found.intercept, alpha, **options)
         assert reached <= best + found.gap + 1e-7 * found.null_objective, seed
         assert best <= reached + 1e-7 * found.null_objective, seed
+
+
+@pytest.mark.parametrize(("width", "noise"), [(0.3, 0.0), (0.3, 1e-15), (0.1, 1e-13)])
+def test_singular_values_that_fall_through_rounding_at_alpha_zero(width, noise):
+    """Smooth columns: the claimed gap counts the directions of which float64 cannot tell whether they are there.
+
+    Of such a matrix a gap of 2e-9 P(0) was claimed, `verify` said 1e-5, and the true one was 0.35.
+    """
+    rng, at = np.random.default_rng(4), np.linspace(0, 1, 20)
+    A = np.exp(-((at - at[:, None]) / width) ** 2) + noise * rng.standard_normal((20, 20))
+    y = rng.standard_normal(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = fit(A, y, 0.0)
+    exact = float(exact_gap(A, y, found.coef, found.intercept, 0.0, {}))
+    judged = verify(A, y, found.coef, found.intercept, alpha=0.0)
+    slack = 1e-12 * found.null_objective
+    assert exact <= 1.02 * found.gap + slack
+    assert exact <= 1.02 * judged.gap + slack
+
+
+def test_columns_that_depend_exactly_leave_the_rank_clear_at_alpha_zero():
+    """All levels of two factors, and copies: certified, as singular values jump from 0.1 to rounding."""
+    rng = np.random.default_rng(5)
+    A = np.hstack([np.eye(4)[rng.integers(0, 4, 50)], np.eye(3)[rng.integers(0, 3, 50)], rng.standard_normal((50, 3))])
+    A = np.hstack([A, A[:, -1:], A[:, :1] + A[:, -1:]])
+    found = fit(A, rng.standard_normal(50), 0.0)
+    assert found.certified

@@ -14,6 +14,9 @@ from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm
 # Up to this many unpenalised columns are projected out by a QR factorisation, more by LSMR.
 BASIS_COLUMNS = 2000
 
+# The numerical rank is clear where the last pivot kept is above rounding by this factor, or none is cut.
+CLEAR_RANK = 1e3
+
 # Largest memory of that factorisation's Q, in bytes; beyond it LSMR takes over.
 BASIS_BYTES = 200e6
 
@@ -149,14 +152,16 @@ def projector(problem, projected):
         return (lambda v: np.sum(root * v) * root) if problem.fit_intercept else None, 0.0
     if len(chosen) <= BASIS_COLUMNS and 8 * len(chosen) * len(root) <= BASIS_BYTES:
         basis, smallest = orthonormal_basis(problem, chosen)
-        return lambda v: basis @ (basis.T @ v), unit * math.sqrt(basis.shape[1]) / smallest
+        spread = unit * math.sqrt(basis.shape[1])
+        return lambda v: basis @ (basis.T @ v), spread / max(smallest, spread)
     return least_squares_fit(problem, chosen), unit
 
 
 def orthonormal_basis(problem, chosen):
     """Return Q with the span of sqrt(q) [1, X[:, chosen]], columns normalised, and about their least singular value.
 
-    By pivoted QR, cut at the numerical rank: the last pivot kept stands for the singular value.
+    By pivoted QR, cut at the numerical rank: the last pivot kept stands for the singular value. It is 0 where pivots
+    fall smoothly through rounding: what was cut may then be part of the span.
     """
     from scipy.linalg import qr
 
@@ -166,8 +171,10 @@ def orthonormal_basis(problem, chosen):
         columns = np.column_stack([problem.root, columns])
     basis, triangle, _ = qr(columns, mode="economic", pivoting=True, overwrite_a=True, check_finite=False)
     pivots = np.abs(np.diagonal(triangle))
-    pivots = pivots[pivots > 2 * UNIT * max(columns.shape) * pivots[0]]
-    return basis[:, :len(pivots)], float(pivots[-1])
+    cutoff = 2 * UNIT * max(columns.shape) * pivots[0]
+    kept = pivots[pivots > cutoff]
+    clear = len(kept) == len(pivots) or kept[-1] > CLEAR_RANK * cutoff
+    return basis[:, :len(kept)], float(kept[-1]) if clear else 0.0
 
 
 def least_squares_fit(problem, chosen):

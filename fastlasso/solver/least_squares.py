@@ -8,6 +8,8 @@ from ..matrices.summed import CANCELLED
 NO_WORSE = 1 + 1e-12
 # Directions with an eigenvalue below this share of the largest are measured by X itself, not by the Gram matrix.
 NEARLY_DEPENDENT = 1e-6
+# The rank is clear where singular values that count are above rounding by this factor, or none is below rounding.
+SEPARATED = 1e3
 # A Gram matrix of columns of unit norm is regular if every squared pivot is above this.
 REGULAR = 1e-10
 # Directions whose images are formed at once.
@@ -23,7 +25,7 @@ class LeastSquares:
 
     A direction whose image X D^-1 v is below rounding counts as null. Rounding of row i scales with sqrt(w_i / W). A
     light row's part may exceed its own rounding there; then the direction may be real, and `undetermined` says that no
-    gain can be claimed for these columns.
+    gain can be claimed for these columns. It does so, too, where singular values fall smoothly through rounding.
 
     Rounding of G (eps, or eps / CANCELLED where sums were subtracted) mixes other directions into a direction of small
     eigenvalue s^2, in proportion to 1 / s^2, and their images into its image, in proportion to 1 / s. Where that
@@ -66,7 +68,9 @@ class LeastSquares:
             self.vectors = np.hstack([self.vectors[:, ~small], V @ left_vectors])
             values = np.concatenate([values[~small], singular**2])
             cutoff = (noise * np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))) ** 2
-            if root is not None:
+            null = values <= cutoff
+            self.undetermined = bool(null.any() and (values[~null] < (SEPARATED**2 * cutoff)[~null]).any())
+            if root is not None and not self.undetermined:
                 nothing = (values <= cutoff)[-len(singular):]
                 left = np.abs(left_vectors.T[nothing] @ Z).max(axis=0, initial=0.0)
                 self.undetermined = self._exceeds_rounding(left, noise, np.sqrt(sizes @ sizes) * root, images)

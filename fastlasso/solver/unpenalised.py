@@ -139,16 +139,20 @@ class Unpenalised:
                 row.replace_residual(*read(self.design, self.loss, form.columns, row.b))
         steps = [self._step(row, form, cols) for row in rows]
         for row, rest, (_, gain, error) in zip(rows, self._rests(rows, steps, form, cols), steps, strict=True):
+            at, leak = np.flatnonzero(row.projected), 0.0
+            if len(at):
+                leak = np.sqrt(2 * self.columns(cols[at], form).worst_gain(np.abs(rest[at]) + error))
+                rest[at] = 0.0
             wrong = row.penalty.exclusive(rest, row.alpha)
             if np.isinf(gain):
                 row.close(row.objective)
             elif wrong.any():
                 row.project_out(wrong)
             else:
-                self._close(row, rest, gain, np.where(row.projected, 0.0, error), cols, farthest)
+                self._close(row, rest, gain, leak, cols, farthest)
 
     def _step(self, row, form, cols):
-        """(d, |X_U d|^2 / 2 or inf where it is undetermined, norm of what rounding may leave of X_U in r')."""
+        """(d, |X_U d|^2 / 2 or inf where it is undetermined, what rounding may hide of the correlations with U)."""
         at = np.flatnonzero(row.projected)
         if not len(at):
             return np.empty(0), 0.0, 0.0
@@ -159,7 +163,7 @@ class Unpenalised:
             rooted = self.design.rooted(row.residual)
             error = ROUNDING * np.sqrt(row.norm2 * (self.design.norm2[cols[at]] + self.design.mean[cols[at]] ** 2))
         gain = np.inf if columns.undetermined else columns.gain(z, rooted)
-        return columns.step(z, rooted), gain, np.sqrt(2 * columns.worst_gain(error))
+        return columns.step(z, rooted), gain, error
 
     def _rests(self, rows, steps, form, cols):
         """Return the correlations with r' = r - X_U d of each row; X is read once for all of them."""
@@ -174,23 +178,23 @@ class Unpenalised:
             fitted = self.design.residuals(np.zeros(self.design.n_samples), *stacked(cols, moves))
             for k, change in zip(by_reading, self.design.correlations_at(fitted, cols), strict=True):
                 rests[k] += change
-        for row, rest in zip(rows, rests, strict=True):
-            rest[row.projected] = 0.0
         return rests
 
-    def _close(self, row, rest, gain, errors, cols, farthest):
+    def _close(self, row, rest, gain, leak, cols, farthest):
         """Set the gap of a row from the dual point r', whose correlations are `rest`.
 
-        r' is not exactly orthogonal to U. A rest of length errors[j] moves the correlation of cols[j] by at most
-        errors[j] |x_j|. Columns that were not read move by at most |x_j| (|X_U d| + the largest rest).
+        r' is not exactly orthogonal to U: it holds a part of the span of length `leak` at most, which has to go too.
+        That lengthens X_U d, and moves the correlation of cols[j] by at most leak |x_j|. Columns that were not read
+        move by at most |x_j| (|X_U d| + leak).
         """
         left, shrink, norm2 = max(row.norm2 - 2 * gain, 0.0), 0.0, self.design.norm2[cols]
+        taken = np.sqrt(2 * gain) + leak
         if row.alpha > 0:
-            shrink = float((np.max(errors, initial=0.0) + np.sqrt(2 * gain)) * farthest / row.alpha)
-        gap = gain + row.separate_gap(self.loss, norm2, left, rest)
+            shrink = float(taken * farthest / row.alpha)
+        errors = np.where(row.projected, 0.0, leak * np.sqrt(norm2))
         error = gap_errors(self.loss, row.penalty, np.array([row.alpha]), row.b[None], np.array([left]), rest[None],
-                           (errors * np.sqrt(norm2))[None], shrink)
-        row.close(gap + error[0])
+                           errors[None], shrink)
+        row.close(taken**2 / 2 + row.separate_gap(self.loss, norm2, left, rest) + error[0])
 
 
 class JointGap:
