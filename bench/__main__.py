@@ -50,7 +50,7 @@ def _add_report(commands):
     shown = commands.add_parser("report", help="write Markdown and plots; several files of one machine are one run")
     shown.add_argument("file", type=pathlib.Path, nargs="+")
     shown.add_argument("--out", type=pathlib.Path, help="file for the Markdown (default: standard output)")
-    shown.add_argument("--images", type=pathlib.Path, help="folder for the three plots (needs matplotlib)")
+    shown.add_argument("--images", type=pathlib.Path, help="folder for the plots (needs matplotlib)")
     shown.add_argument("--into", type=pathlib.Path, metavar="FILE",
                        help=f"replace the table between {report.BEGIN} and {report.END} in FILE")
 
@@ -124,7 +124,7 @@ def _report(options):
 
         plots.draw(found, options.images)
     if options.into:
-        report.insert(found, options.into)
+        report.insert(found, options.into, options.images)
     if options.out:
         options.out.write_text(report.render(found) + "\n")
     elif not options.into:

@@ -4,8 +4,10 @@ import hashlib
 
 import numpy as np
 
+from . import structures
+
 FOLD_SEED = 0
-GROUPS = ("main", "cv", "losses", "real", "scaling")
+GROUPS = ("main", "cv", "losses", "structures", "real", "scaling")
 
 
 class CaseAbsent(Exception):
@@ -20,8 +22,8 @@ class Case:
     ----------
     name : str
     kind : str
-        Which maker of `data.py` or `real.py` builds the data.
-    group : {"main", "cv", "losses", "real", "scaling"}
+        Which maker of `data.py`, `structures.py` or `real.py` builds the data.
+    group : {"main", "cv", "losses", "structures", "real", "scaling"}
     loss : {"squared_error", "log_loss", "poisson"}
     n_samples, n_features, n_true : int
     rho : float
@@ -39,6 +41,10 @@ class Case:
         Instead of those that the run gives to every solver.
     axis, at : str, float
         For scaling cases: what grows ("n", "p", "nnz", "alphas", "folds", "threads"), and its value here.
+    twin : str
+        For structured cases: the case of independent columns of the same shape.
+    l1_ratio, upper : float
+        Share of the L1 part of the penalty, and a bound of every coefficient; a rival must offer what is not usual.
     dtype : str
     seed : int
     target : str
@@ -60,9 +66,17 @@ class Case:
     threads: int | None = None
     axis: str = ""
     at: float = 0.0
+    twin: str = ""
+    l1_ratio: float = 1.0
+    upper: float = float("inf")
     dtype: str = "float64"
     seed: int = 0
     target: str = ""
+
+    def options(self):
+        """Return the penalty's options that are not those of a lasso."""
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in ("l1_ratio", "upper") if getattr(self, name) != usual[name]}
 
     def key(self):
         """Return the name of the folder that caches the data: it changes when what it is made from changes."""
@@ -124,6 +138,23 @@ def _losses():
     yield Case("logit-text-cv", "text", **logit, folds=5, target="0.4 x best peer, 4 x own path")
 
 
+def _structures():
+    """Some structures in three shapes, each shape with its easy twin; saturated paths have many rows and few alphas."""
+    target = "no slower than 5 x its easy twin"
+    dense, sparse = {"n_samples": 300, "n_features": 1_500}, {"n_samples": 1_000, "n_features": 3_000}
+    long = {"n_samples": 400, "n_features": 4_000, "fractions": (50, 1e-4)}
+    shapes = {"easy-dense": dense, "easy-sparse": sparse}
+    for twin, shape in shapes.items():
+        yield Case(twin, twin, "structures", **shape)
+    yield Case("easy-long", "easy-dense", "structures", **long | {"fractions": (50, 1e-2)})
+    yield Case("saturation", "easy-dense", "structures", twin="easy-long", target=target, **long)
+    for twin, kinds in (("easy-dense", structures.DENSE), ("easy-sparse", structures.SPARSE)):
+        for kind in kinds:
+            yield Case(kind, kind, "structures", twin=twin, target=target, **shapes[twin])
+    yield Case("box-binds", "easy-dense", "structures", twin="easy-dense", upper=0.1, target=target, **dense)
+    yield Case("elastic-net-copies", "copies", "structures", twin="easy-dense", l1_ratio=0.9, target=target, **dense)
+
+
 def _real():
     for name in ("nci60", "tecator", "fermentation", "movielens", "nycflights", "debian"):
         yield Case(name, name, group="real")
@@ -147,7 +178,7 @@ def _scaling():
                    at=threads, **dense)
 
 
-CASES = {case.name: case for make in (_main, _cv, _losses, _real, _scaling) for case in make()}
+CASES = {case.name: case for make in (_main, _cv, _losses, _structures, _real, _scaling) for case in make()}
 
 
 def alpha_max(X, y):

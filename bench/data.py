@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 import scipy.sparse
 
-from . import real
+from . import real, structures
 from .cases import CaseAbsent
 
 TEXT_VARIABLE = "FASTLASSO_BENCH_TEXT"
@@ -128,6 +128,8 @@ def make(case, cache=None, text=None):
         return _read_text(text, case.loss)
     if case.kind in real.LOADERS:
         return real.load(case.kind, cache)
+    if case.kind in structures.MAKERS:
+        return structures.make(case)
     return _MAKERS[case.kind](case)
 
 

@@ -1,4 +1,5 @@
-"""The three plots of a run: time against reached gap per case, ratio to the best rival, growth with the problem's size.
+"""The plots of a run: time against reached gap per case, on easy and on structured data; ratio to the best rival;
+growth with the size.
 
 Colours stay with a solver through all plots; lines of others are thin, ours is thick.
 """
@@ -30,7 +31,7 @@ LEGEND_INCHES = 1.6  # width of one entry
 
 
 def draw(found, folder):
-    """Write gaps.png, ratios.png and scaling.png into a folder; return their paths.
+    """Write gaps.png, structures.png, ratios.png and scaling.png into a folder, where measured; return their paths.
 
     Parameters
     ----------
@@ -41,8 +42,10 @@ def draw(found, folder):
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = found["rows"]
-    paths = report.group([row for row in rows if row["gap"] is not None], "main", "real")
-    figures = {"gaps": _gaps(paths), "ratios": _ratios(report.group(rows, "main", "cv", "losses", "real")),
+    judged = [row for row in rows if row["gap"] is not None]
+    figures = {"gaps": _gaps(report.group(judged, "main", "real")),
+               "structures": _gaps(report.group(judged, "structures")),
+               "ratios": _ratios(report.group(rows, "main", "cv", "losses", "structures", "real")),
                "scaling": _scaling(report.group(rows, "scaling"))}
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items() if figure]
 

@@ -8,6 +8,13 @@ For one alpha, with r = y - b0 - X b, its centred part c and n samples,
 
 where y_c is the centred y; centring c and scaling it by s is what makes it dual feasible.
 
+An elastic net with l2 = alpha (1 - l1_ratio) > 0, or an upper bound u of every coefficient, has at s = 1
+
+    dual     D = (|y_c|^2 - |y_c - c|^2) / 2n - sum_j h*(x_j . c / n),    h*(z) = max_b z b - l1 |b| - l2 b^2 / 2
+
+with l1 = alpha l1_ratio, finite where l2 > 0. For l2 = 0 and b <= u it is u max(z - l1, 0), and c must be scaled by s
+<= l1 / -z where z < -l1.
+
 Of any other loss f, with eta = b0 + X b and the residual r = -f'(eta),
 
     primal   P = mean f(eta) + alpha |b|_1
@@ -17,6 +24,8 @@ Of any other loss f, with eta = b0 + X b and the residual r = -f'(eta),
 where f is half the unit deviance, so that P(0) is half the mean null deviance. Theta is r with the residuals of the
 heavier sign scaled until it sums to zero, then scaled into the bounds: loose for every solver, by far.
 """
+import functools
+
 import numpy as np
 import scipy.sparse
 import scipy.special
@@ -148,7 +157,29 @@ def of_loss(name, X, y, coefs, intercepts, alphas):
     return (primal - dual) / null, primal, null
 
 
-def relative_gaps(X, y, coefs, intercepts, alphas):
+def _block_with_options(X, y, coefs, intercepts, alphas, l1_ratio, upper):
+    """As `_block_gaps` of an elastic net, or with an upper bound; infinite beyond it."""
+    n, (l1, l2) = X.shape[0], (alphas * l1_ratio, alphas * (1.0 - l1_ratio))
+    y_centred = (y - y.mean())[:, None]
+    residual = y[:, None] - intercepts - X @ coefs
+    penalty = (l1 * np.abs(coefs) + 0.5 * l2 * coefs**2).sum(axis=0)
+    primal = (residual**2).sum(axis=0) / (2 * n) + penalty
+    residual -= residual.mean(axis=0)
+    z = X.T @ residual / n
+    if l1_ratio == 1.0:
+        lowest = np.maximum(-z if np.isfinite(upper) else np.abs(z), np.finfo(float).tiny).max(axis=0)
+        scale = np.minimum(1.0, l1 / lowest)
+        residual, z = residual * scale, z * scale
+    excess = np.where((z < 0) & (l2 == 0), 0.0, np.maximum(np.abs(z) - l1, 0.0))     # there s leaves rounding alone
+    with np.errstate(divide="ignore", invalid="ignore"):
+        best = np.where(excess > 0, np.minimum(np.sign(z) * excess / l2, upper), 0.0)
+    conjugate = np.where(excess > 0, z * best - l1 * np.abs(best) - 0.5 * l2 * best**2, 0.0).sum(axis=0)
+    null = y_centred[:, 0] @ y_centred[:, 0]
+    dual = (null - ((y_centred - residual) ** 2).sum(axis=0)) / (2 * n) - conjugate
+    return np.where((coefs <= upper).all(axis=0), 2 * n * (primal - dual) / null, np.inf)
+
+
+def relative_gaps(X, y, coefs, intercepts, alphas, l1_ratio=1.0, upper=np.inf):
     """Return the relative duality gap at every alpha of a lasso path with intercept.
 
     Parameters
@@ -157,6 +188,8 @@ def relative_gaps(X, y, coefs, intercepts, alphas):
     y : array, (n_samples,)
     coefs : array or sparse matrix, (n_features, K)
     intercepts, alphas : array, (K,)
+    l1_ratio, upper : float
+        Share of the L1 part of the penalty, and a bound of every coefficient.
 
     Returns
     -------
@@ -166,14 +199,16 @@ def relative_gaps(X, y, coefs, intercepts, alphas):
     y = np.asarray(y, dtype=np.float64)
     X = X if X.dtype == np.float64 else X.astype(np.float64)
     coefs = coefs.tocsc() if scipy.sparse.issparse(coefs) else coefs
+    plain = l1_ratio == 1.0 and np.isinf(upper)
+    gaps_of = _block_gaps if plain else functools.partial(_block_with_options, l1_ratio=l1_ratio, upper=upper)
     gaps = [
-        _block_gaps(X, y, _dense(coefs[:, part]), intercepts[part], alphas[part])
+        gaps_of(X, y, _dense(coefs[:, part]), intercepts[part], alphas[part])
         for part in _blocks(len(alphas), max(X.shape))
     ]
     return np.concatenate(gaps)
 
 
-def verified_gap(X, y, coefs, intercepts, alphas, gaps, loss="squared_error", n_looks=3):
+def verified_gap(X, y, coefs, intercepts, alphas, gaps, loss="squared_error", n_looks=3, **options):
     """Return the worst relative gap that ``fastlasso.verify`` finds where `gaps` is largest, None without fastlasso.
 
     Only the `n_looks` alphas with the largest `gaps` are verified: its compensated sums cost more than solving.
@@ -184,19 +219,22 @@ def verified_gap(X, y, coefs, intercepts, alphas, gaps, loss="squared_error", n_
         return None
     coefs = coefs.tocsc() if scipy.sparse.issparse(coefs) else coefs
     worst = np.argsort(gaps)[-n_looks:]
-    named = {} if loss == "squared_error" else {"loss": loss}
+    named = options if loss == "squared_error" else {"loss": loss}
     found = [verify(X, y, _dense(coefs[:, [k]])[:, 0], intercepts[k], alpha=alphas[k], **named) for k in worst]
     return max(certificate.relative_gap for certificate in found)
 
 
-def judge(X, y, coefs, intercepts, alphas):
-    """Return what the referee says of a path, as a dict: worst gap (twice), support at the end, alphas answered."""
+def judge(X, y, coefs, intercepts, alphas, **options):
+    """Return what the referee says of a path, as a dict: worst gap (twice), support at the end, alphas answered.
+
+    `options` are `l1_ratio` and `upper`, where they are not those of a lasso.
+    """
     answered = len(intercepts)
     alphas = alphas[:answered]
-    gaps = relative_gaps(X, y, coefs, intercepts, alphas)
+    gaps = relative_gaps(X, y, coefs, intercepts, alphas, **options)
     return {
         "gap": float(gaps.max()),
-        "gap_verify": verified_gap(X, y, coefs, intercepts, alphas, gaps),
+        "gap_verify": verified_gap(X, y, coefs, intercepts, alphas, gaps, **options),
         "support": int(np.count_nonzero(_dense(coefs[:, [-1]]))),
         "n_answered": answered,
     }

@@ -1,5 +1,7 @@
 """Turn the JSON of a run into Markdown: who wins and by how much, then every measurement, losses as plainly as wins."""
 import functools
+import os
+import pathlib
 
 from . import machine
 
@@ -7,7 +9,7 @@ WANTED = 1e-6
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 TITLES = {"main": "Paths and fits", "losses": "Logistic and Poisson paths and fits",
           "losses-cv": "Cross-validation of logistic paths", "real": "Real data", "cv": "Cross-validation",
-          "scaling": "Scaling"}
+          "structures": "Structured data, and the time on independent columns of the same shape", "scaling": "Scaling"}
 BEST_ROUNDING = 1e-12  # of P(0): below this an objective is no further from the best than it claims
 
 
@@ -153,6 +155,27 @@ def summary_of_losses(by_case, targets):
     return _table(head, body)
 
 
+def twin_ratio(mine, by_case):
+    """Return fastlasso's time over that on the easy twin of its case, None where that was not measured."""
+    twin = ours(by_case.get(mine["twin"], [])) if mine and mine.get("twin") else None
+    return mine["median"] / twin["median"] if twin else None
+
+
+def summary_of_structures(by_case, targets):
+    """Return the lines of the table of structured data: fastlasso beside its easy twin, and rivals at their defaults.
+    """
+    head = ["case", "fastlasso", "of its easy twin", "fastest rival at its default", "ratio",
+            f"fastest rival with gap <= {WANTED:.0e}", "ratio", "rivals not done", "promised"]
+    body = []
+    for name, rows in by_case.items():
+        mine, loose, tight = ours(rows), best_loose(rows), best_tight(rows)
+        own = twin_ratio(mine, by_case)
+        undone = ", ".join(sorted(row["name"] for row in rows if not complete(row) and not is_ours(row))) or "-"
+        body.append([name, _cell(mine), "-" if own is None else f"{own:.2g} x", _cell(loose), _ratio(mine, loose),
+                     _cell(tight), _ratio(mine, tight), undone, targets.get(name, "")])
+    return _table(head, body)
+
+
 def _jobs(row):
     """Write the extra memory of a cross-validation at one and two threads, as shares of X."""
     found = (row or {}).get("extra_bytes_of_jobs")
@@ -293,6 +316,7 @@ def tables(found):
     for name, by_case, table in (
         ("main", group(found["rows"], "main"), summary), ("cv", group(found["rows"], "cv"), of_folds),
         ("losses", paths, summary_of_losses), ("losses-cv", folds, of_folds),
+        ("structures", group(found["rows"], "structures"), summary_of_structures),
         ("real", group(found["rows"], "real"), summary),
     ):
         if by_case:
@@ -309,14 +333,21 @@ _ABOUT_LOSSES = (
 )
 
 
-def insert(found, file):
-    """Replace what stands between the two marks in a Markdown file by the summary tables; ValueError without marks."""
+def insert(found, file, images=None):
+    """Replace what stands between the two marks in a Markdown file by the summary tables; ValueError without marks.
+
+    With `images`, the folder of the pictures, the one of structured data comes first where that was measured.
+    """
     text = file.read_text()
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{file} has no lines {BEGIN} and {END}")
-    file.write_text("\n".join([head + BEGIN, "", *tables(found), END + tail]))
+    picture = []
+    if images and group(found["rows"], "structures"):
+        where = pathlib.Path(os.path.relpath(images, file.parent)).as_posix()
+        picture = [f"![Structured data: time against the gap that was reached]({where}/structures.png)", ""]
+    file.write_text("\n".join([head + BEGIN, "", *picture, *tables(found), END + tail]))
 
 
 def render(found):
@@ -326,7 +357,7 @@ def render(found):
     lines = [
         *tables(found),
         *(["Scaling, every solver at its default:", "", *scaling(growth), ""] if growth else []),
-        "Every measurement:", "", *details(group(found["rows"], "main", "cv", "losses", "real")), "",
+        "Every measurement:", "", *details(group(found["rows"], "main", "cv", "losses", "structures", "real")), "",
         "Import and first fit:", "", *_startup(found["startup"]), "", "Not measured:", "", *absent, "",
         "How each is used:", "", *[f"- {name}: {note}" for name, note in found["notes"].items()],
     ]

@@ -27,6 +27,9 @@ TOO_FAR = 10  # below the wanted gap by this factor a quick rival gets a looser 
 LONG = 5.0  # seconds; above this the one probing run counts
 AT_ONCE = 2  # memory is measured of so many rivals at a time, for nothing is timed then
 JOBS = (1, 2)  # threads at which the memory of a cross-validation is measured
+STRUCTURE_LIMIT = 5.0  # seconds per call on structured data, where half of the rivals would take minutes
+STRUCTURE_RIVALS = ("fastlasso", "scikit_learn", "celer", "skglm", "adelie", "python_glmnet", "glmnet_rs")
+DEFAULT_ONLY = ("scaling", "structures")  # groups in which every rival runs at its default alone
 SCALING_RIVALS = ("fastlasso", "scikit_learn", "celer", "adelie", "python_glmnet")
 TALL = 2  # rows per column above which one Gram matrix is the limit of a path
 
@@ -70,9 +73,10 @@ class Run:
             worker.stop()
 
     def names(self, case):
-        """Return the rivals of a case, those that have its loss: scaling cases have a few, at their defaults."""
+        """Return the rivals of a case, those that have its loss: some groups have a few, at their defaults."""
         able = [name for name in self.pythons if case.loss in rivals.losses(rivals.get(name))]
-        return [name for name in able if case.group != "scaling" or name in SCALING_RIVALS]
+        few = {"scaling": SCALING_RIVALS, "structures": STRUCTURE_RIVALS}.get(case.group, able)
+        return [name for name in able if name in few]
 
     def greet(self):
         """Start every rival once: versions, import and first-fit times; drop those that cannot be imported."""
@@ -101,7 +105,7 @@ class Run:
             found = kind(self, case, folder, pathlib.Path(scratch) / "answer.npz")
             found.probe()
             found.rounds()
-        if self.options.memory:
+        if self.options.memory and case.group != "structures":
             found.memory()
         self.rows += [_finished(row) for row in found.rows]
 
@@ -118,7 +122,8 @@ class CaseRun:
     def __init__(self, run, case, folder, answer):
         self.run, self.case, self.folder, self.answer, self.rows = run, case, folder, answer, []
         self.X, self.y = data.load(folder)
-        self.alphas = cases.alpha_grid(self.X, self.y, case.fractions)
+        self.alphas = cases.alpha_grid(self.X, self.y, case.fractions) / case.l1_ratio
+        self.patience = min(run.options.limit, STRUCTURE_LIMIT) if case.group == "structures" else run.options.limit
         self.threads = case.threads or run.options.threads
         self.workers = {name: run.worker(name, self.threads) for name in run.names(case)}
         self.limit = self._limit()
@@ -142,13 +147,14 @@ class CaseRun:
                 self._row(name, "default", None, status=str(failure))
 
     def _probe_rival(self, name, rival):
-        reason = rivals.reason_against(rival, self.X, len(self.alphas), self.case.folds, self.case.loss)
+        reason = rivals.reason_against(rival, self.X, len(self.alphas), self.case.folds, self.case.loss,
+                                       self.case.options())
         if reason:
             self.run.absent[f"{name} on {self.case.name}"] = reason
             return
         self._load(self.workers[name])
         self._try(name, "default", rival.DEFAULT_TOL)
-        if self.case.group != "scaling":
+        if self.case.group not in DEFAULT_ONLY:
             self._try_harder(name, rival)
 
     def _try_harder(self, name, rival):
@@ -186,9 +192,9 @@ class CaseRun:
         """Run once, judge, and append the row."""
         worker = self.workers[name]
         try:
-            said = worker.ask(self.run.options.limit, do="run", tol=tol, save=str(self.answer))
+            said = worker.ask(self.patience, do="run", tol=tol, save=str(self.answer))
             if said["seconds"] < BRIEF:
-                said = worker.ask(self.run.options.limit, do="run", tol=tol)
+                said = worker.ask(self.patience, do="run", tol=tol)
         except WorkerFailed as failure:
             return self._row(name, kind, tol, status=str(failure))
         times = {key: [said.pop(key)] for key in TIMES}
@@ -198,7 +204,7 @@ class CaseRun:
         return row
 
     def _judged(self, claimed):
-        return referee.judge(self.X, self.y, *self._answered())
+        return referee.judge(self.X, self.y, *self._answered(), **self.case.options())
 
     def _answered(self):
         """Return coefficients, intercepts and alphas of the last answer."""
@@ -217,7 +223,7 @@ class CaseRun:
             "case": case.name, "group": case.group, "axis": case.axis, "at": case.at, "folds": case.folds,
             "rival": name, "name": rivals.get(name).NAME, "kind": kind, "tol": tol, "status": status, "gap": None,
             "support": None, "n_alphas": len(self.alphas), "promised": _promise(name, tol, case.loss),
-            "x_bytes": data.nbytes(self.X), "limit": self.limit, "loss": case.loss,
+            "twin": case.twin, "x_bytes": data.nbytes(self.X), "limit": self.limit, "loss": case.loss,
             **{key: [] for key in TIMES}, **found,
         }
         if status != "ok":
@@ -227,7 +233,8 @@ class CaseRun:
 
     def _load(self, worker):
         return worker.ask(600, do="load", folder=str(self.folder), fractions=list(self.case.fractions),
-                          folds=self.case.folds, n_threads=self.threads, loss=self.case.loss)
+                          folds=self.case.folds, n_threads=self.threads, loss=self.case.loss,
+                          options=self.case.options())
 
     def best_loose(self):
         """Return the row of the fastest rival (not ours) at its default tolerance, or None."""
@@ -236,7 +243,8 @@ class CaseRun:
 
     def rounds(self):
         """Time every setting again, in turns; the probing run, cold, does not count unless it was long."""
-        live = [row for row in self.rows if row["status"] == "ok" and not row.get("alias") and row["seconds"][0] < LONG]
+        long = BRIEF if self.case.group == "structures" else LONG
+        live = [row for row in self.rows if row["status"] == "ok" and not row.get("alias") and row["seconds"][0] < long]
         for turn in range(self.run.options.repeat):
             for row in live:
                 self._time_again(row, forget=turn == 0)
@@ -262,7 +270,7 @@ class CaseRun:
         worker = self.workers[row["rival"]]
         if worker.process is None:
             self._load(worker)
-        return worker.ask(self.run.options.limit, do="run", tol=row["tol"])
+        return worker.ask(self.patience, do="run", tol=row["tol"])
 
     def memory(self):
         """Measure the peak of extra memory at each rival's default (ours: tight) setting in a fresh process."""

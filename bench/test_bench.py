@@ -2,6 +2,7 @@
 import json
 import math
 import pathlib
+import re
 import shutil
 import sys
 
@@ -12,7 +13,7 @@ import scipy.sparse
 import fastlasso
 from fastlasso.reference import coordinate_descent
 
-from . import cases, compare, cv, data, real, referee, report, rivals, runner
+from . import cases, compare, cv, data, real, referee, report, rivals, runner, structures
 from .__main__ import main
 
 SMALL = cases.Case("small", n_samples=60, n_features=20, n_true=5, rho=0.5, fractions=(10, 1e-2))
@@ -33,6 +34,9 @@ def small_cases(monkeypatch):
     """Put a path and a cross-validation of the small problem, one of them growing, in place of the real cases."""
     chosen = (SMALL, LOGIT, cases.dataclasses.replace(LOGIT, name="logit-cv", folds=3),
               cases.dataclasses.replace(SMALL, name="small-cv", group="cv", folds=3),
+              cases.dataclasses.replace(SMALL, name="easy", kind="easy-dense", group="structures"),
+              cases.dataclasses.replace(SMALL, name="copies", kind="copies", group="structures", twin="easy",
+                                        upper=0.5),
               cases.dataclasses.replace(SMALL, name="grown", group="scaling", axis="n", at=60))
     monkeypatch.setattr(cases, "CASES", {case.name: case for case in chosen})
     monkeypatch.setattr(runner.machine, "speeds", lambda threads: {"bytes_per_second": 1e10,
@@ -137,7 +141,7 @@ def test_one_hot_counts_each_label_once():
 
 def test_every_case_can_be_made():
     kinds = {case.kind for case in cases.CASES.values()}
-    assert kinds <= {*data._MAKERS, *real.LOADERS, "text"}
+    assert kinds <= {*data._MAKERS, *real.LOADERS, *structures.MAKERS, "text"}
 
 
 def test_missing_data_is_named(tmp_path):
@@ -259,13 +263,13 @@ def test_run_and_report_in_small(tmp_path, small_cases, capsys):
         ("small", "fastlasso", "default"), ("small", "fastlasso", "tight"), ("small", "fastlasso", "match"),
         ("small", "fista", "default"), ("small", "fista", "tight"), ("grown", "fastlasso", "default"),
         ("small-cv", "fastlasso", "default"), ("logit", "fastlasso", "default"), ("logit", "fastlasso", "tight"),
-        ("logit-cv", "fastlasso", "default"),
+        ("logit-cv", "fastlasso", "default"), ("easy", "fastlasso", "default"), ("copies", "fastlasso", "default"),
     }
     assert not any(report._misses(row) or report._overclaims(row) for row in rows)
     assert all(row["curve_error"] < (1e-5 if row["group"] == "cv" else 2e-2) for row in rows if row["folds"])
     assert main(["report", str(out), "--out", str(tmp_path / "report.md"), "--images", str(images), "--into",
                  str(page)]) == 0
-    assert sorted(file.name for file in images.iterdir()) == ["gaps.png", "ratios.png", "scaling.png"]
+    assert sorted(file.name for file in images.iterdir()) == ["gaps.png", "ratios.png", "scaling.png", "structures.png"]
     text = page.read_text()
     assert text.startswith(f"before\n{report.BEGIN}\n")
     assert text.endswith(f"{report.END}\nafter\n")
@@ -273,6 +277,8 @@ def test_run_and_report_in_small(tmp_path, small_cases, capsys):
     assert "| small | " in text
     assert "| small-cv | " in text
     assert "| logit | " in text
+    assert "](images/structures.png)" in text
+    assert re.search(r"\| copies \| .* @.* \| [0-9.]+ x \|", text)
     assert "| logit-cv | " in text
     assert "FISTA" in (tmp_path / "report.md").read_text()
     assert "small-cv" in capsys.readouterr().err
@@ -283,3 +289,40 @@ def test_report_refuses_a_page_without_marks(tmp_path):
     page.write_text("nothing to replace\n")
     with pytest.raises(ValueError, match="no lines"):
         report.insert({}, page)
+
+
+STRUCTURED = [case for case in cases.CASES.values() if case.group == "structures"]
+
+
+def test_structures_are_twenty_and_have_twins():
+    assert len([case for case in STRUCTURED if case.twin]) >= 20
+    for case in STRUCTURED:
+        twin = cases.CASES[case.twin] if case.twin else case
+        assert (twin.n_samples, twin.n_features) == (case.n_samples, case.n_features)
+        assert twin.kind in structures.EASY
+
+
+@pytest.mark.parametrize("kind", structures.MAKERS)
+def test_structures_have_their_shape_and_a_target_that_varies(kind):
+    case = cases.Case("small", kind, "structures", n_samples=60, n_features=200)
+    X, y = data.make(case)
+    assert X.shape == (60, 200)
+    assert scipy.sparse.issparse(X) == (kind in structures.SPARSE or kind == "easy-sparse")
+    assert np.isfinite(X.sum())
+    assert y.std() > 0
+
+
+@pytest.mark.parametrize("options", [{"l1_ratio": 0.5}, {"upper": 0.05}, {"l1_ratio": 0.8, "upper": 0.05}], ids=str)
+def test_referee_judges_elastic_nets_and_bounds(problem, options):
+    """At an exact solution its gap is that of verify; what is off by more shows more, and a broken bound everything."""
+    X, y, alphas = problem
+    path = fastlasso.fit_path(X, y, alphas=alphas, tol=1e-13, **options)
+    coefs = path.coefs.toarray()
+    good = referee.judge(X, y, coefs, path.intercepts, alphas, **options)
+    assert max(good["gap"], good["gap_verify"]) < 1e-11
+    bad = referee.judge(X, y, 0.9 * coefs, path.intercepts, alphas, **options)
+    assert bad["gap"] > 1e-6
+    assert bad["gap_verify"] <= bad["gap"] * (1 + 1e-6)
+    if "upper" in options:
+        assert coefs.max() == options["upper"]
+        assert referee.relative_gaps(X, y, 1.1 * coefs, path.intercepts, alphas, **options).max() == np.inf

@@ -97,7 +97,7 @@ class Worker:
         """Say versions, the time of the import alone and beside its floor, and of a first fit of 100 x 10."""
         import numpy
 
-        start = time.perf_counter()
+        start, self.options = time.perf_counter(), {}
         self._warm(numpy.dtype(float), sparse=False, folds=0, loss=self.rivals.losses(self.rival)[0])
         first = time.perf_counter() - start
         return {
@@ -110,16 +110,17 @@ class Worker:
         """Say which file the package comes from."""
         return {"file": self.package.__file__}
 
-    def load(self, folder, fractions, folds, n_threads, loss="squared_error"):
+    def load(self, folder, fractions, folds, n_threads, loss="squared_error", options=None):
         """Read a stored case, bring it into the rival's storage and warm the rival up on a small twin."""
         import scipy.sparse
 
         from bench import cases, data
 
         self.X = self.y = None
-        self.loss = loss
+        self.loss, self.options = loss, options or {}
         X, y = data.load(folder)
-        self.alphas, self.n_threads = cases.alpha_grid(X, y, fractions), n_threads
+        self.alphas = cases.alpha_grid(X, y, fractions) / self.options.get("l1_ratio", 1.0)
+        self.n_threads = n_threads
         self.splits = cases.splits(cases.fold_ids(len(y), folds)) if folds else None
         self._warm(X.dtype, scipy.sparse.issparse(X), folds, loss)
         self.X, self.y = self._prepared(X, y)
@@ -161,7 +162,7 @@ class Worker:
     def _solve(self, X, y, alphas, splits, tol, n_threads, loss):
         named = self.rivals.named_loss(loss)
         if splits is None:
-            return self.rival.path(X, y, alphas, tol, n_threads, **named)
+            return self.rival.path(X, y, alphas, tol, n_threads, **named, **self.options)
         return self.rival.cross_validate(X, y, alphas, splits, tol, n_threads, **named)
 
     def _prepared(self, X, y):

@@ -29,6 +29,7 @@ class Case:
     run: object
     truth: tuple | None = None
     options: dict = field(default_factory=dict)
+    may_warn: bool = False      # of input that means nothing: an answer with a warning will do
 
 
 def numbers(n=N, p=P, seed=0):
@@ -42,13 +43,13 @@ A, Y = numbers()
 ALPHA = 0.1
 
 
-def add(group, name, make, A=A, y=Y, alpha=ALPHA, valid=True, **options):
+def add(group, name, make, A=A, y=Y, alpha=ALPHA, valid=True, may_warn=False, **options):
     """Register the fit of what `make()` returns, (X, y); a valid one must solve the problem of the dense A and y."""
     def run(solve):
         X, target = make()
         return solve(X, target, alpha, **options)
 
-    CASES[name] = Case(group, run, (A, y, alpha, options) if valid else None, options)
+    CASES[name] = Case(group, run, (A, y, alpha, options) if valid else None, options, may_warn)
 
 
 def nothing(group, name, make, alpha=ALPHA, **options):
@@ -340,6 +341,89 @@ nothing("options", "penalty factor NaN", lambda: (A, Y), penalty_factor=np.r_[np
 nothing("options", "penalty factor -1", lambda: (A, Y), penalty_factor=np.r_[-1.0, np.ones(P - 1)])
 
 
+# ---------------------------------------------------------------- losses: y, weights, offsets, scores that overflow
+
+MEANS = np.exp(0.5 * np.clip(A[:, 0] - A[:, 1], -3, 3))
+RANDOM = np.random.default_rng(1)
+CLASSES = (RANDOM.random(N) < MEANS / (1 + MEANS)).astype(float)
+COUNTS = RANDOM.poisson(MEANS).astype(float)
+TARGETS = {     # by loss: a name, and what parameter it has
+    "log_loss": CLASSES, "squared_hinge": CLASSES, "poisson": COUNTS, "negative_binomial:2": COUNTS,
+    "gamma": RANDOM.gamma(2.0, MEANS / 2), "tweedie:1.5": COUNTS * RANDOM.gamma(2.0, 0.5, N), "huber:1": Y,
+}
+DOMAINS = {     # values that y cannot have
+    "log_loss": {"three classes": 2.0, "a class of -1 beside 0 and 1": -1.0}, "squared_hinge": {"three classes": 2.0},
+    "poisson": {"-1": -1.0}, "negative_binomial:2": {"-1": -1.0}, "gamma": {"-1": -1.0, "0": 0.0},
+    "tweedie:1.5": {"-1": -1.0}, "huber:1": {},
+}
+CONSTANT = {    # y for which the intercept alone has no minimum
+    "log_loss": {"one class": np.ones(N)}, "squared_hinge": {"one class": np.ones(N)},
+    "poisson": {"all 0": np.zeros(N)}, "negative_binomial:2": {"all 0": np.zeros(N)},
+    "tweedie:1.5": {"all 0": np.zeros(N)}, "gamma": {}, "huber:1": {},
+}
+LOG_LINKS = ("poisson", "gamma", "tweedie:1.5", "negative_binomial:2")
+SPREAD = np.linspace(-2000.0, 2000.0, N)
+
+
+def with_value(y, value, at=3):
+    y = y.copy()
+    y[at] = value
+    return y
+
+
+for loss, target in TARGETS.items():
+    group = f"loss {loss}"
+    for form in ("dense", "csr", "csc"):
+        made = A if form == "dense" else getattr(sparse, f"{form}_array")(A)
+        add(group, f"{loss}: {form}", lambda X=made, y=target: (X, y), y=target, loss=loss, alpha=0.02)
+    for name, options in {
+        "weights with zeros": {"sample_weight": WEIGHTS}, "weights * 1e300": {"sample_weight": (1 + WEIGHTS) * 1e300},
+        "an offset": {"offset": A[:, 3]}, "an offset of 500 everywhere": {"offset": np.full(N, 500.0)},
+        "no intercept": {"fit_intercept": False}, "two columns without penalty": {"penalty_factor": UNBOUNDED},
+        "ridge: l1_ratio 0": {"l1_ratio": 0.0}, "positive": {"positive": True}, "max_iter 1": {"max_iter": 1},
+        "tiny alpha": {"alpha": 1e-9},
+    }.items():
+        add(group, f"{loss}: {name}", lambda y=target: (A, y), y=target, **{"alpha": 0.02, "loss": loss, **options})
+    add(group, f"{loss}: columns of scale 1e-12 to 1e12", lambda y=target: (A * 10.0 ** np.linspace(-12, 12, P), y),
+        A=A * 10.0 ** np.linspace(-12, 12, P), y=target, loss=loss)
+    add(group, f"{loss}: X * 1e150", lambda y=target: (A * 1e150, y), A=A * 1e150, y=target, alpha=1e149, loss=loss)
+    add(group, f"{loss}: every column twice", lambda y=target: (EQUAL, y), A=EQUAL, y=target, loss=loss, alpha=0.02)
+    add(group, f"{loss}: more columns than rows", lambda y=target: (A[:8], y[:8]), A=A[:8], y=target[:8], loss=loss)
+    for name, value in {"NaN": np.nan, "inf": np.inf, "-inf": -np.inf, **DOMAINS[loss]}.items():
+        nothing(group, f"{loss}: y has {name}", lambda y=target, v=value: (A, with_value(y, v)), loss=loss)
+    for name, y in {"too short": target[:-1], "no rows": target[:0], "two columns": np.c_[target, target]}.items():
+        nothing(group, f"{loss}: y is {name}", lambda y=y: (A, y), loss=loss)
+    for name, y in CONSTANT[loss].items():
+        nothing(group, f"{loss}: y is {name}", lambda y=y: (A, y), loss=loss)
+        kept = target == y[0]
+        nothing(group, f"{loss}: y is {name} where weights are not 0", lambda y=target: (A, y), loss=loss,
+                sample_weight=kept.astype(float))
+    for name, options in {
+        "weights: negative": {"sample_weight": -1 - WEIGHTS}, "weights: all zero": {"sample_weight": 0 * WEIGHTS},
+        "weights: one NaN": {"sample_weight": with_value(np.ones(N), np.nan)},
+        "weights: too few": {"sample_weight": np.ones(N - 1)},
+        "offset: one NaN": {"offset": with_value(np.zeros(N), np.nan)},
+        "offset: one inf": {"offset": with_value(np.zeros(N), np.inf)},
+        "offset: too short": {"offset": np.zeros(N - 1)},
+        "alpha NaN": {"alpha": np.nan}, "alpha -1": {"alpha": -1.0},
+    }.items():
+        nothing(group, f"{loss}: {name}", lambda y=target: (A, y), loss=loss, **options)
+    if target is not CLASSES:   # a class may have any label
+        nothing(group, f"{loss}: y is complex", lambda y=target: (A, y + 1j), loss=loss)
+    if loss in LOG_LINKS:
+        nothing(group, f"{loss}: offsets that overflow", lambda y=target: (A, y), loss=loss, offset=SPREAD)
+SIDES = (A[:, 0] > 0).astype(float)
+FREE = np.where(np.arange(P) == 0, 0.0, 1.0)
+for loss in ("log_loss", "squared_hinge"):
+    add(f"loss {loss}", f"{loss}: separable", lambda: (A, SIDES), y=SIDES, loss=loss, alpha=1e-3)
+nothing("loss log_loss", "log_loss: a column without penalty separates", lambda: (A, SIDES), loss="log_loss",
+        penalty_factor=FREE, may_warn=True)
+nothing("loss log_loss", "log_loss: alpha 0, separable", lambda: (A, SIDES), loss="log_loss", alpha=0.0,
+        may_warn=True)
+nothing("loss log_loss", "log_loss: no such loss", lambda: (A, CLASSES), loss="log_los")
+nothing("loss poisson", "poisson: no such power", lambda: (A, COUNTS), loss="tweedie:3")
+
+
 # ---------------------------------------------------------------- the process around it: True where all was well
 
 def process(name):
@@ -356,11 +440,12 @@ def fits(solve, **options):
 
 
 @process("Ctrl-C in a long fit")
-def interrupted(solve):
+def interrupted(solve, **options):
     """Ends within half a second, and the next fit is right."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1500, 4000))
     y, sent, before = X[:, :800].sum(axis=1) + rng.standard_normal(1500), [], fits(solve)
+    y = (y > 0).astype(float) if options else y
 
     def send():
         time.sleep(0.3)
@@ -370,10 +455,20 @@ def interrupted(solve):
     threading.Thread(target=send, daemon=True).start()
     try:
         while not sent or time.perf_counter() < sent[0] + 5:
-            solve(X, y, 1e-4)
+            solve(X, y, 1e-4, **options)
     except KeyboardInterrupt:
         return time.perf_counter() - sent[0] < 0.5 and np.array_equal(fits(solve), before)
     return False
+
+
+@process("Ctrl-C in a long logistic fit")
+def interrupted_classes(solve):
+    return interrupted(solve, loss="log_loss")
+
+
+@process("Ctrl-C in a long Poisson fit")
+def interrupted_counts(solve):
+    return interrupted(solve, loss="poisson")
 
 
 def child_answers(solve, context):

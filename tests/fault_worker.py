@@ -26,16 +26,35 @@ def offered(options, *names):
     return options
 
 
-def fastlasso(X, y, alpha, positive=False, **options):
+def named_loss(text):
+    """Return what fastlasso takes as `loss`: a name, or NAME:PARAMETER as an object."""
+    from fastlasso import Huber, NegativeBinomial, Tweedie
+
+    kinds = {"tweedie": Tweedie, "huber": Huber, "negative_binomial": NegativeBinomial}
+    name, _, parameter = text.partition(":")
+    return kinds[name](float(parameter)) if parameter else name
+
+
+def fastlasso(X, y, alpha, positive=False, loss=None, **options):
     from fastlasso import fit
 
+    if loss is not None:
+        options["loss"] = named_loss(loss)
     found = fit(X, y, alpha, **options, **({"lower": 0.0} if positive else {}))
     return found.coef, found.intercept
 
 
-def scikit_learn(X, y, alpha, sample_weight=None, **options):
-    from sklearn.linear_model import ElasticNet
+def scikit_learn(X, y, alpha, sample_weight=None, loss=None, **options):
+    from sklearn.linear_model import ElasticNet, LogisticRegression
 
+    if loss == "log_loss":
+        offered(options, "l1_ratio", "fit_intercept", "tol", "max_iter")
+        total = np.shape(X)[0] if sample_weight is None else np.sum(sample_weight)
+        model = LogisticRegression(C=1 / (total * alpha), solver="saga", **{"l1_ratio": 1.0, **options})
+        model.fit(X, y, sample_weight=sample_weight)
+        return model.coef_[0], model.intercept_[0]
+    if loss is not None:
+        raise NotOffered(loss)
     offered(options, "positive", "l1_ratio", "fit_intercept", "tol", "max_iter")
     model = ElasticNet(alpha=alpha, **{"l1_ratio": 1.0, **options}).fit(X, y, sample_weight=sample_weight)
     return model.coef_, model.intercept_
@@ -65,14 +84,23 @@ def skglm(X, y, alpha, penalty_factor=None, l1_ratio=1.0, **options):
     return model.coef_, model.intercept_
 
 
-def glum(X, y, alpha, sample_weight=None, penalty_factor=None, positive=False, tol=None, l1_ratio=1.0, **options):
+GLUM_FAMILIES = {None: "normal", "log_loss": "binomial", "poisson": "poisson", "gamma": "gamma"}
+
+
+def glum(X, y, alpha, sample_weight=None, penalty_factor=None, positive=False, tol=None, l1_ratio=1.0, loss=None,
+         offset=None, **options):
     from glum import GeneralizedLinearRegressor
 
-    offered(options, "fit_intercept", "max_iter")
+    if loss not in GLUM_FAMILIES:
+        raise NotOffered(loss)
+    options |= {"link": "log"} if loss == "gamma" else {}
+
+    offered(options, "fit_intercept", "max_iter", "link")
     model = GeneralizedLinearRegressor(
-        family="normal", alpha=alpha, l1_ratio=l1_ratio, lower_bounds=np.zeros(np.shape(X)[1]) if positive else None,
+        family=GLUM_FAMILIES[loss], alpha=alpha, l1_ratio=l1_ratio,
+        lower_bounds=np.zeros(np.shape(X)[1]) if positive else None,
         P1="identity" if penalty_factor is None else penalty_factor, gradient_tol=tol, **options)
-    model.fit(X, y, sample_weight=sample_weight)
+    model.fit(X, y, sample_weight=sample_weight, offset=offset)
     return model.coef_, model.intercept_
 
 

@@ -4,10 +4,13 @@
 
 Problem number s is a function of s alone, so a violation is named by its seed and repeated by `--seed s --count 1`, and
 a run that was stopped goes on at any seed. From STRUCTURED_FROM on X is structured: copies, sums, spectra. From
-LOSSES_FROM on the loss is one of LOSSES. A violation is a crash of the process, an exception, a coefficient outside
-its bounds or not finite, a gap larger than the one claimed (by `verify`, and where that cannot tell by 60 digits), or
-a solution that is not certified without a ConvergenceWarning, or a problem that takes longer than SLOW seconds and
-PACE times its twin. Honest failures to reach `tol` are counted apart. Of a loss that is not quadratic, a claimed gap is
+LOSSES_FROM on the loss is one of LOSSES. Both ranges begin with problems of up to 40 x 150 and 30 alphas; SMALL_AFTER
+seeds later begin small ones, of up to 30 x 30 and few alphas, of which a core judges two to three times as many.
+
+A violation is a crash of the process, an exception, a coefficient outside its bounds or not finite, a gap larger than
+the one claimed (by `verify`, and where that cannot tell by 60 digits), or a solution that is not certified without a
+ConvergenceWarning, or a problem that takes longer than SLOW seconds and PACE times its twin (not where CRIPPLED leaves
+too few sweeps). Honest failures to reach `tol` are counted apart. Of a loss that is not quadratic, a claimed gap is
 wrong where it is below the distance from the objective of a tighter solution, and `verify` is wrong where its is.
 
 With --solve-only, for runs under a sanitizer, no gap is judged and each problem is solved several times: in COPIES
@@ -136,6 +139,14 @@ STRUCTURES = {function.__name__: function
               for function in (near_copies, sums, complements, levels, nearly_constant, spectrum)}
 STRUCTURED_FROM = 10**13
 LOSSES_FROM = 2 * 10**13
+SMALL_AFTER = 5 * 10**12
+SIZES = {       # (rows, their odds), (columns, theirs)
+    False: (([1, 2, 3, 5, 10, 20, 40], [0.03, 0.05, 0.07, 0.15, 0.3, 0.25, 0.15]),
+            ([1, 2, 3, 8, 20, 70, 150], [0.05, 0.05, 0.1, 0.25, 0.3, 0.2, 0.05])),
+    True: (([2, 3, 5, 8, 12, 18, 30], [0.05, 0.1, 0.2, 0.25, 0.2, 0.15, 0.05]),
+           ([1, 2, 3, 5, 8, 15, 30], [0.05, 0.1, 0.15, 0.2, 0.25, 0.2, 0.05])),
+}
+ALPHAS = {False: [1, 4, 12, 30], True: [1, 2, 4, 8]}
 STRUCTURED = 0.3        # of the problems of a loss
 SLOW = 0.5              # seconds that a problem may take however fast its twin is
 PACE = 20               # and how many times as long as its twin, independent columns of the same shape
@@ -157,6 +168,7 @@ WAYS = {        # limits between the ways to solve, moved so that small problems
     # so few sweeps that thousands of problems can: many are then not certified, and have to say so
     "sweeps": {"small": 0, "compress_features": 0, "gram_form": False, "max_sweeps": MOST_SWEEPS},
 }
+CRIPPLED = "sweeps"
 WAY_ODDS = (0.6, 0.2, 0.15, 0.05)      # sweeps take five times as long as the others
 
 
@@ -257,11 +269,16 @@ def without_some_rows(rng, folds):
     return [(train[np.append(True, rng.random(len(train) - 1) < 0.8)], test) for train, test in folds]
 
 
+def is_small(seed):
+    """Whether problem number `seed` is one of the small ones of its range."""
+    return seed >= STRUCTURED_FROM and seed % STRUCTURED_FROM >= SMALL_AFTER
+
+
 def random_case(seed, way="usual"):
     """Return problem number `seed`."""
     rng = np.random.default_rng(seed)
-    n = int(rng.choice([1, 2, 3, 5, 10, 20, 40], p=[0.03, 0.05, 0.07, 0.15, 0.3, 0.25, 0.15]))
-    p = int(rng.choice([1, 2, 3, 8, 20, 70, 150], p=[0.05, 0.05, 0.1, 0.25, 0.3, 0.2, 0.05]))
+    small = is_small(seed)
+    n, p = (int(rng.choice(sizes, p=odds)) for sizes, odds in SIZES[small])
     layout, dtype = rng.choice(IN_MEMORY), rng.choice(list(DTYPES))
     options = random_options(rng, n, p)
     A, other = random_matrix(rng, n, p, options), np.random.default_rng([seed, 3])
@@ -270,7 +287,7 @@ def random_case(seed, way="usual"):
     A = A.astype(DTYPES[dtype]).astype(float)
     y = TARGETS[rng.choice(list(TARGETS), p=TARGET_ODDS)](rng, A)
     call = str(rng.choice(CALLS, p=CALL_ODDS)) if n >= 4 else "path"
-    how = random_call(rng, n, call)
+    how = random_call(rng, n, call, ALPHAS[small])
     if seed >= LOSSES_FROM and "share" in how:
         how["share"] = max(how["share"], 1e-3)
     if seed >= LOSSES_FROM:
@@ -295,11 +312,11 @@ def random_loss(rng, A):
     return loss, y
 
 
-def random_call(rng, n, call):
+def random_call(rng, n, call, alphas):
     """Return what says how much to solve: a share of alpha_max, a grid, folds."""
     if call == "fit":
         return {"share": float(rng.choice([1.1, 0.5, 0.1, 1e-3, 0.0]))}
-    grid = {"alphas": int(rng.choice([1, 4, 12, 30])), "eps": float(rng.choice([0.1, 1e-2, 1e-3, 1e-4])),
+    grid = {"alphas": int(rng.choice(alphas)), "eps": float(rng.choice([0.1, 1e-2, 1e-3, 1e-4])),
             "tol": float(rng.choice([1e-3, 1e-6, 1e-9]))}
     if call == "path":
         return grid | {"screening": bool(rng.random() < 0.8)}
@@ -413,7 +430,7 @@ def examined(case, way, examine=judged):
                 found += [wrong] if wrong else []
         except Exception as error:
             found.append(f"{type(error).__name__}: {error}")
-    if examine is judged and time.process_time() - started > SLOW:
+    if examine is judged and way != CRIPPLED and time.process_time() - started > SLOW:
         found.extend(too_slow(case, way))
     warned = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     if uncertified and not warned:

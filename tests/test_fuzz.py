@@ -24,7 +24,9 @@ def test_random_problems_are_solved_as_promised(start):
     assert not violations
 
 
-@pytest.mark.parametrize("start", [fuzz.STRUCTURED_FROM, fuzz.LOSSES_FROM], ids=["structured", "losses"])
+@pytest.mark.parametrize("start", [
+    fuzz.STRUCTURED_FROM, fuzz.LOSSES_FROM, fuzz.STRUCTURED_FROM + fuzz.SMALL_AFTER,
+    fuzz.LOSSES_FROM + fuzz.SMALL_AFTER], ids=["structured", "losses", "small structured", "small losses"])
 def test_structured_problems_and_other_losses_are_solved_as_promised(start):
     violations, *_ = fuzz.outcomes(range(start, start + CHUNK))
     assert not violations
@@ -56,6 +58,9 @@ ONCE_VIOLATIONS = {
     "the rank of a fold's unpenalised columns was told as if no sums had been subtracted": [15372893, 15476225],
     "coefficients of 5e10 on columns of mean 1e5: rounding of the intercept cost more than the gap": [15488010],
     "alpha 0: what light rows had of a direction was taken for rounding of the heavy ones": [11574338, 11949479],
+    "a released column was parked, and its copy went beyond its bound": [15000000000344],
+    "coefficients of 1e13: rounding of the means was left out of that of the intercept": [
+        15000000000439, 15000000003770, 15000000004870],
 }
 
 
@@ -130,6 +135,9 @@ def test_once_violations_of_other_losses(seed):
 
 
 def test_seeds_say_what_is_drawn():
+    assert not fuzz.is_small(fuzz.LOSSES_FROM)
+    assert fuzz.is_small(fuzz.LOSSES_FROM + fuzz.SMALL_AFTER)
+    assert max(max(fuzz.random_case(fuzz.LOSSES_FROM + fuzz.SMALL_AFTER + k).A.shape) for k in range(60)) == 30
     structured, losses = (list(map(fuzz.random_case, range(start, start + 60)))
                           for start in (fuzz.STRUCTURED_FROM, fuzz.LOSSES_FROM))
     assert not any("loss" in case.options for case in structured)

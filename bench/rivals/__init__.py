@@ -24,6 +24,8 @@ and, where it has them,
     CERTIFIES = True        with other losses than squared error its tolerance is a promise as well
     SLOPE                   how fast its tolerance falls with the gap, d log tol / d log gap (1 unless said)
     TIGHT_TOL               a fixed tolerance instead of one that is searched until the wanted gap is reached
+    OPTIONS                 which options of the penalty it has: "l1_ratio", "upper" (a bound of every coefficient);
+                            `path` is then called with ``l1_ratio=`` or ``upper=`` where a case has them
     MATCH = True            it is also run at the gap that the fastest rival leaves at its default tolerance
 
 `path` and `cross_validate` may return a dict besides: `passes` over X; `claimed`, the relative gap that it claims at
@@ -59,8 +61,10 @@ def named_loss(loss):
     return {} if loss == SQUARED_ERROR else {"loss": loss}
 
 
-def reason_against(rival, X, n_alphas, folds, loss=SQUARED_ERROR):
+def reason_against(rival, X, n_alphas, folds, loss=SQUARED_ERROR, options=()):
     """Return why a rival is not run on a problem, or None."""
+    if missing := [name for name in options if name not in getattr(rival, "OPTIONS", ())]:
+        return f"it has no {', '.join(missing)} here"
     if loss not in losses(rival):
         return f"it has no {loss} with an L1 penalty"
     if folds and not hasattr(rival, "cross_validate"):

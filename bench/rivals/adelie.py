@@ -9,6 +9,7 @@ PACKAGE = "adelie"
 REQUIRES = ("numpy<2", "scipy", "adelie")
 VERSION = "adelie"
 DEFAULT_TOL = 1e-7
+OPTIONS = ("l1_ratio",)
 LOSSES = ("squared_error", "log_loss", "poisson")
 SLOPE = 1.8
 NOTES = (
@@ -34,13 +35,13 @@ def _model(y, loss):
     return getattr(adelie.glm, name)(y, dtype=y.dtype.type)
 
 
-def path(X, y, alphas, tol, n_threads, loss="squared_error"):
+def path(X, y, alphas, tol, n_threads, loss="squared_error", l1_ratio=1.0):
     """Run ``grpnet``; each feature is its own group, alphas are on its scale."""
     import adelie
 
     view = adelie.matrix.dense(X, method="naive", n_threads=n_threads) if isinstance(X, np.ndarray) else X
     state = adelie.grpnet(
-        view, _model(y, loss), lmda_path=alphas, tol=tol, irls_tol=tol, n_threads=n_threads,
+        view, _model(y, loss), lmda_path=alphas, alpha=l1_ratio, tol=tol, irls_tol=tol, n_threads=n_threads,
         early_exit=False, intercept=True, progress_bar=False, max_iters=10_000_000,
     )
     return state.betas.T, state.intercepts

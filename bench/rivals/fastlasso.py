@@ -6,6 +6,7 @@ PACKAGE = "fastlasso"
 REQUIRES = ()  # installed from the checkout by `python -m bench setup`
 VERSION = "fastlasso"
 DEFAULT_TOL = 1e-6
+OPTIONS = ("l1_ratio", "upper")
 LOSSES = ("squared_error", "log_loss", "poisson")
 TIGHT_TOL = 1e-9
 PROMISE = 1.0
@@ -14,14 +15,14 @@ MATCH = True
 NOTES = "X as it comes (dense Fortran order or CSR), tol is the promised relative gap"
 
 
-def path(X, y, alphas, tol, n_threads, loss="squared_error"):
+def path(X, y, alphas, tol, n_threads, loss="squared_error", **options):
     """Fit with ``fit_path``; one alpha too, since a single fit is a path of one."""
     from fastlasso import fit, fit_path
 
     if len(alphas) == 1:
-        found = fit(X, y, alphas[0], **named_loss(loss), tol=tol, n_threads=n_threads)
+        found = fit(X, y, alphas[0], **named_loss(loss), tol=tol, n_threads=n_threads, **options)
         return found.coef[:, None], [found.intercept], {"claimed": [found.gap / found.null_objective]}
-    found = fit_path(X, y, **named_loss(loss), alphas=alphas, tol=tol, n_threads=n_threads)
+    found = fit_path(X, y, **named_loss(loss), alphas=alphas, tol=tol, n_threads=n_threads, **options)
     said = {"passes": float(found.n_passes[-1]), "claimed": (found.gaps / found.null_objective).tolist()}
     return found.coefs, found.intercepts, said
 

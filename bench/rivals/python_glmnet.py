@@ -8,6 +8,7 @@ PACKAGE = "glmnet"
 REQUIRES = ("numpy", "scipy", "scikit-learn", "python-glmnet")
 VERSION = "python-glmnet"
 DEFAULT_TOL = 1e-7
+OPTIONS = ("l1_ratio", "upper")
 LOSSES = ("squared_error", "log_loss")
 SLOPE = 1.8
 NOTES = (
@@ -23,14 +24,14 @@ def _model(loss):
     return glmnet.ElasticNet if loss == "squared_error" else glmnet.LogitNet
 
 
-def path(X, y, alphas, tol, n_threads, loss="squared_error"):
+def path(X, y, alphas, tol, n_threads, loss="squared_error", l1_ratio=1.0, upper=np.inf):
     """Fit without cross-validation; lambda is alpha as it stands (glmnet itself divides it by the sd of y).
 
     Its Fortran stops a path at a lambda that it cannot converge in `max_iter` sweeps: so many are allowed.
     """
     model = _model(loss)(
-        alpha=1.0, lambda_path=np.asarray(alphas), n_splits=0, standardize=False, fit_intercept=True, tol=tol,
-        max_iter=10_000_000,
+        alpha=l1_ratio, lambda_path=np.asarray(alphas), n_splits=0, standardize=False, fit_intercept=True, tol=tol,
+        max_iter=10_000_000, upper_limits=upper,
     ).fit(X, y)
     return model.coef_path_.reshape(X.shape[1], -1), model.intercept_path_.ravel()
 

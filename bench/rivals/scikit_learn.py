@@ -9,25 +9,29 @@ PACKAGE = "sklearn.linear_model"
 REQUIRES = ("numpy", "scipy", "scikit-learn")
 VERSION = "scikit-learn"
 DEFAULT_TOL = 1e-4
+OPTIONS = ("l1_ratio",)
 LOSSES = ("squared_error", "log_loss")
 PROMISE = 2.0  # it stops at a gap of tol |y|^2, and P(0) = |y|^2 / 2 on that scale
 NOTES = "lasso_path, precompute='auto', X centred inside the time; log_loss: saga, warm starts; CSC not timed"
 prepare = as_csc
 
 
-def path(X, y, alphas, tol, n_threads, loss="squared_error"):
-    """Centre, run ``lasso_path``, add the intercepts; max_iter is raised so that tol decides; one alpha is one fit."""
-    from sklearn.linear_model import Lasso, lasso_path
+def path(X, y, alphas, tol, n_threads, loss="squared_error", l1_ratio=1.0):
+    """Centre, run ``enet_path``, as ``lasso_path`` does, and add the intercepts; one alpha is one fit.
+
+    `max_iter` is raised so that tol decides.
+    """
+    from sklearn.linear_model import ElasticNet, enet_path
 
     if loss != "squared_error":
         return logistic_path(X, y, alphas, tol, solver="saga")
     if len(alphas) == 1:
-        model = Lasso(alpha=alphas[0], tol=tol, max_iter=100_000).fit(X, y)
+        model = ElasticNet(alpha=alphas[0], l1_ratio=l1_ratio, tol=tol, max_iter=100_000).fit(X, y)
         return model.coef_[:, None], [model.intercept_]
     Xc, yc, X_mean, y_mean = centred(X, y)
     scaled = {"X_offset": X_mean, "X_scale": np.ones_like(X_mean)} if scipy.sparse.issparse(X) else {}
     options = {"tol": tol, "max_iter": 100_000, "precompute": "auto", "copy_X": False, **scaled}
-    _, coefs, _ = lasso_path(Xc, yc, alphas=alphas, **options)
+    _, coefs, _ = enet_path(Xc, yc, alphas=alphas, l1_ratio=l1_ratio, **options)
     return coefs, y_mean - X_mean @ coefs
 
 

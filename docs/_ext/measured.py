@@ -36,8 +36,9 @@ class Measured(SphinxDirective):
 
 
 def of_readme(file):
-    """Return the lines between the marks that `python -m bench report --into` fills."""
-    return file.read_text().partition(report.BEGIN)[2].partition(report.END)[0].splitlines()
+    """Return the lines between the marks that `python -m bench report --into` fills; pictures are those of docs."""
+    between = file.read_text().partition(report.BEGIN)[2].partition(report.END)[0]
+    return between.replace("](docs/", "](").splitlines()
 
 
 def draw(app):

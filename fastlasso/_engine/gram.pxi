@@ -89,15 +89,27 @@ cdef class GramProblem(KnotWalk):
                 return status
 
     cdef int _solve_or_nearly(self, double alpha) except? -1 nogil:
-        """Solve for one alpha from the present face. Return SOLVED, if only within the gap `enough`, or FAILED."""
+        """Solve for one alpha from the present face. Return SOLVED, if only within the gap `enough`, or FAILED.
+
+        A slot that was released from its bound and parked is zero now, and another may be beyond its bound instead.
+        """
         cdef int status = self.solve_at(alpha)
         if status == PARKED:
             self.coefficients(alpha)
             self.correlate_all()
-            if self.gap_at(alpha, self.b, self.residual_norm2(self.b)) <= self.enough:
+            if self._is_within_bounds() and self.gap_at(alpha, self.b, self.residual_norm2(self.b)) <= self.enough:
                 return SOLVED
             return FAILED
         return status
+
+    cdef bint _is_within_bounds(self) noexcept nogil:
+        """Whether no face member is beyond a bound."""
+        cdef ptrdiff_t f, j
+        for f in range(self.n_face):
+            j = self.order[f]
+            if self.b[j] < self.lower[j] or self.b[j] > self.upper[j]:
+                return False
+        return True
 
     # ------------------------------------------------------------ coordinate descent
 

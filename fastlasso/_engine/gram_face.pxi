@@ -202,7 +202,7 @@ cdef class FaceStep(FaceFactor):
 
         The equations of a few face members are checked first, of other ones each time. If they hold, nothing is done.
         """
-        cdef ptrdiff_t f, k = self.n_face, n_sampled = min(k, SAMPLED_ROWS)
+        cdef ptrdiff_t f, j, k = self.n_face, n_sampled = min(k, SAMPLED_ROWS)
         cdef double before, target = FACE_TOLERANCE * alpha + 10 * self.noise * self.longest
         cdef ptrdiff_t first = self.n_steps * SAMPLED_ROWS % max(k - n_sampled + 1, 1)
         if self._residual(alpha, &self.order[first], n_sampled) <= target:
@@ -212,7 +212,8 @@ cdef class FaceStep(FaceFactor):
         self.solve_lower(self.work, self.capacity, 1)
         self.solve_upper(self.work)
         for f in range(k):
-            self.b[self.order[f]] += self.work[f]
+            j = self.order[f]
+            self.b[j] = min(max(self.b[j] + self.work[f], self.lower[j]), self.upper[j])
         if self._residual(alpha, self.order, k) > max(100 * target, 0.1 * before):
             self.factor_alpha = NAN
         return 0
