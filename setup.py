@@ -17,11 +17,14 @@ FLAGS = {"unix": ["-O2", "-g0", "-ffp-contract=off"],
          "mingw32": ["-O2", "-g0", "-ffp-contract=off", "-Wa,-muse-unaligned-vector-move"],
          "clang-cl": ["/clang:-O2", "/clang:-ffp-contract=off"],
          "msvc": ["/O2", "/fp:precise"]}
-# Tiles of sums stay in registers at this level only. For the rest of the module it is 180 KB more for nothing.
+# Tiles of sums stay in registers at this level only. For the rest of the module it would be 180 KB more.
 KERNELS = "fastlasso/_engine/simd.c"
 KERNEL_FLAGS = {"unix": ["-O3"], "mingw32": ["-O3"], "clang-cl": ["/clang:-O3"], "msvc": []}
+# One module for every CPython from 3.11 on: the limited API, which the free-threaded ones up to 3.14 do not have.
+LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 ENGINE = Extension("fastlasso._engine.engine", sources=["fastlasso/_engine/engine.pyx"],
+                   py_limited_api=LIMITED, define_macros=[("Py_LIMITED_API", "0x030b0000")] if LIMITED else [],
                    depends=[KERNELS] + [f"fastlasso/_engine/{name}" for name in (
                        "simd.h", "simd_body.h", "simd_functions.h", "vectors.h", "fma.h", "functions.pxi",
                        "penalty.pxi", "columns.pxi", "gram_store.pxi", "gram_factor.pxi", "gram_face.pxi",
@@ -56,6 +59,13 @@ class Build(build_ext):
                 [KERNELS], output_dir=self.build_temp, extra_postargs=FLAGS[kind] + KERNEL_FLAGS[kind])
         super().build_extensions()
 
+    def copy_extensions_to_source(self):
+        """Also remove a module for this Python alone, which would be imported in place of the one for all."""
+        if LIMITED:
+            Path("fastlasso/_engine/engine" + sysconfig.get_config_var("EXT_SUFFIX")).unlink(missing_ok=True)
+        super().copy_extensions_to_source()
+
 
 setup(ext_modules=cythonize([ENGINE], compiler_directives=DIRECTIVES), cmdclass={"build_ext": Build},
+      options={"bdist_wheel": {"py_limited_api": "cp311"}} if LIMITED else {},
       long_description=long_description(), long_description_content_type="text/markdown")
