@@ -214,6 +214,7 @@ def main(arguments=None):
     n, p, fields, _ = CASES[options.case]
     place = options.folder / f"{options.case}-{options.scale:g}"
     if not place.exists():
+        options.folder.mkdir(parents=True, exist_ok=True)
         make(place, max(1, int(n * options.scale)), max(fields or 1, int(p * options.scale)), fields)
     for way in options.way or WAYS:
         command = [sys.executable, "-m", "bench.large", "--case", options.case, "--way", way, "--place", str(place),

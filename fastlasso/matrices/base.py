@@ -115,7 +115,11 @@ class Matrix:
             own[1] = engine.dot(r, r) / len(r) if w is None else engine.dot(r, w * r)
         R *= 1 / self.shape[0] if w is None else w
         sums[:, 0] = R.sum(axis=1)
-        return self.dots(R, pool), sums
+        return self.dots_in_any_order(R, pool), sums
+
+    def dots_in_any_order(self, R, pool):
+        """As `dots`; the result may be a view of any strides."""
+        return self.dots(R, pool)
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
         """Return sum_i w_i (x_is - m_s)(x_it - m_t) of shape (n_new, len(cols)) for the last n_new of cols.

@@ -292,15 +292,20 @@ class SparseRows(Sparse):
     def dots(self, R, pool):
         if not self.canonical:
             return self._unsorted_dots(R, pool)
-        out, stripes = np.empty((len(R), self.shape[1])), self._stripes(pool)
+        out = np.empty((len(R), self.shape[1]))
         for c in range(0, len(R), LANES):
-            part = R[c:c + LANES]
-            sums = zero_lanes(self.shape[1], 1 << (len(part) - 1).bit_length())
-            for start, stop in self._row_pieces(len(part)):
-                pool.run(lambda a, b, start=start, stop=stop, part=part, sums=sums: engine.csr_dots_lanes(
-                    *self.parts, start, stop, a, b, part, sums), stripes)
-            out[c:c + LANES] = sums.T[:len(part)]
+            out[c:c + LANES] = self._lanes(R[c:c + LANES], pool)
         return out
+
+    def dots_in_any_order(self, R, pool):
+        return self._lanes(R, pool) if self.canonical and len(R) <= LANES else self.dots(R, pool)
+
+    def _lanes(self, R, pool):
+        """As dots for up to LANES residuals: a view in which those of a column lie together."""
+        sums, stripes = zero_lanes(self.shape[1], 1 << (len(R) - 1).bit_length()), self._stripes(pool)
+        for rows in self._row_pieces(len(R)):
+            pool.run(lambda a, b, rows=rows: engine.csr_dots_lanes(*self.parts, *rows, a, b, R, sums), stripes)
+        return sums.T[:len(R)]
 
     def _unsorted_dots(self, R, pool):
         """As dots, where the columns of a row may come in any order."""

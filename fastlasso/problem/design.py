@@ -149,6 +149,7 @@ class Design:
             more = ((*ahead, np.ascontiguousarray(self.mean[ahead[0]])),)
         Z, sums, *rows = self.matrix.evaluated(y, cols, B, centres, self.weights, self.pool, *more)
         self.passes += 1
+        Z = np.ascontiguousarray(Z)
         if self.fit_intercept:
             for z, rest in zip(Z, sums[:, 0], strict=True):
                 z -= rest * self.mean
