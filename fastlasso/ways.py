@@ -24,8 +24,6 @@ class Ways:
         than 25 passes over X. With at most 64 columns n may be smaller (`matrices.base.compressible`).
     fold_sums : bool
         Whether the folds of a cross-validation may be known by their sums.
-    together_from : int
-        Stored values of a dense X from which the paths of a cross-validation read it together: 32 MB.
     gram_form : bool or None
         Whether the working set is solved on its Gram matrix; None asks the cost model.
     gram_bytes : int
@@ -48,7 +46,6 @@ class Ways:
     summed_from: int = 1 << 18
     compress_features: int = 640
     fold_sums: bool = True
-    together_from: int = 1 << 22
     gram_form: bool | None = None
     gram_bytes: int = 1 << 28
     largest_newton: int = 1500

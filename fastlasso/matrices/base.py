@@ -46,8 +46,6 @@ class Matrix:
         Residuals that one pass serves for what a few cost, because bringing X is dear; 0 where it is not.
     looks_ahead : bool
         Whether `evaluated` forms Gram rows in the same pass.
-    keeps_copies : bool
-        Whether it keeps copies of the columns in use by itself.
     """
 
     shape = (0, 0)
@@ -57,7 +55,7 @@ class Matrix:
     visit_ns = 0.4
     gathered_kind = None
     combines_alone = False
-    is_sparse = is_far = keeps_copies = False
+    is_sparse = is_far = False
     alphas_ahead, free_residuals, looks_ahead = 12, 0, False
     feature_names = None
     row_labels = None

@@ -95,7 +95,7 @@ class Far(Near):
     Columns that are expected are copied in one pass. From then on products with them, and sums of them, cost no pass.
     """
 
-    is_far = keeps_copies = True
+    is_far = True
     by_columns = False
     alphas_ahead, looks_ahead = 24, True
 
@@ -152,4 +152,4 @@ class Far(Near):
 
 def with_near_columns(matrix):
     """Return a matrix that keeps copies of columns in use: itself, where it does."""
-    return matrix if matrix.keeps_copies else Near(matrix)
+    return matrix if isinstance(matrix, Far) else Near(matrix)

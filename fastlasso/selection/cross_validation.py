@@ -9,8 +9,7 @@ weight zero on its held-out rows, standardising included. Three things make K fo
 - Elsewhere the residual (or the scores) that certifies a solution covers the held-out rows too, so X is not read for
   their errors.
 - The full-data path and the folds run at once, as many as there are threads and as X's bytes allow (`paths_at_once`);
-  beyond that the threads work inside a fold. For other losses on tall dense data they go in step, and each reading of
-  X serves all of them (`matrices/together.py`).
+  beyond that the threads work inside a fold.
 """
 
 from collections.abc import Callable

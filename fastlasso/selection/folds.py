@@ -2,13 +2,11 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from .. import validation
 from ..losses.choose import as_loss
-from ..matrices.together import Reader, Together, pays
 from ..path.grid import grid_of
 from ..path.path_solver import PathSolver, paths_at_once
 from ..problem.problem import pose
@@ -51,8 +49,6 @@ class Folds:
         The held-out error; "mse" or "deviance" by default.
     held_out : list of HeldOutSquares or HeldOutScores
         What each fold holds out.
-    together : Together, or None
-        Makes the readings of X of all paths, where that pays.
     of_sums : bool
         Whether a grid point keeps alpha times the sum of the training weights the same in every fold, in place of
         alpha: what a penalty on the sum of the losses means, such as 1 / C.
@@ -61,9 +57,6 @@ class Folds:
 
     def __init__(self, matrix, y, options, limits, splits, pool, measure=None, of_sums=False, shown=None):
         n, loss = matrix.shape[0], as_loss(options.loss)
-        self.together = Together(matrix.source) if loss is not None and splits and pays(matrix.source) else None
-        if self.together is not None:
-            matrix = Reader(self.together)
         self.measure = checked_measure(measure, loss)
         groups = groups_to_sum(matrix, splits) if splits and loss is None else None
         self.whole = pose(matrix, y, options, pool, groups)
@@ -97,12 +90,7 @@ class Folds:
                 return work(k, problem)
 
         stop = len(self.splits) if problems is None else first + len(problems)
-        return self._run(with_share, range(first, stop))
-
-    def _run(self, work, jobs):
-        """Return [work(job, pool of its own) for each job], as many at once as memory allows."""
-        each = self.pool.each if self.together is None else partial(self.together.each, pool=self.pool)
-        return each(work, jobs, most=paths_at_once(self.matrix))
+        return self.pool.each(with_share, range(first, stop), paths_at_once(self.matrix))
 
     @contextmanager
     def _on(self, pool, problems):
@@ -154,7 +142,7 @@ class Folds:
                 return finish(k, start(k, problem), grids)
 
         count = len(self.splits) if problems is None else len(problems) - 1
-        return self._run(work, range(-1, count))
+        return self.pool.each(work, range(-1, count), paths_at_once(self.matrix))
 
     def _finish_whole(self, finish, solvers, grids, own):
         """Finish all rows on the threads of `own`, and drop their solvers so that memory can be freed."""
@@ -191,12 +179,8 @@ class Folds:
         """The problem on the training rows of fold k."""
         options = replace(self.options, sample_weight=self._training_weights(k))
         sums = self.group_sums
-        matrix = self._source() if sums is None else self.matrix.without(sums[k])
+        matrix = self.matrix.source if sums is None else self.matrix.without(sums[k])
         return pose(matrix, self.y, options, pool)
-
-    def _source(self):
-        """X for one more path."""
-        return self.matrix.source if self.together is None else Reader(self.together)
 
     def _training_weights(self, k):
         """The weights of fold k: 0 for the rows that it does not train on."""
