@@ -78,7 +78,7 @@ class Refined(LinearModel):
         self._check_parameters()
         X, y = self._validated(X, y)
         y = self._one_target(y)
-        options = self._options(sample_weight) | self._folds(X, y, sample_weight, params)
+        options = self._options(sample_weight) | self._folds(X, y, sample_weight, params) | {"verbose": self.verbose}
         return self._keep([self._solve(X, y, options)], X.dtype, one_target=True)
 
     def _folds(self, *_):
@@ -116,7 +116,8 @@ class RefinedCV(LinearModelCV):
     """
 
     def _cross_validate(self, X, y, splits, sample_weight):
-        choice = {"cv": splits, "random_state": None, "rule": self.rule, "alphas": self.alphas, "eps": self.eps}
+        choice = {"cv": splits, "random_state": None, "rule": self.rule, "alphas": self.alphas, "eps": self.eps,
+                  "verbose": self.verbose}
         return [self._validate(X, y, choice | self._options(sample_weight))]
 
 
@@ -136,6 +137,8 @@ class AdaptiveLasso(RefinedOnFolds):
         For a `pilot_alpha` that is cross-validated; default: 5 contiguous folds.
     fit_intercept, standardize, positive, penalty_factor, n_jobs
         As in `ElasticNet`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
     max_iter : int, default=10000
         Largest number of coordinate descent epochs, where descent is used at all.
     tol : float, default=1e-6
@@ -167,7 +170,8 @@ class AdaptiveLasso(RefinedOnFolds):
     def __init__(self, alpha: float = 1.0, *, pilot: str = "lasso", pilot_alpha: float | str = "min",
                  gamma: float = 1.0, cv: FoldsLike | None = None, fit_intercept: bool = True, standardize: bool = False,
                  positive: bool = False, penalty_factor: ByColumn | None = None, max_iter: int = 10_000,
-                 tol: float = 1e-6, n_jobs: int | None = None) -> None:
+                 tol: float = 1e-6, n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -189,6 +193,8 @@ class AdaptiveLassoCV(RefinedCV):
         As in `LassoCV`.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -214,7 +220,8 @@ n_features_in_, feature_names_in_
     def __init__(self, *, pilot: str = "lasso", pilot_alpha: float | str = "min", gamma: float = 1.0, eps: float = 1e-3,
                  alphas: ArrayLike = 100, cv: FoldsLike | None = None, rule: str = "min", fit_intercept: bool = True,
                  standardize: bool = False, positive: bool = False, penalty_factor: ByColumn | None = None,
-                 max_iter: int = 10_000, tol: float = 1e-6, n_jobs: int | None = None) -> None:
+                 max_iter: int = 10_000, tol: float = 1e-6, n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
@@ -237,6 +244,8 @@ class ReweightedLasso(Refined):
         Largest number of lassos.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -265,7 +274,8 @@ class ReweightedLasso(Refined):
     def __init__(self, alpha: float = 1.0, *, penalty: str = "mcp", gamma: float | None = None, q: float | None = None,
                  max_steps: int = 100, fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
                  penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
-                 n_jobs: int | None = None) -> None:
+                 n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -285,6 +295,8 @@ class ReweightedLassoCV(RefinedCV):
         As in `ReweightedLasso`.
     eps, alphas, cv, rule, fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLassoCV`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -311,7 +323,8 @@ n_features_in_, feature_names_in_
                  max_steps: int = 100, eps: float = 1e-3, alphas: ArrayLike = 100, cv: FoldsLike | None = None,
                  rule: str = "min", fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
                  penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
-                 n_jobs: int | None = None) -> None:
+                 n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
@@ -332,6 +345,8 @@ class RelaxedLasso(Refined):
         1 is the lasso, 0 least squares on its support.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -359,7 +374,8 @@ class RelaxedLasso(Refined):
 
     def __init__(self, alpha: float = 1.0, *, phi: float = 0.0, fit_intercept: bool = True, standardize: bool = False,
                  positive: bool = False, penalty_factor: ByColumn | None = None, max_iter: int = 10_000,
-                 tol: float = 1e-6, n_jobs: int | None = None) -> None:
+                 tol: float = 1e-6, n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -379,6 +395,8 @@ class RelaxedLassoCV(RefinedCV):
         See `RelaxedCV.index`.
     eps, alphas, cv, fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLassoCV`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -408,7 +426,8 @@ class RelaxedLassoCV(RefinedCV):
                  cv: FoldsLike | None = None,
                  rule: str = "min", fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
                  penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
-                 n_jobs: int | None = None) -> None:
+                 n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _validate(self, X, y, arguments):
@@ -445,6 +464,8 @@ class TwoStageLasso(RefinedOnFolds):
         Default: 5 contiguous folds.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -477,7 +498,8 @@ class TwoStageLasso(RefinedOnFolds):
     def __init__(self, prune: object = "1se", refine: object = "min", *, l1_ratio: float = 1.0, factor: str = "support",
                  stages: int | None = None, cv: FoldsLike | None = None, fit_intercept: bool = True,
                  standardize: bool = False, positive: bool = False, penalty_factor: ByColumn | None = None,
-                 max_iter: int = 10_000, tol: float = 1e-6, n_jobs: int | None = None) -> None:
+                 max_iter: int = 10_000, tol: float = 1e-6, n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     def _solve(self, X, y, options):
@@ -517,6 +539,8 @@ class StabilitySelection(SelectorMixin, Estimator):
     random_state : int or RandomState, optional
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
+    verbose : bool or int, default=0
+        Whether a bar on standard error shows how far the fit has come.
 
     Attributes
     ----------
@@ -553,7 +577,8 @@ class StabilitySelection(SelectorMixin, Estimator):
                  dfmax: int | None = None, l1_ratio: float = 1.0, random_state: RandomState | None = None,
                  fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
                  penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
-                 n_jobs: int | None = None) -> None:
+                 n_jobs: int | None = None,
+                 verbose: bool | int = 0) -> None:
         keep_arguments(locals())
 
     @all_or_nothing
@@ -576,7 +601,8 @@ class StabilitySelection(SelectorMixin, Estimator):
         seed = seed if seed is None or isinstance(seed, Integral) else seed.randint(2**31)
         path = stability_selection(X, self._one_target(y), n_pairs=self.n_pairs, weakness=self.weakness,
                                    random_state=seed, alphas=self.alphas, eps=self.eps, dfmax=self.dfmax,
-                                   l1_ratio=self.l1_ratio, groups=groups, **self._options(None))
+                                   l1_ratio=self.l1_ratio, groups=groups, verbose=self.verbose,
+                                   **self._options(None))
         at = -1 if self.max_false is None else path.index_for(self.max_false, self.threshold, self.unimodal)
         self.stability_path_, self.scores_ = path, path.probabilities[:, at]
         self.n_iter_ = max(1, ceil(path.n_passes))
