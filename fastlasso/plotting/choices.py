@@ -3,15 +3,12 @@
 import numpy as np
 
 from .axes import drawable, feature_label, finish_axes, mark_alphas, shortened, write_labels
-from .profiles import columns_named, draw_profiles
+from .profiles import MAX_PROFILES, columns_named, draw_profiles
 from .theme import new_axes, theme_of
 
 # Held-out errors by the name of their measure.
 ERRORS = {"mse": "squared error", "mae": "absolute error", "r2": "1 - R2", "deviance": "deviance", "auc": "1 - AUC",
           "class": "misclassification"}
-
-# Most selection probabilities that are drawn.
-MAX_PROFILES = 1000
 
 
 def plot_cv(pathcv, ax=None):

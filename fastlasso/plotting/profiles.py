@@ -179,9 +179,7 @@ def plot_stages(schedule, ax=None, n_labels=8, *, features=None):
     ax.set_xlabel("stage")
     ax.set_ylabel("coefficient")
     open_frame(ax)
-    names = [shortened(feature_label(schedule.feature_names, j)) + ("" if j in used else ": never enters")
-             for j in first]
-    write_labels(ax, coefs[first, -1], names, colours)
+    write_labels(ax, coefs[first, -1], labels_of(schedule.feature_names, first, used), colours)
     return ax
 
 
@@ -239,8 +237,12 @@ def named_profiles(path, shown, scale, rank_at, n_labels, features):
     used = used_features(path, scale, rank_at)
     first = used[:n_labels] if features is None else columns_named(features, path)
     profiles = profiles_of(path, np.concatenate([first, used[~np.isin(used, first)]]), shown, scale)
-    return [shortened(feature_label(path.feature_names, j)) + ("" if j in used else ": never enters")
-            for j in first], profiles
+    return labels_of(path.feature_names, first, used), profiles
+
+
+def labels_of(feature_names, columns, used):
+    """Return what is written beside the lines of some features, of which those not in `used` never enter."""
+    return [shortened(feature_label(feature_names, j)) + ("" if j in used else ": never enters") for j in columns]
 
 
 def used_features(path, scale, rank_at):
