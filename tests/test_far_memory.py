@@ -9,6 +9,7 @@ import pytest
 from scipy import sparse
 
 from fastlasso import convert
+from fastlasso.matrices.row_blocks import Blocks
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_DATA counts maps on Linux alone")
 
@@ -30,7 +31,7 @@ X = RowBlocks(MappedBlocks(data.X.blocks.folder, data.X.nbytes // 16))
 fastlasso.fit_path(np.eye(3), np.arange(3.0), alphas=2)
 n, p = X.shape
 before = data_bytes()
-vectors = 12 * n + 40 * p if call == "path" else 40 * (n + p)       # of squared error no residual is held whole
+vectors = 12 * n + 32 * p if call == "path" else 40 * (n + p)       # of squared error no residual is held whole
 limit = before + int(share * X.nbytes) + 8 * vectors + (16 << 20)       # 16 MB: stacks of two threads
 assert limit - before < X.nbytes, "the limit must be below X's own size"
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
@@ -86,3 +87,40 @@ def test_the_limit_would_stop_a_copy(folders):
                           capture_output=True, check=False, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
     assert done.returncode != 0
     assert "MemoryError" in done.stderr
+
+
+class CountedTerm:
+    """A term of a sum over blocks that counts those alive."""
+
+    alive = 0
+
+    def __init__(self):
+        CountedTerm.alive += 1
+
+    def __del__(self):
+        CountedTerm.alive -= 1
+
+    def __iadd__(self, other):
+        return self
+
+
+class CountingBlocks(Blocks):
+    """Notes, as each block's term is formed, how many terms are held."""
+
+    starts = np.arange(6)
+
+    def each(self, part, pool, arguments, blocks=None):
+        for k in range(self.count):
+            yield part(k, pool, *arguments(k))
+
+
+def test_a_sum_over_blocks_holds_no_term_that_was_added():
+    """Eight vectors of p each, in a pass for eight residuals."""
+    held = []
+
+    def part(block, pool):
+        held.append(CountedTerm.alive)
+        return CountedTerm()
+
+    CountingBlocks().total(part, None, lambda k: ())
+    assert held == [0, 1, 1, 1, 1]

@@ -45,7 +45,7 @@ class Matrix:
     free_residuals : int
         Residuals that one pass serves for what a few cost, because bringing X is dear; 0 where it is not.
     looks_ahead : bool
-        Whether `evaluated` forms Gram rows in the same pass.
+        Whether `evaluated` can form Gram rows in the same pass.
     """
 
     shape = (0, 0)
@@ -103,7 +103,8 @@ class Matrix:
     def evaluated(self, y, cols, B, centres, w, pool):
         """Return (X'(w r), sums of w r and of w r^2) of the residuals r = y - centre - X[:, cols] b: one pass.
 
-        Shapes are (k, p) and (k, 2) for B of shape (k, len(cols)); w is None for equal weights.
+        Shapes are (k, p) and (k, 2) for B of shape (k, len(cols)); w is None for equal weights. A matrix that
+        `looks_ahead` takes a further argument, (columns, n_new, mean), and returns as a third result what `gram` would.
         """
         R = self.combine(cols, B, pool)
         np.subtract(y, R, out=R)

@@ -54,6 +54,7 @@ class Blocks:
                 total = term
             else:
                 total += term
+            del term        # before the next is formed: it may hold 8 vectors of p
         return total
 
     def kept(self, vector):
