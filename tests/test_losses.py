@@ -20,6 +20,7 @@ from fastlasso import (
     fit_path,
     verify,
 )
+from fastlasso.losses.risk import Risk
 from fastlasso.ways import going
 
 
@@ -280,3 +281,11 @@ def test_degrees_of_freedom_of_an_elastic_net():
         H = (A * d[:, None]).T @ A
         expected = np.trace(np.linalg.solve(H + 0.5 * alpha * np.eye(used.sum()), H)) if used.any() else 0
         assert df[k] == pytest.approx(expected, rel=1e-6)
+
+
+def test_residuals_whose_squares_underflow_are_balanced():
+    """Their norm is 0 where their mean is not: rounds of balancing once went on for ever."""
+    risk = Risk(Poisson(), np.ones(3), None, None, None, True)
+    tiny = np.array([1e-170, 2e-170, 4e-170])
+    risk.balance(tiny, np.full(3, 0.3), 0.3, None)
+    assert abs(tiny.mean()) <= 1e-185

@@ -20,6 +20,8 @@ EPSILON = float(np.finfo(float).eps)
 CHUNK = 1 << 13
 # A weighted mean of this size, relative to the norm, is rounding.
 MEAN_ROUNDING = 1e-16
+# Rounds of making a mean zero, each of which allows four times the rounding. More are due only where squares underflow.
+MEAN_ROUNDS = 30
 # Newton steps to the best intercept, at most.
 INTERCEPT_STEPS = 100
 # The best intercept is found where a step is below this, relative to 1 + |b0|.
@@ -154,7 +156,9 @@ class Risk:
         """
         shift, most = 0.0, MEAN_ROUNDING * float(np.sqrt(self.mean(np.square(v)))) if self.fit_intercept else np.inf
         mean = self.mean(v) if self.fit_intercept else 0.0
-        while abs(mean) > most:     # a second round takes off what rounding left of a large mean
+        for _ in range(MEAN_ROUNDS):
+            if not abs(mean) > most:
+                break
             more = mean / total
             run_chunks(pool, len(v), lambda a, b, more=more: subtract(v, more, curvature, a, b))
             shift, mean, most = shift + more, self.mean(v), 4 * most
