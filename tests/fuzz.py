@@ -20,12 +20,15 @@ call (of its folds too, in a cross-validation); without it they are those judged
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, cycle
@@ -149,6 +152,7 @@ SIZES = {       # (rows, their odds), (columns, theirs)
 ALPHAS = {False: [1, 4, 12, 30], True: [1, 2, 4, 8]}
 STRUCTURED = 0.3        # of the problems of a loss
 SLOW = 0.5              # seconds that a problem may take however fast its twin is
+ENDLESS = 200.0         # processor seconds after which a problem is ended
 PACE = 20               # and how many times as long as its twin, independent columns of the same shape
 TARGETS = {
     "linear": lambda rng, X: X[:, :3].sum(axis=1) + rng.standard_normal(len(X)) * rng.choice([0.1, 1.0, 3.0]),
@@ -424,10 +428,11 @@ def examined(case, way, examine=judged):
         warnings.simplefilter("always", ConvergenceWarning)
         started = time.process_time()
         try:
-            for wrong, solutions, missed in examine(case):
-                n_solutions += solutions
-                uncertified += missed
-                found += [wrong] if wrong else []
+            with ended_after(ENDLESS):
+                for wrong, solutions, missed in examine(case):
+                    n_solutions += solutions
+                    uncertified += missed
+                    found += [wrong] if wrong else []
         except Exception as error:
             found.append(f"{type(error).__name__}: {error}")
     if examine is judged and way != CRIPPLED and time.process_time() - started > SLOW:
@@ -436,6 +441,24 @@ def examined(case, way, examine=judged):
     if uncertified and not warned:
         found.append(f"{uncertified} solutions are not certified, and no warning says so")
     return [f"{case.call} ({way}): {text}" for text in found], n_solutions, uncertified
+
+
+@contextmanager
+def ended_after(seconds):
+    """Raise TimeoutError within, after some processor seconds; on Windows there is no limit."""
+    def end(number, frame):
+        raise TimeoutError(f"no end after {seconds:g} s")
+
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def too_slow(case, way):

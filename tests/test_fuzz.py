@@ -1,6 +1,7 @@
 """A sample of the random problems of `fuzz.py`; the whole of them is one documented command."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -253,3 +254,15 @@ def test_the_command(tmp_path, judge):
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "20 problems from seed 3" in run.stdout
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows cannot end it")
+def test_a_problem_without_end_is_ended_and_a_violation(monkeypatch):
+    def endless(case):
+        while True:
+            yield None, 1, 0
+
+    monkeypatch.setattr(fuzz, "ENDLESS", 0.05)
+    found, solutions, _ = fuzz.examined(fuzz.random_case(0), "usual", endless)
+    assert "TimeoutError: no end after 0.05 s" in found[0]
+    assert solutions > 0
