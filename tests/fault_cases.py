@@ -15,6 +15,7 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
+from layouts import set_coordinates
 from scipy import sparse
 
 N, P = 40, 12
@@ -106,7 +107,7 @@ def coordinates(axis, value):
     X = sparse.coo_array(A)
     coords = [part.copy() for part in (X.row, X.col)]
     coords[axis][3] = value
-    X.coords = tuple(coords)
+    set_coordinates(X, *coords)
     return X, Y
 
 

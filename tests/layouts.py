@@ -22,6 +22,14 @@ def exact_matrix(n, p, seed=0, density=0.6):
     return A
 
 
+def set_coordinates(X, rows, columns):
+    """Replace the coordinates of a COO matrix, unchecked; SciPy before 1.13 keeps them as two attributes."""
+    if hasattr(X, "coords"):
+        X.coords = (rows, columns)
+    else:
+        X.row, X.col = rows, columns
+
+
 def target(A, seed=0):
     """Return y: the first ten columns and noise, off centre."""
     rng = np.random.default_rng(seed + 1000)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import sklearn
 import sklearn.linear_model as peers
-from layouts import PLAIN, build, exact_matrix, target
+from layouts import PLAIN, build, exact_matrix, set_coordinates, target
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning as PeerWarning, NotFittedError
@@ -251,7 +251,7 @@ def broken(y, at=3, value=np.nan):
 def corrupt(X):
     """A sparse matrix with an index that is out of range: SciPy would write, or read, where it points."""
     if X.format == "coo":
-        X.coords = (X.coords[0] + 50_000_000, X.coords[1])
+        set_coordinates(X, X.row + 50_000_000, X.col)
     else:
         X.indices = X.indices + 50_000_000
     return X
