@@ -121,6 +121,14 @@ class SquaredError:
         return 0.5 * (2 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
 
 
+    def costs_of_errors(self, errors, gaps):
+        """What an error e of the fitted values, of norm |e|, may add to each objective: |e| sqrt(2 gap) + |e|^2 / 2.
+
+        The residual has at most sqrt(2 gap) in a span that nothing penalises, where e is.
+        """
+        return errors * np.sqrt(2 * gaps) + 0.5 * errors**2
+
+
 def norm_of(null_value):
     """|y| from P(0)."""
     return np.sqrt(2 * null_value)

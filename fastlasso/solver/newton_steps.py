@@ -7,6 +7,7 @@ import numpy as np
 from ..matrices.near import with_near_columns
 from . import cost
 from .base import widened
+from .basis import independent, places
 from .least_squares import LeastSquares
 from .quadratic_model import GramModel, SweepModel
 
@@ -164,6 +165,16 @@ class NewtonSteps:
         self.trail = self.trail[-1:]
         if self.model is not None:
             self.model.repenalise(self.penalty)
+
+    def refitted(self, refit):
+        """Return a refit on the solver's working set as one on X: the same, where columns are those of X."""
+        return refit
+
+    def nearly_dependent_gram(self, cols):
+        """Return the Gram matrix of unpenalised columns if they nearly depend on each other, else None."""
+        if self.model is None or len(independent(self.model.form.gram_of(places(cols, self.working_set)))[1]) == 0:
+            return None
+        return self.design.gram(cols, len(cols))
 
     # ------------------------------------------------------------ the model
 
