@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fastlasso.parallel import available_cores
+from fastlasso.solver.gram_form import GramForm
 from fastlasso.ways import ways
 
 SAMPLE, CHUNK = 2000, 100       # problems, about 5 ms each
@@ -253,3 +254,12 @@ def test_the_command(tmp_path, judge):
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "20 problems from seed 3" in run.stdout
+
+
+@pytest.mark.parametrize(("seed", "most"), [(25000000001203, 100), (20000000011923, 300)])
+def test_descent_ends_where_rounding_is_all_that_is_left(monkeypatch, seed, most):
+    """Nearly separated classes: H has entries of 1e11, so c - H b cannot tell gaps of 1e-3. It took 541 and 2,458."""
+    steps, take = [], GramForm._newton
+    monkeypatch.setattr(GramForm, "_newton", lambda form, alpha, b: (steps.append(alpha), take(form, alpha, b)))
+    list(fuzz.solved(fuzz.random_case(seed)))
+    assert 0 < len(steps) < most
