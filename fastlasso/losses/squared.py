@@ -9,7 +9,7 @@ with y less offset and mean, X centred, and |.| weighted. The residual is r = y 
 and P(0), the objective at b = 0, is 1/2 |y|^2. F is its own quadratic model, so one Gram matrix serves a whole path.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,6 +120,10 @@ class SquaredError:
             return np.zeros(len(coefs))
         return 0.5 * (2 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
 
+
+    def of_norm2(self, norm2):
+        """Return the loss of another y with this |y|^2, the values of which nobody asks for."""
+        return replace(self, null_value=0.5 * norm2)
 
     def costs_of_errors(self, errors, gaps):
         """What an error e of the fitted values, of norm |e|, may add to each objective: |e| sqrt(2 gap) + |e|^2 / 2.

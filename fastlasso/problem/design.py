@@ -63,9 +63,10 @@ class Design:
 
     def replaced(self, matrix, cols, columns):
         """Return X with other columns, centred, in the place of some; both count their passes together."""
-        other = self.beside(matrix)
+        other = copy(self)
+        other.matrix, other.kept = matrix, None
         other.mean, other.norm2, other.variance = self.mean.copy(), self.norm2.copy(), self.variance.copy()
-        other.norm2[cols], other.kept = self.norms2(columns), None
+        other.norm2[cols] = self.norms2(columns)
         other.mean[cols], other.variance[cols] = 0.0, other.norm2[cols]
         if not self.fit_intercept:
             other.variance[cols] -= self.means(columns) ** 2

@@ -5,7 +5,6 @@ same methods. z are the correlations X_W'r of the working set W.
 """
 
 from copy import copy
-from dataclasses import replace
 
 import numpy as np
 
@@ -156,7 +155,7 @@ class GramForm:
         if 2 * gap < last:
             return 0.0
         z, norm2 = self.gradient(b)
-        loss, sizes2 = replace(self.loss, null_value=0.5 * self.gram.y_norm2), np.diagonal(self.gram.G)[:self.size]
+        loss, sizes2 = self.loss.of_norm2(self.gram.y_norm2), np.diagonal(self.gram.G)[:self.size]
         return gram_rounding(loss, self.penalty, sizes2, np.array([alpha]), b[None], np.array([norm2]), z[None])[0]
 
     def _refit(self, alpha, b, target):

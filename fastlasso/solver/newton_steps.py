@@ -15,6 +15,9 @@ from .quadratic_model import GramModel, SweepModel
 MOST_CHANGED = 8.0
 # A new Gram matrix is formed as fast as this many times as many multiply-adds of products with vectors.
 GRAM_SPEED = 20.0
+# Multiply-adds of a Gram matrix that cost less than what Python takes for a step: then each step has a new one. Weights
+# and repeated rows take the same steps so, for the rule above depends on the number of rows.
+SMALL_MODEL = 1 << 18
 # What the first step from a residual counts as, where a fresher model would have served without one.
 FIRST_WASTE = 0.2
 # Epochs of descent in a step, at most, for every step that `max_iter` allows.
@@ -186,7 +189,7 @@ class NewtonSteps:
         """
         n, m, mean = self.design.n_samples, len(self.working_set), self.problem.loss.mean(d)
         self.wasted += (4.0 if step else FIRST_WASTE) * n * max(m, 1)
-        costs = n * m * m / GRAM_SPEED + m**3 / 3
+        costs = n * m * m / GRAM_SPEED + m**3 / 3 if (n + m) * m * m > SMALL_MODEL else 0.0
         if self._is_outdated(d, mean) or (step and renew) or self.wasted > costs:
             self._renew_model(d)
         self.ratio = 1.0 if self.problem.has_ridge or not mean > 0 else mean / self.model.total
