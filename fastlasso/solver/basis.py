@@ -167,7 +167,8 @@ def independent(gram):
     """Return (places of columns that are independent, places of the rest), by Cholesky with pivots."""
     from scipy.linalg.lapack import dpstrf
 
-    unit = 1 / np.sqrt(np.diagonal(gram))
+    norm = np.sqrt(np.diagonal(gram))
+    unit = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
     _, pivots, rank, _ = dpstrf(gram * unit * unit[:, None], tol=INDEPENDENT, lower=1)
     return np.sort(pivots[:rank] - 1), np.sort(pivots[rank:] - 1)
 
