@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from fastlasso.parallel import available_cores
+from fastlasso.solver.gram_form import GramForm
 from fastlasso.ways import ways
 
 SAMPLE, CHUNK = 2000, 100       # problems, about 5 ms each
@@ -266,3 +267,12 @@ def test_a_problem_without_end_is_ended_and_a_violation(monkeypatch):
     found, solutions, _ = fuzz.examined(fuzz.random_case(0), "usual", endless)
     assert "TimeoutError: no end after 0.05 s" in found[0]
     assert solutions > 0
+
+
+@pytest.mark.parametrize(("seed", "most"), [(25000000001203, 100), (20000000011923, 300)])
+def test_descent_ends_where_rounding_is_all_that_is_left(monkeypatch, seed, most):
+    """Nearly separated classes: H has entries of 1e11, so c - H b cannot tell gaps of 1e-3. It took 541 and 2,458."""
+    steps, take = [], GramForm._newton
+    monkeypatch.setattr(GramForm, "_newton", lambda form, alpha, b: (steps.append(alpha), take(form, alpha, b)))
+    list(fuzz.solved(fuzz.random_case(seed)))
+    assert 0 < len(steps) < most

@@ -454,3 +454,17 @@ def test_solutions_of_stages_that_miss_their_promise_are_warned_of(ridge):
     said = [str(warning.message) for warning in caught]
     for whose in ("at alpha=0.01", "fold 2: at alpha=0.01", "2 of 2 alphas", "fold 0: 2 of 2"):
         assert any(text.startswith(whose) for text in said), said
+
+
+def test_factors_settle_on_gaussian_data_to_the_end_of_the_path():
+    """Reweighted lassos come near a saddle of the objective, or go down a flat valley: hundreds of steps, no cycle."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 200))
+    y = X[:, :5] @ [3, -2, 2, 1, -1] + rng.standard_normal(100)
+    path = reweighted_path(X, y, standardize=True)
+    assert path.certified.all()
+    assert path.n_steps.max() > 100
+    at = int(np.argmax(path.n_steps))
+    certificate = verify(X, y, path.fit_at(at).coef, path.intercepts[at], alpha=path.alphas[at], standardize=True,
+                         penalty_factor=path.penalty_factor_at(at))
+    assert certificate.relative_gap < 1e-6

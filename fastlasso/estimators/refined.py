@@ -240,7 +240,7 @@ class ReweightedLasso(Refined):
     penalty : {"mcp", "scad", "log", "lq"}, default="mcp"
     gamma, q : float, optional
         Shape of the penalty; the defaults are those of `reweighted_path`.
-    max_steps : int, default=100
+    max_steps : int, default=2000
         Largest number of lassos.
     fit_intercept, standardize, positive, penalty_factor, max_iter, tol, n_jobs
         As in `AdaptiveLasso`.
@@ -272,7 +272,7 @@ class ReweightedLasso(Refined):
     _rules = CONCAVE_RULES
 
     def __init__(self, alpha: float = 1.0, *, penalty: str = "mcp", gamma: float | None = None, q: float | None = None,
-                 max_steps: int = 100, fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
+                 max_steps: int = 2000, fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
                  penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
                  n_jobs: int | None = None,
                  verbose: bool | int = 0) -> None:
@@ -320,7 +320,7 @@ n_features_in_, feature_names_in_
     _rules = CONCAVE_RULES
 
     def __init__(self, *, penalty: str = "mcp", gamma: float | None = None, q: float | None = None,
-                 max_steps: int = 100, eps: float = 1e-3, alphas: ArrayLike = 100, cv: FoldsLike | None = None,
+                 max_steps: int = 2000, eps: float = 1e-3, alphas: ArrayLike = 100, cv: FoldsLike | None = None,
                  rule: str = "min", fit_intercept: bool = True, standardize: bool = False, positive: bool = False,
                  penalty_factor: ByColumn | None = None, max_iter: int = 10_000, tol: float = 1e-6,
                  n_jobs: int | None = None,

@@ -5,7 +5,7 @@ the dual objective is minus infinity. t is the best scale that keeps theta feasi
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,13 @@ CLEAR_RANK = 1e3
 
 # Largest memory of that factorisation's Q, in bytes; beyond it LSMR takes over.
 BASIS_BYTES = 200e6
+
+# The unit roundoff of the widest float, and the last pivot below which it is used.
+EXTENDED_UNIT = float(np.finfo(np.longdouble).eps) / 2
+SMALL_PIVOT = 1e-4
+
+# Most values of such a factorisation.
+EXTENDED_VALUES = 2**22
 
 # Most iterations of LSMR.
 LSMR_ITERATIONS = 2000
@@ -151,17 +158,17 @@ def projector(problem, projected):
     if len(chosen) == 0:
         return (lambda v: np.sum(root * v) * root) if problem.fit_intercept else None, 0.0
     if len(chosen) <= BASIS_COLUMNS and 8 * len(chosen) * len(root) <= BASIS_BYTES:
-        basis, smallest = orthonormal_basis(problem, chosen)
-        spread = unit * math.sqrt(basis.shape[1])
-        return lambda v: basis @ (basis.T @ v), spread / max(smallest, spread)
+        basis, error = orthonormal_basis(problem, chosen)
+        return lambda v: basis @ (basis.T @ v), error
     return least_squares_fit(problem, chosen), unit
 
 
 def orthonormal_basis(problem, chosen):
-    """Return Q with the span of sqrt(q) [1, X[:, chosen]], columns normalised, and about their least singular value.
+    """Return Q with the span of sqrt(q) [1, X[:, chosen]], columns normalised, and the relative error of projecting.
 
     By pivoted QR, cut at the numerical rank: the last pivot kept stands for the singular value. It is 0 where pivots
-    fall smoothly through rounding: what was cut may then be part of the span.
+    fall smoothly through rounding: what was cut may then be part of the span. Where a pivot is small, Q is formed anew
+    in extended precision, if the machine has one.
     """
     from scipy.linalg import qr
 
@@ -169,12 +176,38 @@ def orthonormal_basis(problem, chosen):
     columns *= problem.root[:, None] / problem.columns.norm[chosen]
     if problem.fit_intercept:
         columns = np.column_stack([problem.root, columns])
-    basis, triangle, _ = qr(columns, mode="economic", pivoting=True, overwrite_a=True, check_finite=False)
+    basis, triangle, order = qr(columns, mode="economic", pivoting=True, overwrite_a=True, check_finite=False)
     pivots = np.abs(np.diagonal(triangle))
     cutoff = 2 * UNIT * max(columns.shape) * pivots[0]
     kept = pivots[pivots > cutoff]
-    clear = len(kept) == len(pivots) or kept[-1] > CLEAR_RANK * cutoff
-    return basis[:, :len(kept)], float(kept[-1]) if clear else 0.0
+    clear, spread = len(kept) == len(pivots) or kept[-1] > CLEAR_RANK * cutoff, math.sqrt(len(kept))
+    unit = dot_rounding(len(columns))
+    smallest, spread = float(kept[-1]) if clear else 0.0, unit * spread
+    if EXTENDED_UNIT == UNIT or basis.size > EXTENDED_VALUES or not spread < smallest < SMALL_PIVOT:
+        return basis[:, :len(kept)], spread / max(smallest, spread)
+    scaled = extended(problem, chosen)[:, order[:len(kept)]]
+    return gram_schmidt(scaled).astype(np.float64), unit + spread * (EXTENDED_UNIT / UNIT) / smallest
+
+
+def extended(problem, chosen):
+    """Return sqrt(q) [1, X[:, chosen]], columns normalised, in extended precision.
+
+    The values of X are taken as they are, the centre is subtracted without rounding to a float.
+    """
+    plain = replace(problem.columns, centre=np.zeros_like(problem.columns.centre)).gather(chosen)
+    columns = plain.astype(np.longdouble) - problem.columns.centre[chosen]
+    columns *= problem.root[:, None]
+    columns /= problem.columns.norm[chosen]
+    return np.column_stack([problem.root, columns]) if problem.fit_intercept else columns
+
+
+def gram_schmidt(columns):
+    """Orthonormalise columns in place, from the first to the last, each twice."""
+    for k in range(columns.shape[1]):
+        for _ in range(2):
+            columns[:, k] -= columns[:, :k] @ (columns[:, :k].T @ columns[:, k])
+        columns[:, k] /= np.sqrt(columns[:, k] @ columns[:, k])
+    return columns
 
 
 def least_squares_fit(problem, chosen):

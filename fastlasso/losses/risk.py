@@ -200,9 +200,20 @@ class Risk:
         """
         if not self.fit_intercept or not len(means):
             return np.zeros(len(coefs))
-        curvature = max(1.0, self.loss.smoothness if np.isfinite(self.loss.smoothness) else self.null_value)
         errors = EPSILON * (np.abs(coefs) @ np.abs(means))
-        return errors * (self.mean(np.abs(self.null_residual)) + 0.5 * curvature * errors)
+        return errors * (self.mean(np.abs(self.null_residual)) + 0.5 * self._largest_curvature * errors)
+
+    @property
+    def _largest_curvature(self):
+        return max(1.0, self.loss.smoothness if np.isfinite(self.loss.smoothness) else self.null_value)
+
+    def costs_of_errors(self, errors, gaps):
+        """What errors e of scores in a span that nothing penalises may add to each gap.
+
+        That is |e| sqrt(2 L gap) + L |e|^2 / 2: there <theta, e> = 0, and the slack of the loss is at least
+        |theta - rho|^2 / (2 L).
+        """
+        return errors * np.sqrt(2 * self._largest_curvature * gaps) + 0.5 * self._largest_curvature * errors**2
 
     def best_intercept(self, eta, start, pool):
         """Return the b0 that minimises F(eta + b0): Newton's method, kept between points of opposite slope.

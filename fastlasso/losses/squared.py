@@ -9,7 +9,7 @@ with y less offset and mean, X centred, and |.| weighted. The residual is r = y 
 and P(0), the objective at b = 0, is 1/2 |y|^2. F is its own quadratic model, so one Gram matrix serves a whole path.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,6 +119,18 @@ class SquaredError:
         if not self.fit_intercept or not len(means):
             return np.zeros(len(coefs))
         return 0.5 * (2 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
+
+
+    def of_norm2(self, norm2):
+        """Return the loss of another y with this |y|^2, the values of which nobody asks for."""
+        return replace(self, null_value=0.5 * norm2)
+
+    def costs_of_errors(self, errors, gaps):
+        """What an error e of the fitted values, of norm |e|, may add to each objective: |e| sqrt(2 gap) + |e|^2 / 2.
+
+        The residual has at most sqrt(2 gap) in a span that nothing penalises, where e is.
+        """
+        return errors * np.sqrt(2 * gaps) + 0.5 * errors**2
 
 
 def norm_of(null_value):

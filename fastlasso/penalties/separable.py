@@ -93,6 +93,12 @@ class Penalty:
         """Whether a column costs nothing at any alpha."""
         return bool(((self.l1 == 0) & (self.l2 == 0)).any())
 
+    @property
+    def never_bind(self):
+        """Where a column costs nothing at any alpha, and nothing bounds it."""
+        above, below = self.open_sides
+        return (self.l1 == 0) & (self.l2 == 0) & above & below
+
     def leaves_free(self, alphas):
         """Whether a column costs nothing at one of the alphas."""
         return self.has_unpenalised or 0 in alphas

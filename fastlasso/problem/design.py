@@ -24,14 +24,12 @@ class Design:
         The centre (0 without intercept), |x_j|^2 about the centre, and the variance about the mean.
     constant, flat : ndarray of bool
         Columns with zero norm about the centre, and columns whose variance is zero or rounding.
-    pool : Pool
-        Threads for the passes.
     kept : dict, or None
         Gram matrices of whole working sets by their columns, where several designs of the same X share them.
     """
 
     def __init__(self, matrix, weights, fit_intercept, pool, kept=None):
-        self.matrix, self.weights, self.fit_intercept, self.pool = matrix, weights, fit_intercept, pool
+        self.matrix, self.weights, self.fit_intercept, self._pool = matrix, weights, fit_intercept, [pool]
         self.n_samples, self.n_features = matrix.shape
         self.kept, self._count = kept, [0.0]
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
@@ -45,7 +43,7 @@ class Design:
     def counted_anew(self):
         """Return the same design with its own count of passes; the measurements are shared."""
         other = copy(self)
-        other._count = [0.0]
+        other._count, other._pool = [0.0], list(self._pool)
         return other
 
     def reweighted(self, weights):
@@ -58,9 +56,20 @@ class Design:
         return other
 
     def beside(self, matrix):
-        """Return the same X read through another matrix; both count their passes together."""
+        """Return the same X read through another matrix; both count their passes together and use the same threads."""
         other = copy(self)
         other.matrix = matrix
+        return other
+
+    def replaced(self, matrix, cols, columns):
+        """Return X with other columns, centred, in the place of some; both count their passes together."""
+        other = copy(self)
+        other.matrix, other.kept = matrix, None
+        other.mean, other.norm2, other.variance = self.mean.copy(), self.norm2.copy(), self.variance.copy()
+        other.norm2[cols] = self.norms2(columns)
+        other.mean[cols], other.variance[cols] = 0.0, other.norm2[cols]
+        if not self.fit_intercept:
+            other.variance[cols] -= self.means(columns) ** 2
         return other
 
     def measure_centres(self, cols):
@@ -83,9 +92,14 @@ class Design:
         """Count further passes, of an earlier fit."""
         self.passes += passes
 
+    @property
+    def pool(self):
+        """Threads for the passes."""
+        return self._pool[0]
+
     def move_to(self, pool):
         """Use the threads of another pool from now on."""
-        self.pool = pool
+        self._pool[0] = pool
 
     @property
     def n_weighted(self):

@@ -458,20 +458,24 @@ def relaxed(solver, grid):
     with refits(solver.solver) as refit:
         for k, (start, stop) in enumerate(zip(lasso.indptr[:-1], lasso.indptr[1:], strict=True)):
             cols = lasso.indices[start:stop].astype(np.int64)
-            values[start:stop], intercepts[k], residuals[k] = refit.on(cols, lasso.values[start:stop],
-                                                                       lasso.intercepts[k])
+            values[start:stop], intercepts[k], residuals[k] = refit(cols, lasso.values[start:stop],
+                                                                    lasso.intercepts[k])
     return RelaxedPath(lasso, values, intercepts, residuals)
 
 
 @contextmanager
 def refits(solver):
-    """Lend the working set of a solver to `Refits`, and give it back under the solver's own penalty."""
+    """Lend the working set of a solver to a refit, and give it back under the solver's own penalty.
+
+    Yields a function like `Refits.on`.
+    """
     if not solver.problem.loss.is_quadratic:
-        yield NewtonRefits(solver)
+        yield solver.refitted(NewtonRefits(solver).on)
         return
     penalty = solver.form.penalty
     try:
-        yield Refits(solver.problem, solver.form, REFIT_SHARE * solver.goal.gap, solver.goal.max_iter)
+        yield solver.refitted(Refits(solver.problem, solver.form, REFIT_SHARE * solver.goal.gap,
+                                     solver.goal.max_iter).on)
     finally:
         solver.form.repenalise(penalty)
 

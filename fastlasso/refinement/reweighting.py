@@ -171,7 +171,7 @@ class ReweightedSolver(PathSolver):
 
 
 def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, penalty: str = "mcp",
-                    gamma: float | None = None, q: float | None = None, max_steps: int = 100, alphas: ArrayLike = 100,
+                    gamma: float | None = None, q: float | None = None, max_steps: int = 2000, alphas: ArrayLike = 100,
                     eps: float = 1e-3, fit_intercept: bool = True, standardize: bool = False,
                     sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None,
                     penalty_factor: ByColumn | None = None, lower: ByColumn = UNBOUNDED[0],
@@ -208,7 +208,7 @@ def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pe
     penalty : {"mcp", "scad", "log", "lq"} or Concave, default="mcp"
         A name, that of a penalty of your own included, or a `fastlasso.penalties.concave.Concave` itself.
     gamma, q : float, optional
-    max_steps : int, default=100
+    max_steps : int, default=2000
         Most lassos per alpha.
 
     Returns
@@ -257,7 +257,7 @@ def reweighted_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, pe
 
 
 def cross_validate_reweighted(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, penalty: str = "mcp",
-                              gamma: float | None = None, q: float | None = None, max_steps: int = 100,
+                              gamma: float | None = None, q: float | None = None, max_steps: int = 2000,
                               cv: FoldsLike = 5,
                               groups: ArrayLike | None = None, rule: str = "min",
                               random_state: RandomState | None = 0, alphas: ArrayLike = 100, eps: float = 1e-3,

@@ -161,6 +161,16 @@ class WorkingSetSolver:
             return False
         return self.unpenalised.nearly_dependent(self.working_set[self.form.penalty.unpenalised(alpha, b)], self.form)
 
+    def refitted(self, refit):
+        """Return a refit on the solver's working set as one on X: the same, where columns are those of X."""
+        return refit
+
+    def nearly_dependent_gram(self, cols):
+        """Return the Gram matrix of unpenalised columns if they nearly depend on each other, else None."""
+        if not self.unpenalised.nearly_dependent(cols, self.form):
+            return None
+        return self.unpenalised.gram(cols, self.form)
+
     def _present_inside(self):
         """(r or None, |r|^2, z of the working set) at the last solution, from X where the Gram matrix cannot tell."""
         if self.is_nearly_dependent():

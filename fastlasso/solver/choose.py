@@ -3,6 +3,7 @@
 import numpy as np
 
 from .base import Goal
+from .basis import InBasis, with_basis
 from .compressed import Compressed
 from .newton import NewtonSolver
 from .small_newton import SmallNewton, is_small
@@ -23,11 +24,15 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
     """
     if not problem.loss.is_quadratic:
         kind = SmallNewton if is_small(problem) else NewtonSolver
+    else:
+        usable = np.count_nonzero(problem.penalty.usable)
+        kind = Compressed if problem.design.matrix.is_compressible(usable) else Solver
+
+    def started(problem):
         solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
         solver.start()
         return solver
-    usable = np.count_nonzero(problem.penalty.usable)
-    kind = Compressed if problem.design.matrix.is_compressible(usable) else Solver
-    solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)
-    solver.start()
-    return solver
+
+    solver = started(problem)
+    other, basis = with_basis(problem, solver.nearly_dependent_gram)
+    return solver if basis is None else InBasis(started(other), basis)

@@ -13,6 +13,7 @@ from ..penalties.separable import step_to_bounds
 from ..ways import ways
 from .cost import ROUNDING
 from .least_squares import LeastSquares, largest_gain_ignored, step_of
+from .proof import gram_rounding
 from .refit import refit
 
 # Epochs of coordinate descent on a Gram matrix between two Newton steps.
@@ -127,9 +128,9 @@ class GramForm:
         """Coordinate descent, with Newton steps on the coordinates inside their bounds after each few epochs.
 
         The target is WISHED times the gap asked for, which rounding may keep out of reach. So descent stops, too, where
-        the gap is below SETTLED times the gap asked for and no longer halves, and after `Ways.patience` rounds that
-        lower the gap by less than a hundredth. After each series of Newton steps in a row that hardly lowers the gap
-        there are twice as many rounds without any.
+        the gap no longer halves and is below SETTLED times the gap asked for, or below what rounding may hide in it,
+        and after `Ways.patience` rounds that lower the gap by less than a hundredth. After each series of Newton steps
+        in a row that hardly lowers the gap there are twice as many rounds without any.
         """
         target, best, last, waited, fruitless, rest = WISHED * target_gap, np.inf, np.inf, 0, 0, 0
         while max_iter > 0 and waited < ways().patience:
@@ -137,7 +138,7 @@ class GramForm:
             self.design.pool.check()
             gap, done = self.gram.descend(alpha, b, target, epochs, pool=self.design.pool)
             max_iter -= epochs
-            at_rest = done < epochs or 0.5 * last <= gap <= SETTLED * target_gap
+            at_rest = done < epochs or 0.5 * last <= gap <= max(SETTLED * target_gap, self._hidden(alpha, b, gap, last))
             if gap <= target or at_rest:
                 if self._refit(alpha, b, target) <= target or at_rest:
                     return
@@ -148,6 +149,14 @@ class GramForm:
                 fruitless = fruitless + 1 if self.gram.gap(alpha, b) > FRUITLESS * gap else 0
                 rest = 2**fruitless - 1
         self.ran_out = self.ran_out or max_iter <= 0
+
+    def _hidden(self, alpha, b, gap, last):
+        """Return what rounding of c - G b may hide in a gap that no longer halves, else 0."""
+        if 2 * gap < last:
+            return 0.0
+        z, norm2 = self.gradient(b)
+        loss, sizes2 = self.loss.of_norm2(self.gram.y_norm2), np.diagonal(self.gram.G)[:self.size]
+        return gram_rounding(loss, self.penalty, sizes2, np.array([alpha]), b[None], np.array([norm2]), z[None])[0]
 
     def _refit(self, alpha, b, target):
         """Refit the unpenalised columns by exact least squares; return the gap after it."""

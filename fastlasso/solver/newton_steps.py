@@ -7,6 +7,7 @@ import numpy as np
 from ..matrices.near import with_near_columns
 from . import cost
 from .base import widened
+from .basis import independent, places
 from .least_squares import LeastSquares
 from .quadratic_model import GramModel, SweepModel
 
@@ -14,6 +15,9 @@ from .quadratic_model import GramModel, SweepModel
 MOST_CHANGED = 8.0
 # A new Gram matrix is formed as fast as this many times as many multiply-adds of products with vectors.
 GRAM_SPEED = 20.0
+# Multiply-adds of a Gram matrix that cost less than what Python takes for a step: then each step has a new one. Weights
+# and repeated rows take the same steps so, for the rule above depends on the number of rows.
+SMALL_MODEL = 1 << 18
 # What the first step from a residual counts as, where a fresher model would have served without one.
 FIRST_WASTE = 0.2
 # Epochs of descent in a step, at most, for every step that `max_iter` allows.
@@ -165,6 +169,16 @@ class NewtonSteps:
         if self.model is not None:
             self.model.repenalise(self.penalty)
 
+    def refitted(self, refit):
+        """Return a refit on the solver's working set as one on X: the same, where columns are those of X."""
+        return refit
+
+    def nearly_dependent_gram(self, cols):
+        """Return the Gram matrix of unpenalised columns if they nearly depend on each other, else None."""
+        if self.model is None or len(independent(self.model.form.gram_of(places(cols, self.working_set)))[1]) == 0:
+            return None
+        return self.design.gram(cols, len(cols))
+
     # ------------------------------------------------------------ the model
 
     def _keep_model(self, d, step, renew):
@@ -175,7 +189,7 @@ class NewtonSteps:
         """
         n, m, mean = self.design.n_samples, len(self.working_set), self.problem.loss.mean(d)
         self.wasted += (4.0 if step else FIRST_WASTE) * n * max(m, 1)
-        costs = n * m * m / GRAM_SPEED + m**3 / 3
+        costs = n * m * m / GRAM_SPEED + m**3 / 3 if (n + m) * m * m > SMALL_MODEL else 0.0
         if self._is_outdated(d, mean) or (step and renew) or self.wasted > costs:
             self._renew_model(d)
         self.ratio = 1.0 if self.problem.has_ridge or not mean > 0 else mean / self.model.total

@@ -41,11 +41,15 @@ class Unpenalised:
         if self._cols is None or not np.array_equal(self._cols, cols):
             design = self.design
             sizes = np.sqrt(1 + design.mean[cols] ** 2 / design.norm2[cols])
-            known = np.flatnonzero(np.isin(form.columns, cols))
-            gram = form.gram_of(known) if len(known) == len(cols) else design.gram(cols, len(cols))
+            gram = self.gram(cols, form)
             root = None if design.weights is None else design.rooted(1.0)
             self._cols, self._columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), sizes, root)
         return self._columns
+
+    def gram(self, cols, form):
+        """Return the Gram matrix of some columns, in the order of the working set where they are all there."""
+        known = np.flatnonzero(np.isin(form.columns, cols))
+        return form.gram_of(known) if len(known) == len(cols) else self.design.gram(cols, len(cols))
 
     def forget(self):
         """Forget the columns kept: under another penalty other columns are unpenalised."""
