@@ -244,7 +244,7 @@ def reread(path):
     """Return a path saved and read again, and one pickled."""
     with tempfile.TemporaryDirectory() as folder:
         path.save(Path(folder) / "path.npz")
-        return fastlasso.LassoPath.load(Path(folder) / "path.npz"), pickle.loads(pickle.dumps(path))
+        return fastlasso.load(Path(folder) / "path.npz"), pickle.loads(pickle.dumps(path))
 
 
 def refined(X, y, function, **given):

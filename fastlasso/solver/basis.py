@@ -21,7 +21,8 @@ INDEPENDENT = 1e-4
 DEPENDENT = 1e-12
 # Columns that are replaced, at most.
 MOST_REPLACED = 64
-# Gram-Schmidt steps of a column, at most: each leaves 1e-16 of the norm times the condition of the columns kept.
+# Gram-Schmidt steps of a column, and of taking off its mean, at most. A step leaves 1e-16 of the norm times the
+# condition of the columns kept.
 STEPS = 5
 # A step that leaves this share of a column's norm has not met cancellation.
 SETTLED = 0.5
@@ -224,7 +225,7 @@ class GramSchmidt:
         for x, factor in zip(self.X, t, strict=True):
             if factor:
                 high, low = add_product(high, low, x, factor)
-        while self.design.fit_intercept:
+        for _ in range(STEPS if self.design.fit_intercept else 0):
             mean = self.design.means(high[None])[0]
             high, low = add_product(high, low, np.ones(len(high)), -mean)
             if abs(mean) <= EPSILON * np.abs(high).max(initial=0.0):
