@@ -105,6 +105,29 @@ def test_sums_and_differences_cost_no_descent(monkeypatch):
     assert is_optimal(X, y, path)
 
 
+def rays(side, angles):
+    """Shares of the pixels of a square picture in parallel rays: a pixel lies between two rays of each angle."""
+    at, parts = np.indices((side, side)).reshape(2, -1) - (side - 1) / 2, []
+    for angle in np.pi * np.arange(angles) / angles:
+        place = np.array([np.sin(angle), np.cos(angle)]) @ at + (side - 1) / 2
+        parts.append(sparse.csc_matrix(np.maximum(1 - np.abs(place - np.arange(side)[:, None]), 0)))
+    return sparse.vstack(parts).tocsc()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 7])
+def test_a_positive_tomography_costs_no_descent(monkeypatch, seed):
+    """Descent used three times as many pixels as the rank."""
+    rng = np.random.default_rng(seed)
+    X, b = rays(24, 4), np.zeros(24 * 24)
+    b[rng.choice(24 * 24, 24, replace=False)] = 1
+    y = X @ b + 0.15 * rng.standard_normal(X.shape[0])
+    forbid(monkeypatch, GramForm, "_descend")
+    with going(small=0, compress_features=0, gram_form=True):
+        path = fit_path(X, y, lower=0.0)
+    assert is_optimal(X, y, path, lower=0.0)
+    assert path.df.max() <= np.linalg.matrix_rank(X.toarray() - X.mean(axis=0))
+
+
 def test_columns_leave_a_full_working_set(monkeypatch):
     """The path uses at most n columns at once, but many more in all."""
     X, y = gaussian(150, 1200, used=60)

@@ -3,6 +3,9 @@
 
 # Steps down in alpha are given up once the next alpha would be above this share of the last one.
 cdef double SMALLEST_STEP = 1 - 1e-7
+cdef enum:
+    # The path is followed to the next alpha, too, if the last walk has crossed at most this many knots.
+    FEW_KNOTS = 64
 
 
 cdef inline double squared_loss_gap(double scale, double norm2) noexcept nogil:
@@ -11,7 +14,7 @@ cdef inline double squared_loss_gap(double scale, double norm2) noexcept nogil:
 
 
 @cython.final
-cdef class GramProblem(KnotWalk):
+cdef class GramProblem(PrimalSet):
     """The problem on the working set, given the Gram matrix of its columns.
 
     Parameters
@@ -21,6 +24,8 @@ cdef class GramProblem(KnotWalk):
     y_norm2 : float
         |y|^2.
     """
+    # Whether the face did not settle lately and few knots had to be crossed instead: then that is tried first.
+    cdef bint follows
 
     def __cinit__(self, ptrdiff_t capacity=64, double y_norm2=0.0):
         self.y_norm2, self.noise = y_norm2, CORRELATION_ROUNDING * sqrt(y_norm2)
@@ -62,21 +67,21 @@ cdef class GramProblem(KnotWalk):
     cdef int _homotopy(self, double here, double alpha) except? -1 nogil:
         """Go from the solution at `here` to `alpha`: in one step if the face settles, else from knot to knot.
 
-        With a ridge part, and where ties hold that up, in ever smaller steps. A step that is small enough crosses one
-        knot. There the face settles, unless there are exact ties.
+        With a ridge part the path between is not known. From where the walk ends the primal active set goes on. Where
+        rounding holds that up, there are ever smaller steps: one that is small enough crosses one knot.
         """
-        cdef double there = alpha, reached
+        cdef double there = alpha
+        cdef bint walks
         cdef int status
         memcpy(self.last_solved, self.b, self.size * sizeof(double))
         while True:
-            status = self._solve_or_nearly(there)
-            if status == FAILED and there == alpha and isfinite(here) and not self.has_ridge:
-                self.put_face(self.last_solved, here)
-                reached = self.walk(here, alpha)
-                if reached > alpha:
-                    memcpy(self.last_solved, self.b, self.size * sizeof(double))
-                here = reached if reached > alpha else here
-                status = self._solve_or_nearly(alpha)
+            walks = there == alpha and isfinite(here) and not self.has_ridge
+            status = FAILED if walks and self.follows else self._solve_or_nearly(there)
+            if status == FAILED and there == alpha:
+                memcpy(self.point, self.last_solved, self.size * sizeof(double))
+                if walks:
+                    here = self._walk_near(here, alpha)
+                status = self._minimise_nearly(alpha)
             if status == SOLVED:
                 if there == alpha:
                     return SOLVED
@@ -96,11 +101,32 @@ cdef class GramProblem(KnotWalk):
         cdef int status = self.solve_at(alpha)
         if status == PARKED:
             self.coefficients(alpha)
-            self.correlate_all()
-            if self._is_within_bounds() and self.gap_at(alpha, self.b, self.residual_norm2(self.b)) <= self.enough:
-                return SOLVED
-            return FAILED
+            return self._settled_nearly(alpha)
         return status
+
+    cdef int _settled_nearly(self, double alpha) noexcept nogil:
+        """Return SOLVED if the solution on the face is within its bounds and the gap `enough`, or FAILED."""
+        self.correlate_all()
+        if self._is_within_bounds() and self.gap_at(alpha, self.b, self.residual_norm2(self.b)) <= self.enough:
+            return SOLVED
+        return FAILED
+
+    cdef double _walk_near(self, double here, double alpha) except? -1 nogil:
+        """Follow the path from `here` towards `alpha`, to `point`; return from where to go on if that is not enough."""
+        cdef double reached
+        self.put_face(self.last_solved, here)
+        reached = self.walk(here, alpha)
+        memcpy(self.point, self.b, self.size * sizeof(double))
+        self.follows = reached <= alpha and self.n_crossed <= FEW_KNOTS
+        if reached <= alpha:
+            return here
+        memcpy(self.last_solved, self.b, self.size * sizeof(double))
+        return reached
+
+    cdef int _minimise_nearly(self, double alpha) except? -1 nogil:
+        """Solve for one alpha by the primal active set from `point`; return SOLVED as `_solve_or_nearly`, or FAILED."""
+        cdef int status = self.minimise(alpha)
+        return SOLVED if status == SOLVED else self._settled_nearly(alpha)
 
     cdef bint _is_within_bounds(self) noexcept nogil:
         """Whether no face member is beyond a bound."""

@@ -52,7 +52,7 @@ cdef class FaceStep(FaceFactor):
         self.factor_alpha = alpha
         status = self._settle(alpha)
         if status == SOLVED:
-            self._refine(alpha)
+            self.refine(alpha)
         return status
 
     cdef int put_face(self, const double* b, double alpha) except? -1 nogil:
@@ -101,7 +101,7 @@ cdef class FaceStep(FaceFactor):
             self.coefficients(alpha)
             n_out = self._leavers()
             n_in = self._enterers(alpha)
-            if n_out + n_in == 0 and self._worst_parked(alpha) < 0:
+            if n_out + n_in == 0 and self.worst_parked(alpha) < 0:
                 return SOLVED
             self.count_work(self.size * self.n_face)
             if n_out + n_in - self.n_certain > MIN_WRONG + self.n_face // 2:
@@ -136,24 +136,25 @@ cdef class FaceStep(FaceFactor):
     # ------------------------------------------------------------ the solution on the face
 
     cdef int coefficients(self, double alpha) except -1 nogil:
-        """b = L^-T (zc - alpha zs) on the face and 0 off it; q = c - G b, at least off the face."""
-        cdef ptrdiff_t k = self.n_face, f, m = self.size
+        """b as in `face_solution`; q = c - G b, at least off the face."""
+        self.face_solution(alpha)
+        if 2 * self.n_face < self.size:
+            self.correlate_all()
+        else:
+            self._correlate_off_face()
+        return 0
+
+    cdef int face_solution(self, double alpha) except -1 nogil:
+        """b = L^-T (zc - alpha zs) on the face; off it 0, or the bound that a slot is held at."""
+        cdef ptrdiff_t k = self.n_face, f
         cdef double* x = self.work
         for f in range(k):
             x[f] = self.zc[f] - alpha * self.zs[f]
         self.solve_upper(x)
-        memset(self.b, 0, m * sizeof(double))
+        memcpy(self.b, self.held, self.size * sizeof(double))
         for f in range(k):
             self.b[self.order[f]] = x[f]
-        if self.n_held:
-            for f in range(m):
-                if self.held[f] != 0:
-                    self.b[f] = self.held[f]
         self.count_work(k * k)
-        if 2 * k < m:
-            self.correlate_all()
-        else:
-            self._correlate_off_face()
         return 0
 
     cdef void correlate_all(self) noexcept nogil:
@@ -197,7 +198,7 @@ cdef class FaceStep(FaceFactor):
             worst = max(worst, fabs(self.work[i]))
         return worst
 
-    cdef int _refine(self, double alpha) except? -1 nogil:
+    cdef int refine(self, double alpha) except? -1 nogil:
         """Refine the solution once where rounding has built up. If that is not enough, have the factor rebuilt.
 
         The equations of a few face members are checked first, of other ones each time. If they hold, nothing is done.
@@ -249,26 +250,24 @@ cdef class FaceStep(FaceFactor):
         Slots that are held and pulled back from their bound are released and listed, too.
         """
         cdef ptrdiff_t j, count = 0
-        cdef double q, limit
         self.n_certain = 0
         for j in range(self.size):
-            if self.place[j] >= 0 or self.parked[j]:
+            if self.place[j] >= 0 or self.parked[j] or not self.is_violated(j, alpha):
                 continue
-            q = self._correlation[j]
-            limit = alpha * self.l1[j] * (1 + FACE_TOLERANCE) + self.noise * sqrt(self.g[j, j])
-            if self.held[j] != 0:
-                if not self._is_pulled_back(j, alpha):
-                    continue
-                self.sign[j] = face_sign(self.l1[j], self.held[j])
-                self.hold(j, 0.0)
-            elif q > limit and self.upper[j] > 0 or q < -limit and self.lower[j] < 0:
-                self.sign[j] = face_sign(self.l1[j], q)
-            else:
-                continue
+            self.sign[j] = face_sign(self.l1[j], self.held[j] if self.held[j] != 0 else self._correlation[j])
+            self.hold(j, 0.0)
             self.entering[count] = j
             self.n_certain += self.l1[j] == 0
             count += 1
         return count
+
+    cdef bint is_violated(self, ptrdiff_t j, double alpha) noexcept nogil:
+        """Whether the objective falls as the b of a slot off the face leaves zero or the bound that it is held at."""
+        cdef double q = self._correlation[j]
+        cdef double limit = alpha * self.l1[j] * (1 + FACE_TOLERANCE) + self.noise * sqrt(self.g[j, j])
+        if self.held[j] != 0:
+            return self._is_pulled_back(j, alpha)
+        return q > limit and self.upper[j] > 0 or q < -limit and self.lower[j] < 0
 
     cdef bint _is_pulled_back(self, ptrdiff_t j, double alpha) noexcept nogil:
         """Whether the objective falls as the b of a held slot goes back from its bound."""
@@ -281,7 +280,7 @@ cdef class FaceStep(FaceFactor):
     cdef void unpark(self) noexcept nogil:
         memset(self.parked, 0, self.size * sizeof(int64_t))
 
-    cdef ptrdiff_t _worst_parked(self, double alpha) noexcept nogil:
+    cdef ptrdiff_t worst_parked(self, double alpha) noexcept nogil:
         """Return the parked slot whose |q| exceeds alpha l1 most, relatively; -1 if none does by more than rounding."""
         cdef ptrdiff_t j, worst = -1
         cdef double limit, violation, most = PARKED_TOLERANCE
@@ -300,7 +299,7 @@ cdef class FaceStep(FaceFactor):
         and lowers the penalty while |q_j| = alpha |u.s| exceeds alpha l1_j. The first member to reach zero leaves. It
         comes back where rounding still makes x_j depend on the others.
         """
-        cdef ptrdiff_t j = self._worst_parked(alpha), f, leaver
+        cdef ptrdiff_t j = self.worst_parked(alpha), f, leaver
         cdef double side, sign
         cdef double* u = self.work
         if j < 0:

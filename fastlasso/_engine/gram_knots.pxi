@@ -20,19 +20,19 @@ cdef class KnotWalk(FaceStep):
     """The path as it is followed from knot to knot."""
     # By slot: the rates of b on the face and of q, per unit of alpha downwards.
     cdef vector slope, pull
-    # The slot of the next knot.
-    cdef ptrdiff_t at_knot
+    # The slot of the next knot, and how many the last walk has crossed.
+    cdef ptrdiff_t at_knot, n_crossed
 
     cdef double walk(self, double here, double alpha) except? -1 nogil:
         """Follow the path from `here`, where the present face is right, to `alpha`; return where it ended."""
         cdef double t
-        cdef ptrdiff_t knot, stuck = 0
+        cdef ptrdiff_t stuck = 0
         if isnan(self.factor_alpha):
             self.rebuild(here)
             self.factor_alpha = here
         self.coefficients(here)
         self.slope, self.pull = self.more_work, self.knot_work
-        for knot in range(KNOTS_PER_SLOT * self.size):
+        for self.n_crossed in range(KNOTS_PER_SLOT * self.size):
             self._rates()
             t = self._next_knot(here)
             if t >= here - alpha:
@@ -80,13 +80,14 @@ cdef class KnotWalk(FaceStep):
 
     cdef double _to_end(self, ptrdiff_t j) noexcept nogil:
         """How far a face member is from zero or the bound that it moves to."""
-        cdef double slope = self.slope[j], end
-        if slope == 0:
-            return INFINITY
-        end = self.upper[j] if slope > 0 else self.lower[j]
-        if self.sign[j] * slope < 0:
-            end = 0.0
-        return max((end - self.b[j]) / slope, 0.0)
+        cdef double slope = self.slope[j]
+        return max((self.end_of(j, slope) - self.b[j]) / slope, 0.0) if slope != 0 else INFINITY
+
+    cdef double end_of(self, ptrdiff_t j, double direction) noexcept nogil:
+        """Return where a coefficient that moves in a direction must stop: at zero or its bound."""
+        if self.sign[j] * direction < 0:
+            return 0.0
+        return self.upper[j] if direction > 0 else self.lower[j]
 
     cdef double _to_entry(self, ptrdiff_t j, double alpha) noexcept nogil:
         """How far a slot off the face is from entering with either sign."""

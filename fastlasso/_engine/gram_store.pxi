@@ -4,13 +4,14 @@
 #
 # A slot is a column's position in the working set. The face is the set of slots whose b may differ from zero (the
 # active set), each with the sign s of its b; s = 0 where l1 = 0. A slot whose b is at a bound other than zero is held
-# there, off the face, as in bounded-variable least squares (Stark and Parker 1995). Five classes solve the problem,
+# there, off the face, as in bounded-variable least squares (Stark and Parker 1995). Six classes solve the problem,
 # each built on the one before it:
 #
 #     GramStore     gram_store.pxi    the arrays: G, the penalty, and the state of each slot
 #     FaceFactor    gram_factor.pxi   the Cholesky factor of G on the face, which grows and shrinks with the face
 #     FaceStep      gram_face.pxi     the face of one alpha, and the exact solution on it
 #     KnotWalk      gram_knots.pxi    from knot to knot of the path, where the face does not settle at once
+#     PrimalSet     gram_primal.pxi   the solution of one alpha from any point, where the path cannot be followed
 #     GramProblem   gram.pxi          one alpha after another; coordinate descent; the duality gap
 #
 # A method whose name begins with an underscore is called in its own class only.
@@ -29,7 +30,7 @@ cdef enum:
     ROW_CORRELATION_Y, ROW_CORRELATION, ROW_B, ROW_SIGN, ROW_L1, ROW_L2, ROW_LOWER, ROW_UPPER, ROW_LAST_SOLVED
     ROW_ZC, ROW_ZS
     ROW_HELD, ROW_LEFT
-    ROW_WORK, ROW_MORE_WORK, ROW_KNOT_WORK
+    ROW_WORK, ROW_MORE_WORK, ROW_KNOT_WORK, ROW_POINT
     N_REAL_ROWS
 
 # The rows of `GramStore.integers`.
@@ -106,6 +107,8 @@ cdef class GramStore:
     # By place in the face: the slot, and the two right-hand sides that `FaceFactor` carries along.
     cdef int_vector order
     cdef vector zc, zs
+    # By slot: where the primal active set is.
+    cdef vector point
     # Scratch; `entering` lists slots that are to enter the face.
     cdef vector work, more_work, knot_work
     cdef int_vector gone, entering, counts
@@ -147,7 +150,7 @@ cdef class GramStore:
         self.zc, self.zs = &reals[ROW_ZC, 0], &reals[ROW_ZS, 0]
         self.held, self.left = &reals[ROW_HELD, 0], &reals[ROW_LEFT if self.n_held else ROW_CORRELATION_Y, 0]
         self.work, self.more_work = &reals[ROW_WORK, 0], &reals[ROW_MORE_WORK, 0]
-        self.knot_work = &reals[ROW_KNOT_WORK, 0]
+        self.knot_work, self.point = &reals[ROW_KNOT_WORK, 0], &reals[ROW_POINT, 0]
         self.place, self.parked, self.order = &integers[ROW_PLACE, 0], &integers[ROW_PARKED, 0], &integers[ROW_ORDER, 0]
         self.gone, self.entering, self.counts = (&integers[ROW_GONE, 0], &integers[ROW_ENTERING, 0],
                                                  &integers[ROW_COUNTS, 0])
