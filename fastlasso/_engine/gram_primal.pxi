@@ -20,13 +20,16 @@ cdef class PrimalSet(KnotWalk):
     cdef int minimise(self, double alpha) except? -1 nogil:
         """Solve for one alpha from `point`. Return SOLVED, PARKED if refused slots still violate, or FAILED.
 
-        A slot is refused until the objective has fallen where rounding lets it neither enter nor slide.
+        A slot is refused until the objective has fallen where rounding lets it neither enter nor slide. The point is put
+        within its bounds first: they may be others than those it was found under.
         """
-        cdef ptrdiff_t step, stuck = 0
+        cdef ptrdiff_t j, step, stuck = 0
         cdef double objective, lowest = INFINITY
         if isnan(self.factor_alpha) or self.has_ridge and alpha != self.factor_alpha:
             self.rebuild(alpha)
         self.factor_alpha = alpha
+        for j in range(self.size):
+            self.point[j] = min(max(self.point[j], self.lower[j]), self.upper[j])
         self.put_face(self.point, alpha)
         self._make_independent(alpha)
         for step in range(PRIMAL_STEPS_PER_SLOT * self.size):
