@@ -20,8 +20,8 @@ cdef class PrimalSet(KnotWalk):
     cdef int minimise(self, double alpha) except? -1 nogil:
         """Solve for one alpha from `point`. Return SOLVED, PARKED if refused slots still violate, or FAILED.
 
-        A slot is refused until the objective has fallen where rounding lets it neither enter nor slide. The point is put
-        within its bounds first: they may be others than those it was found under.
+        A slot is refused until the objective has fallen where rounding lets it neither enter nor slide. The point is
+        put within its bounds first: they may be others than those it was found under.
         """
         cdef ptrdiff_t j, step, stuck = 0
         cdef double objective, lowest = INFINITY
