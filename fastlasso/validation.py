@@ -146,22 +146,22 @@ def same_length(y, n_samples):
     return y
 
 
-def target(y, n_samples):
-    """Return y as a contiguous float64 vector; a single column is flattened."""
+def target(y, n_samples, loss="squared_error"):
+    """Return y as a contiguous float64 vector; a single column is flattened. Errors name the loss."""
     y = np.asarray(nothing_masked(y, "y"))
     if y.dtype.kind == "c":
         raise ValueError("Complex data not supported: y is complex")
-    y = numeric_target(same_length(y, n_samples))
+    y = numeric_target(same_length(y, n_samples), loss)
     return no_nan_or_inf(np.ascontiguousarray(finite_vector(y, n_samples, "y")), "y")
 
 
-def numeric_target(y):
+def numeric_target(y, loss):
     """Return y; raise TypeError or ValueError where it holds text or booleans, which are classes and not numbers."""
     if y.dtype.kind == "O" and len(y) and all(isinstance(value, bool | np.bool_) for value in y):
         y = y.astype(bool)
     if y.dtype.kind in "USTb":
         what = "booleans" if y.dtype.kind == "b" else f"text such as {str(y[0])!r}"
-        raise TypeError(f"y must be real numbers under loss='squared_error', got {what}. {CLASSES_HINT}")
+        raise TypeError(f"y must be real numbers under loss={loss!r}, got {what}. {CLASSES_HINT}")
     if y.dtype.kind == "O":
         try:
             return as_numbers(y, "y")

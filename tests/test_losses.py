@@ -1,5 +1,7 @@
 """The shipped losses keep the contract of a loss, and what is particular to each."""
 
+import re
+
 import loss_contract as contract
 import numpy as np
 import pytest
@@ -289,3 +291,11 @@ def test_residuals_whose_squares_underflow_are_balanced():
     tiny = np.array([1e-170, 2e-170, 4e-170])
     risk.balance(tiny, np.full(3, 0.3), 0.3, None)
     assert abs(tiny.mean()) <= 1e-185
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma", Huber(0.8), NegativeBinomial(2.0)], ids=str)
+@pytest.mark.parametrize("y", [np.arange(6) > 2, np.array(list("aabbab"))], ids=["booleans", "text"])
+def test_the_loss_is_named_where_y_holds_classes(loss, y):
+    name = getattr(loss, "name", loss)
+    with pytest.raises(TypeError, match=re.escape(f"under loss={name!r}")):
+        fit(np.eye(6), y, 0.1, loss=loss)

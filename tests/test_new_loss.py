@@ -27,7 +27,7 @@ class PseudoHuber(Loss):
     smoothness: ClassVar[float] = 1.0
 
     def target(self, y, weights):
-        return numbers(y), None
+        return numbers(y, self.name), None
 
     def start(self, y, weights):
         return float(np.median(y))

@@ -111,6 +111,6 @@ def average(values, weights):
     return float(values.mean() if weights is None else weights @ values)
 
 
-def numbers(y):
-    """Return y as a checked float64 vector."""
-    return validation.target(y, len(y))
+def numbers(y, loss):
+    """Return y as a checked float64 vector; errors name the loss."""
+    return validation.target(y, len(y), loss)

@@ -22,7 +22,7 @@ class LogLink(Loss):
     largest_score: ClassVar[float] = 600.0
 
     def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
-        y = numbers(y)
+        y = numbers(y, self.name)
         self.reject(y, y < 0, "y >= 0")
         if average(y, weights) == 0:
             raise ValueError(f"loss {self.name!r} has no minimum where all y of positive weight are 0")
@@ -78,7 +78,7 @@ class Gamma(LogLink):
     name: ClassVar[str] = "gamma"
 
     def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
-        y = numbers(y)
+        y = numbers(y, self.name)
         self.reject(y, y <= 0, "y > 0")
         return y, None
 

@@ -75,7 +75,7 @@ def zeros_and_ones(y, name, proportions=False):
     if y.dtype.kind == "O" and all(isinstance(value, (int, float, np.number, np.bool_)) for value in y.tolist()):
         y = y.astype(np.float64)
     if y.dtype.kind == "f" or np.ma.isMaskedArray(y):
-        y = numbers(y)
+        y = numbers(y, name)
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     if y.dtype.kind == "O":

@@ -37,7 +37,7 @@ class Huber(Loss):
         validation.number(self.delta, "delta", 0.0, low_open=True)
 
     def target(self, y: Any, weights: Floats | None) -> tuple[Floats, NDArray[Any] | None]:
-        return numbers(y), None
+        return numbers(y, self.name), None
 
     def start(self, y: Floats, weights: Floats | None) -> float:
         order = np.argsort(y, kind="stable")
