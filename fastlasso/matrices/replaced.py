@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from .._engine import engine
 from .base import Matrix
-from .tiling import equal_weights, root_weights
+from .tiling import equal_weights, products, root_weights
 
 
 class Replaced(Matrix):
@@ -106,10 +105,3 @@ class Replaced(Matrix):
         values = [next(values) if k < 0 else self.columns[k] for k in at]
         places = [next(places) if k < 0 else everywhere for k in at]
         return np.concatenate(values), np.concatenate(places), np.cumsum([0, *map(len, values)])
-
-
-def products(R, S):
-    """R S', added up in an order that does not depend on a BLAS."""
-    out = np.zeros((len(R), len(S)))
-    engine.products(np.ascontiguousarray(R), np.ascontiguousarray(S), R.shape[1], out)
-    return out

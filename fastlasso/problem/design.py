@@ -4,9 +4,8 @@ from copy import copy
 
 import numpy as np
 
-from .._engine import engine
 from ..matrices.summed import CONSTANT
-from ..matrices.tiling import equal_weights, root_weights
+from ..matrices.tiling import equal_weights, products, root_weights
 from ..validation import SMALLEST_SQUARE
 
 # (mean / standard deviation)^2 from which both factors of a product must be centred.
@@ -208,18 +207,12 @@ class Design:
     def means(self, R):
         """Weighted mean of each row of R."""
         ones = self._ones if self.weights is None else self.weights[None]
-        sums = np.zeros((len(R), 1))
-        engine.products(R, ones, self.n_samples, sums)
-        return sums[:, 0] / self.n_samples if self.weights is None else sums[:, 0]
+        sums = products(R, ones)[:, 0]
+        return sums / self.n_samples if self.weights is None else sums
 
     def inner(self, R, S):
         """Weighted inner products of residual vectors: shape (len(R), len(S))."""
-        return self._weighted(self._products, R, S)
-
-    def _products(self, R, S):
-        out = np.zeros((len(R), len(S)))
-        engine.products(R, S, self.n_samples, out)
-        return out
+        return self._weighted(products, R, S)
 
     def norms2(self, R):
         """Weighted squared norm of each row of R."""
