@@ -59,9 +59,13 @@ def check_evaluated(matrix, A, weighted, pool):
     B, centres = rng.standard_normal((3, len(cols))), rng.standard_normal(3)
     R = y - B @ A[:, cols].T - centres[:, None]
     more = ((cols, 1, w @ A[:, cols]),) if matrix.looks_ahead else ()
-    Z, sums, *gram = matrix.evaluated(y, cols, B, centres, w if weighted else None, pool, *more)
-    close(Z, (w * R) @ A, atol=1e-10)
-    close(sums, np.stack([R @ w, R**2 @ w], axis=1), atol=1e-10)
+    some = rng.permutation(p)[:max(1, p // 3)]
+    for whole, own in [(np.arange(3), some), (np.array([2]), some), (np.arange(3), some[:0]), (some[:0], some)]:
+        Z, sums, part, *gram = matrix.evaluated(y, cols, B, centres, w if weighted else None, pool, whole, own, *more)
+        if len(whole):
+            close(Z, (w * R[whole]) @ A, atol=1e-10)
+        close(sums, np.stack([R @ w, R**2 @ w], axis=1), atol=1e-10)
+        close(part, (w * R) @ A[:, own], atol=1e-10)
     if gram:
         close(gram[0], matrix.gram(cols, 1, more[0][2], False, w if weighted else None, pool), atol=1e-12)
 

@@ -153,11 +153,12 @@ def test_what_every_pass_needs_is_sent_once(client):
     matrix, p, k = dask_rows(chunked()), A.shape[1], 3
     blocks, cols, B = matrix.blocks, np.arange(4), np.ones((k, 4))
     with Pool(1) as pool:
-        matrix.evaluated(Y, cols, B, np.zeros(k), None, pool)
+        whole, some = np.arange(1, k), np.arange(2)
+        matrix.evaluated(Y, cols, B, np.zeros(k), None, pool, whole, some)
         sent, received = blocks.sent, blocks.received
-        matrix.evaluated(Y, cols, B, np.zeros(k), None, pool)
-    assert blocks.sent - sent == blocks.count * (cols.nbytes + B.nbytes + 8 * k)
-    assert blocks.received - received == 8 * k * (p + 2)
+        matrix.evaluated(Y, cols, B, np.zeros(k), None, pool, whole, some)
+    assert blocks.sent - sent == blocks.count * (cols.nbytes + B.nbytes + 8 * k + whole.nbytes + some.nbytes)
+    assert blocks.received - received == 8 * (len(whole) * p + k * (2 + len(some)))
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "poisson", "gamma", "huber", "squared_hinge", Tweedie(1.5),

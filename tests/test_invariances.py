@@ -181,7 +181,8 @@ def test_the_filter_lists_every_column_that_matters(options):
         for size in (0.0, 1e-9, 1e-2, 0.3, 3.0):
             B = np.array([[0.5, 0.7, -0.2]]) @ known + size * rng.standard_normal(len(cols))
             Z = evaluated(B)[1]
-            T, distance = screening.project_on_anchors(norms, anchors, cols, B, Z[:, cols], problem.loss.norm)
+            T, distance = screening.project_on_anchors(norms, screening.known_of(anchors, cols), B, Z[:, cols],
+                                                       problem.loss.norm)
             for alpha in np.quantile(np.abs(Z), [0.05, 0.3, 0.7, 0.99]):
                 listed = screening.unproven(penalty, design.norm2, anchors, T, distance, np.array([alpha]))
                 limit = alpha * penalty.l1

@@ -78,7 +78,7 @@ def test_residuals_are_split_into_affine_combinations_of_anchors_and_a_rest_roun
         e = rng.standard_normal(4)
         B = np.stack([2 * a.coef - np.append(b.coef, 0), 0.4 * a.coef + np.append(0.6 * b.coef, 0) + e])
         R = design.residuals(y, cols, B)
-        T, distance = screening.project_on_anchors(np.sqrt(design.norm2[cols]), [a, b], cols, B,
+        T, distance = screening.project_on_anchors(np.sqrt(design.norm2[cols]), screening.known_of([a, b], cols), B,
                                                    design.correlations(R)[:, cols], np.sqrt(y @ y / 30))
     np.testing.assert_allclose(T[0], [2, -1], atol=1e-12)
     np.testing.assert_allclose(T.sum(axis=1), 1, rtol=1e-12)
@@ -94,7 +94,7 @@ def test_rounding_of_a_distance_counts_the_sizes_that_cancel():
     The sizes: |y| = 7 and at most sum |x_j b_j| = 5 + 5 + 2 x 2, for the solution and for 1 + sum |T| = 3 references.
     """
     a, b = anchor(2.0, [1, 1, 9], np.zeros(3)), anchor(1.0, [1, 1, 5], [0, 0, 1])
-    T, distance = screening.project_on_anchors(np.array([1.0, 1.0, 2.0]), [a, b], np.arange(3),
+    T, distance = screening.project_on_anchors(np.array([1.0, 1.0, 2.0]), screening.known_of([a, b], np.arange(3)),
                                   np.array([[5.0, -5.0, 2.0]]), np.array([[1.0, 1.0, 1.0]]), 7.0)
     np.testing.assert_allclose(T, [[-1, 2]], rtol=1e-14)
     squared = 64 * np.finfo(float).eps * (7 + 14) * 3 * (5 + 5)
@@ -106,7 +106,7 @@ def test_anchors_that_say_nearly_the_same_are_not_played_off_against_each_other(
     points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1e-7]])
     anchors = [anchor(2.0 - k, -point, point) for k, point in enumerate(points)]
     B = np.array([[0.0, 1.0]])
-    T, distance = screening.project_on_anchors(np.ones(2), anchors, np.arange(2), B, -B, 1.0)
+    T, distance = screening.project_on_anchors(np.ones(2), screening.known_of(anchors, np.arange(2)), B, -B, 1.0)
     np.testing.assert_allclose(T, [[1, 0, 0]], atol=1e-6)
     assert distance[0] == pytest.approx(1, rel=1e-6)
 

@@ -451,10 +451,11 @@ def csr_combine(const real[::1] data, const index[::1] indices, const index[::1]
                 double[::1] row_values, double[:, ::1] out):
     """out[c, i] = sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop.
 
-    Bt has one column, or LANES columns, of which the first out.shape[0] are used.
+    Bt has one column, or a multiple of LANES columns, of which the first out.shape[0] are used.
     """
-    cdef ptrdiff_t i, a, c, count
+    cdef ptrdiff_t i, a, c, group, first, count
     cdef double[LANES] acc
+    cdef const double* values
     with nogil:
         for i in range(start, stop):
             if indptr[i] == indptr[i + 1]:
@@ -462,24 +463,30 @@ def csr_combine(const real[::1] data, const index[::1] indices, const index[::1]
             else:
                 count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], slot, taken,
                                   &row_slots[0], &row_values[0])
-            memset(acc, 0, sizeof(acc))
-            if Bt.shape[1] == 1:
-                for a in range(count):
-                    acc[0] += row_values[a] * Bt[row_slots[a], 0]
-            else:
-                for a in range(count):
-                    for c in range(LANES):
-                        acc[c] += row_values[a] * Bt[row_slots[a], c]
-            for c in range(out.shape[0]):
-                out[c, i] = acc[c]
+            for group in range((out.shape[0] + LANES - 1) // LANES):
+                first = group * LANES
+                memset(acc, 0, sizeof(acc))
+                if Bt.shape[1] == 1:
+                    for a in range(count):
+                        acc[0] += row_values[a] * Bt[row_slots[a], 0]
+                else:
+                    for a in range(count):
+                        values = &Bt[row_slots[a], first]
+                        for c in range(LANES):
+                            acc[c] += row_values[a] * values[c]
+                for c in range(min(LANES, out.shape[0] - first)):
+                    out[first + c, i] = acc[c]
 
 
 def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
                 const uint64_t[::1] taken,
                 const double[:, ::1] R, ptrdiff_t start, ptrdiff_t stop, int32_t[::1] row_slots,
                 double[::1] row_values, double[:, ::1] out):
-    """out[slot[j], c] += sum_i X[i, j] R[c, i] over the columns with a slot, rows start..stop; c < LANES."""
-    cdef ptrdiff_t i, a, c, count
+    """out[slot[j], c] += sum_i X[i, j] R[c, i] over the columns with a slot, rows start..stop.
+
+    `out` has a multiple of LANES columns, of which the first len(R) are used.
+    """
+    cdef ptrdiff_t i, a, c, group, first, count
     cdef double* to
     cdef double[LANES] r
     memset(r, 0, sizeof(r))
@@ -489,12 +496,14 @@ def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1]
                 continue
             count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], slot, taken,
                               &row_slots[0], &row_values[0])
-            for c in range(R.shape[0]):
-                r[c] = R[c, i]
-            for a in range(count):
-                to = &out[row_slots[a], 0]
-                for c in range(LANES):
-                    to[c] += row_values[a] * r[c]
+            for group in range((R.shape[0] + LANES - 1) // LANES):
+                first = group * LANES
+                for c in range(min(LANES, R.shape[0] - first)):
+                    r[c] = R[first + c, i]
+                for a in range(count):
+                    to = &out[row_slots[a], first]
+                    for c in range(LANES):
+                        to[c] += row_values[a] * r[c]
 
 
 cdef inline ptrdiff_t merged(int32_t* slots, double* values, ptrdiff_t n, int32_t* places) noexcept nogil:

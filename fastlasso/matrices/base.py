@@ -43,7 +43,7 @@ class Matrix:
     alphas_ahead : int
         Alphas that may be solved between two passes.
     free_residuals : int
-        Residuals that one pass serves for what a few cost, because bringing X is dear; 0 where it is not.
+        Residuals that one pass multiplies with all columns, at most, because bringing X is dear; 0 where it is not.
     looks_ahead : bool
         Whether `evaluated` can form Gram rows in the same pass.
     """
@@ -100,11 +100,13 @@ class Matrix:
         """Return B X[rows][:, cols]' of shape (k, len(rows))."""
         return self.combine(cols, B, pool)[:, rows]
 
-    def evaluated(self, y, cols, B, centres, w, pool):
-        """Return (X'(w r), sums of w r and of w r^2) of the residuals r = y - centre - X[:, cols] b: one pass.
+    def evaluated(self, y, cols, B, centres, w, pool, whole, some):
+        """Return (X'(w r), sums of w r and of w r^2, X[:, some]'(w r)) of r = y - centre - X[:, cols] b: one pass.
 
-        Shapes are (k, p) and (k, 2) for B of shape (k, len(cols)); w is None for equal weights. A matrix that
-        `looks_ahead` takes a further argument, (columns, n_new, mean), and returns as a third result what `gram` would.
+        The first result is that of the solutions `whole` (their numbers), the others are those of all. Shapes are
+        (len(whole), p), (k, 2) and (k, len(some)) for B of shape (k, len(cols)); w is None for equal weights. A matrix
+        that `looks_ahead` takes a further argument, (columns, n_new, mean), and returns as a fourth result what `gram`
+        would.
         """
         R = self.combine(cols, B, pool)
         np.subtract(y, R, out=R)
@@ -114,7 +116,8 @@ class Matrix:
             own[1] = engine.dot(r, r) / len(r) if w is None else engine.dot(r, w * r)
         R *= 1 / self.shape[0] if w is None else w
         sums[:, 0] = R.sum(axis=1)
-        return self.dots_in_any_order(R, pool), sums
+        Z = self.dots_in_any_order(R if len(whole) == len(R) else R[whole], pool) if len(whole) else R[:0, :0]
+        return Z, sums, self.dots_at(R, some, pool) if len(some) else np.zeros((len(R), 0))
 
     def dots_in_any_order(self, R, pool):
         """As `dots`; the result may be a view of any strides."""

@@ -198,14 +198,15 @@ class RowBlocks(Matrix):
             if np.array_equal(full, guessed):
                 return first, sums[:, :3]
 
-    def evaluated(self, y, cols, B, centres, w, pool, ahead=None):
-        """As `Matrix.evaluated`; with ahead = (columns, n_new, mean) what `gram` returns for them is a third result."""
+    def evaluated(self, y, cols, B, centres, w, pool, whole, some, ahead=None):
+        """As `Matrix.evaluated`; with ahead = (columns, n_new, mean) a fourth result is what `gram` returns."""
         y, w = self.blocks.kept(y), repeat(1 / self.shape[0], self.blocks.count) if w is None else self.blocks.kept(w)
         y, w = list(y), list(w)
         gram = None if ahead is None else (*ahead[:2], self._shift(ahead[0], ahead[2], pool))
-        parts = self.blocks.total(evaluated_part, pool, lambda k: (y[k], cols, B, centres, w[k], gram)).parts
+        parts = self.blocks.total(evaluated_part, pool, lambda k: (y[k], cols, B, centres, w[k], whole, some,
+                                                                        gram)).parts
         if gram is not None:
-            self._centre_gram(parts[2], gram[1], ahead[2] - gram[2])
+            self._centre_gram(parts[3], gram[1], ahead[2] - gram[2])
         return parts
 
     def dots(self, R, pool):
@@ -404,10 +405,10 @@ def sparse_moments_part(block, pool, w, u, first):
     return block.matrix.counted_moments(first, w, u, pool)
 
 
-def evaluated_part(block, pool, y, cols, B, centres, w, gram):
+def evaluated_part(block, pool, y, cols, B, centres, w, whole, some, gram):
     """`RowBlocks.evaluated`; w may be one weight for all rows, and gram (columns, n_new, shift)."""
     w = np.full(len(y), w) if np.ndim(w) == 0 else w
-    found = block.matrix.evaluated(y, cols, B, centres, w, pool)
+    found = block.matrix.evaluated(y, cols, B, centres, w, pool, whole, some)
     if gram is None:
         return Sums(*found)
     return Sums(*found, (products_part if block.matrix.is_sparse else gram_part)(block, pool, *gram, w))

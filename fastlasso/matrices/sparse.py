@@ -18,7 +18,7 @@ SMALL_PART = 1 << 18
 SPLIT_PASS = 1 << 18
 # Right-hand sides per pass over CSC columns.
 MAX_RHS = 8
-# Residuals per pass over CSR rows.
+# Residuals whose sums share a line of the cache, in passes over CSR rows.
 LANES = 8
 # Columns from which their places (4 bytes each) are larger than a cache.
 MANY_COLUMNS = 1 << 16
@@ -317,14 +317,12 @@ class SparseRows(Sparse):
         return out
 
     def dots_at(self, R, cols, pool, w=None):
-        place, parts = self.places(cols), even_cuts(self.shape[0], self.nnz // SPLIT_PASS)
-        out = np.empty((len(R), len(cols)))
-        for c in range(0, len(R), LANES):
-            sums = np.zeros((len(parts), len(cols), LANES))
-            pool.run(lambda a, b, own, c=c: self._add_dots(place, R[c:c + LANES], w, a, b, own, pool),
-                     [(*part, own) for part, own in zip(parts, sums, strict=True)])
-            out[c:c + LANES] = sums.sum(axis=0).T[:len(R) - c]
-        return out
+        place, lanes = self.places(cols), -(-len(R) // LANES) * LANES
+        parts = even_cuts(self.shape[0], self.nnz // max(SPLIT_PASS, LANES * len(cols) * lanes))
+        sums = np.zeros((len(parts), len(cols), lanes))
+        pool.run(lambda a, b, own: self._add_dots(place, R, w, a, b, own, pool),
+                 [(*part, own) for part, own in zip(parts, sums, strict=True)])
+        return np.ascontiguousarray(sums.sum(axis=0).T[:len(R)])
 
     def _add_dots(self, place, R, w, first, last, out, pool):
         scratch = self._scratch()
@@ -351,12 +349,10 @@ class SparseRows(Sparse):
 
     def combine(self, cols, B, pool):
         place, out = self.places(cols), np.zeros((len(B), self.shape[0]))
-        for c in range(0, len(B) if len(cols) else 0, LANES):
-            part = B[c:c + LANES]
-            Bt = np.zeros((len(cols), 1 if len(part) == 1 else LANES))
-            Bt[:, :len(part)] = part.T
-            pool.run(lambda a, b, c=c, Bt=Bt: engine.csr_combine(*self.parts, *place, Bt, a, b, *self._scratch(),
-                                                                 out[c:c + LANES]),
+        if len(cols):
+            Bt = np.zeros((len(cols), 1 if len(B) == 1 else -(-len(B) // LANES) * LANES))
+            Bt[:, :len(B)] = B.T
+            pool.run(lambda a, b: engine.csr_combine(*self.parts, *place, Bt, a, b, *self._scratch(), out),
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
         return out
 

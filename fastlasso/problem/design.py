@@ -151,23 +151,24 @@ class Design:
         self.passes += 1
         return self._weighted(self.matrix.dots, R, self.pool)
 
-    def evaluated(self, y, cols, B, ahead=None):
-        """Return (|r|^2, R'X, Gram rows) for R = y - B X[:, cols]', centred, of shape (k, n): no R is formed whole.
+    def evaluated(self, y, cols, B, whole, some, ahead=None):
+        """Return (|r|^2, R[whole]'X, R'X[:, some], Gram rows) for R = y - B X[:, cols]', centred, of shape (k, n).
 
-        The mean of R follows from that of X but for rounding, which the same pass sums up. With ahead = (columns,
-        n_new) the Gram rows are those that `gram` returns, else None.
+        No R is formed whole. The mean of R follows from that of X but for rounding, which the same pass sums up. With
+        ahead = (columns, n_new) the Gram rows are those that `gram` returns, else None.
         """
         centres, more = -(B @ self.mean[cols]), ()
         if ahead is not None:
             more = ((*ahead, np.ascontiguousarray(self.mean[ahead[0]])),)
-        Z, sums, *rows = self.matrix.evaluated(y, cols, B, centres, self.weights, self.pool, *more)
+        Z, sums, own, *rows = self.matrix.evaluated(y, cols, B, centres, self.weights, self.pool, whole, some, *more)
         self.passes += 1
         Z = np.ascontiguousarray(Z)
         if self.fit_intercept:
-            for z, rest in zip(Z, sums[:, 0], strict=True):
+            for z, rest in zip(Z, sums[whole, 0], strict=True):
                 z -= rest * self.mean
+            own -= np.outer(sums[:, 0], self.mean[some])
             sums[:, 1] -= sums[:, 0] ** 2
-        return sums[:, 1], Z, rows[0] if rows else None
+        return sums[:, 1], Z, own, rows[0] if rows else None
 
     def correlations_at(self, R, cols):
         """Return R'X[:, cols], shape (k, len(cols))."""

@@ -5,6 +5,7 @@ import numpy as np
 from .base import Goal
 from .basis import InBasis, with_basis
 from .compressed import Compressed
+from .far_solver import FarSolver
 from .newton import NewtonSolver
 from .small_newton import SmallNewton, is_small
 from .solver import Solver
@@ -25,8 +26,8 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
     if not problem.loss.is_quadratic:
         kind = SmallNewton if is_small(problem) else NewtonSolver
     else:
-        usable = np.count_nonzero(problem.penalty.usable)
-        kind = Compressed if problem.design.matrix.is_compressible(usable) else Solver
+        usable, matrix = np.count_nonzero(problem.penalty.usable), problem.design.matrix
+        kind = Compressed if matrix.is_compressible(usable) else FarSolver if matrix.free_residuals else Solver
 
     def started(problem):
         solver = kind(problem, Goal(tol * problem.null_objective, max_iter, screening), on_residual)

@@ -1,7 +1,6 @@
 """The proof that no column outside the working set matters: what X, or a bound in its place, says of solutions."""
 
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 
@@ -67,29 +66,9 @@ class Prover(WorkingSetSolver):
 
     def _anchors_at(self, alphas, B):
         """Return (B, refitted where nothing penalises, and anchors at its rows): one pass over X."""
-        return self._anchors_and_rows(alphas, B)[:2]
-
-    def _anchors_and_rows(self, alphas, B, ahead=None):
-        """As `_anchors_at`, and where solutions need no rows the Gram rows of columns ahead, else None."""
-        if self._needs_no_rows(alphas):
-            Z, norms, rows = self._read(B, ahead)
-            return B, [Anchor(*anchor) for anchor in zip(alphas, B.copy(), repeat(None), Z, norms)], rows
         B, R = self._residuals(alphas, B)
         return B, [Anchor(*anchor) for anchor in zip(alphas, B.copy(), R, self.design.correlations(R),
-                                                     self.design.norms2(R), strict=True)], None
-
-    def _needs_no_rows(self, alphas):
-        """Whether one pass evaluates solutions, and nobody asks for their residuals."""
-        return bool(self.design.matrix.free_residuals) and not self.problem.penalty.leaves_free(alphas)
-
-    def _read(self, B, ahead=None):
-        """Return (correlations of all columns, |r|^2) of solutions, and the Gram rows of columns ahead: one pass."""
-        used = np.flatnonzero(B.any(axis=0))
-        if ahead is not None:
-            ahead = np.concatenate([self.working_set, ahead]), len(ahead)
-        norms, Z, rows = self.design.evaluated(self.problem.loss.y, self.working_set[used],
-                                               np.ascontiguousarray(B[:, used]), ahead)
-        return Z, norms, rows
+                                                     self.design.norms2(R), strict=True)]
 
     # ------------------------------------------------------------ violators
 
@@ -114,6 +93,10 @@ class Prover(WorkingSetSolver):
             Z = self.design.correlations_at(R, cols)
         else:
             Z = self.design.correlations(R)[:, cols]
+        return self._violators_among(cols, Z, alphas)
+
+    def _violators_among(self, cols, Z, alphas):
+        """Return the violators among some columns, whose correlations are Z."""
         penalty, norm2 = self.problem.penalty.at(cols), self.design.norm2[cols]
         return Outside(cols, Z, [self._violating(penalty, norm2, z, alpha) for z, alpha in zip(Z, alphas, strict=True)])
 
@@ -122,9 +105,12 @@ class Prover(WorkingSetSolver):
         penalty, norm2 = self.problem.penalty, self.design.norm2
         if not self.goal.screening:
             return self._outside(np.flatnonzero(penalty.usable))
-        T, distance = screening.project_on_anchors(np.sqrt(norm2[self.working_set]), anchors, self.working_set, B,
-                                                   evaluation.Z, self.problem.loss.norm)
+        T, distance = self._projected(screening.known_of(anchors, self.working_set), B, evaluation.Z)
         return self._outside(screening.unproven(penalty, norm2, anchors, T, distance, alphas))
+
+    def _projected(self, known, B, Z):
+        return screening.project_on_anchors(np.sqrt(self.design.norm2[self.working_set]), known, B, Z,
+                                            self.problem.loss.norm)
 
     # ------------------------------------------------------------ evaluations and gaps
 
@@ -133,17 +119,20 @@ class Prover(WorkingSetSolver):
 
         It comes from the Gram matrix where that is smaller than the columns and its rounding is small, else from X.
         """
-        if self._gram_is_smaller() and not self.problem.penalty.leaves_free(alphas):
-            Z, norms = self.form.gradients(B)
-            rounding = self._gram_rounding(alphas, B, norms, Z)
-            if (rounding <= TRUSTED * self.goal.gap).all():
-                return B, Evaluation(norms, Z, rounding)
-        nothing = np.zeros(len(B))
-        if self._needs_no_rows(alphas):
-            whole, norms, _ = self._read(B)
-            return B, Evaluation(norms, np.ascontiguousarray(whole[:, self.working_set]), nothing, None, whole)
+        evaluation = self._evaluation_by_gram(alphas, B)
+        return (B, evaluation) if evaluation is not None else self._evaluate_by_reading(alphas, B)
+
+    def _evaluation_by_gram(self, alphas, B):
+        """Return the `Evaluation` by the Gram matrix, or None where that is large, or rounding in it."""
+        if not self._gram_is_smaller() or self.problem.penalty.leaves_free(alphas):
+            return None
+        Z, norms = self.form.gradients(B)
+        rounding = self._gram_rounding(alphas, B, norms, Z)
+        return Evaluation(norms, Z, rounding) if (rounding <= TRUSTED * self.goal.gap).all() else None
+
+    def _evaluate_by_reading(self, alphas, B):
         B, R = self._residuals(alphas, B)
-        norms = self.design.norms2(R)
+        norms, nothing = self.design.norms2(R), np.zeros(len(B))
         if self.design.matrix.pays_to_select(self.form.size):
             return B, Evaluation(norms, self.design.correlations_at(R, self.working_set), nothing, R)
         whole = self.design.correlations(R)

@@ -84,20 +84,24 @@ def strongest(penalty, z, columns, limit):
     return columns
 
 
-def project_on_anchors(norms, anchors, working_set, B, Z, size):
-    """Split residuals into affine combinations of anchors and a rest: r_k = sum_a T[k, a] r_a + d_k, sum_a T = 1.
-
-    Returns T and |d_k| rounded up. In an affine combination y cancels: d_k = -X e with e = b_k - sum_a T[k, a] b_a.
-    So X'X e is a combination of known correlations, Z of the solutions B and z of the anchors. `size` is |y|,
-    `norms` are |x_j| on the working set.
-    """
-    first = anchors[0]
+def known_of(anchors, working_set):
+    """Return the coefficients of some anchors and their correlations, both on the working set."""
     coefs = np.zeros((len(anchors), len(working_set)))
     for row, anchor in zip(coefs, anchors, strict=True):
         row[:len(anchor.coef)] = anchor.coef
-    z_first = first.z[working_set]
-    D, F = coefs[1:] - coefs[0], z_first - np.array([a.z[working_set] for a in anchors[1:]])        # F = X'X D
-    E, H = B - coefs[0], z_first - Z                                                                # H = X'X E
+    return coefs, np.array([anchor.z[working_set] for anchor in anchors])
+
+
+def project_on_anchors(norms, known, B, Z, size):
+    """Split residuals into affine combinations of anchors and a rest: r_k = sum_a T[k, a] r_a + d_k, sum_a T = 1.
+
+    Returns T and |d_k| rounded up. In an affine combination y cancels: d_k = -X e with e = b_k - sum_a T[k, a] b_a.
+    So X'X e is a combination of known correlations, Z of the solutions B and those of the anchors: `known` is what
+    `known_of` returns. `size` is |y|, `norms` are |x_j| on the working set.
+    """
+    coefs, of_anchors = known
+    D, F = coefs[1:] - coefs[0], of_anchors[0] - of_anchors[1:]     # F = X'X D
+    E, H = B - coefs[0], of_anchors[0] - Z                          # H = X'X E
     T = np.linalg.lstsq(F @ D.T, F @ E.T, rcond=1e-13)[0].T
     E, H = E - T @ D, H - T @ F
     reach = (size + np.abs(np.concatenate([coefs, B])) @ norms).max() * (1 + np.abs(T).sum(axis=1))

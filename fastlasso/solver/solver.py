@@ -18,10 +18,6 @@ from .screening import Anchor
 
 # Least value of `longest_batch`. The first batch, and batches after a failure, may be shorter.
 SHORTEST_BATCH = 4
-# The next batch may be so many times as long as the present one, as its columns are taken ahead.
-STEPS_AHEAD = 1.5
-# Columns that may be taken ahead, in units of those that may join at once.
-AHEAD = 2
 # Alphas from anchor to anchor at first.
 SPACING = 12
 # Residuals that a pass over all columns serves at a time: a pass over rows keeps p sums for each.
@@ -76,6 +72,10 @@ class Attempt:
         """Take over a round: rows of B, of which the first `done` are solved."""
         self.alphas, self.B = self.alphas[:done], B[:done]
         self.n_rounds += 1
+
+    def spread(self, n):
+        """Return n places, evenly over the alphas, the last at their end."""
+        return len(self.alphas) * np.arange(1, n + 1) // n - 1
 
     def widen(self, size):
         """Give the solutions zeros for columns that have joined since."""
@@ -240,17 +240,6 @@ class Solver(Prover):
     def _candidates(self, alpha, limit):
         return screening.candidates(self.problem.penalty, self.design.norm2, self.anchors, alpha, self._outside, limit)
 
-    def _columns_ahead(self, alphas):
-        """Columns that are likely to matter in the next batch: their Gram rows come with the pass that proves this one.
-
-        None where each Gram row costs no more than reading its column.
-        """
-        if not (self.design.matrix.looks_ahead and self.form.has_gram) or self.problem.penalty.leaves_free(alphas):
-            return None
-        here = alphas[-1]
-        cols = self._candidates(here * (here / self.anchors[-1].alpha) ** STEPS_AHEAD, AHEAD * self._most_entering())
-        return cols if len(cols) else None
-
     # ------------------------------------------------------------ one batch
 
     def solve(self, alphas):
@@ -259,12 +248,12 @@ class Solver(Prover):
         self._make_room()
         self._leave_gram()
         self._propose(alphas[0], alphas[-1], attempt.size)
-        ahead = self._columns_ahead(alphas)
+        self._look_ahead(alphas)
         del self.anchors[:-1]
         while True:
             attempt.take_solved(*self._solve_from(attempt.alphas, first, attempt.B))
             if not attempt.anchors:
-                self._anchor(attempt, ahead)
+                self._anchor(attempt)
                 first = self._admit(attempt)
                 if first is not None:
                     continue
@@ -296,22 +285,18 @@ class Solver(Prover):
         b = widened(B, first, self.form.size)[first - 1] if first else np.zeros(self.form.size)
         self.last, self.moved = Solution(alphas[first - 1] if first else self.last.alpha, b), True
 
-    def _anchor(self, attempt, ahead=None):
+    def _look_ahead(self, alphas):
+        """Make ready for the batch after these alphas: here nothing, as each Gram row costs no more than its column."""
+
+    def _anchor(self, attempt):
         """Make anchors evenly over the attempt, the last at its end.
 
         If the working set holds an eighth of all columns and the batch at most CLOSE alphas, every alpha is an anchor:
-        reading the working set again to certify would cost more than the larger pass. Where bringing X is dear, there
-        are as many anchors as one pass serves. Columns `ahead` join in the same pass.
+        reading the working set again to certify would cost more than the larger pass.
         """
         count, large = len(attempt.alphas), PROVES_LITTLE * self.form.size > self.design.n_features
-        n_anchors = count if large and count <= CLOSE else -(-count // self.spacing)
-        n_anchors = max(n_anchors, min(count, self.design.matrix.free_residuals))
-        at = count * np.arange(1, n_anchors + 1) // n_anchors - 1
-        B, anchors, rows = self._anchors_and_rows(attempt.alphas[at], attempt.B[at], ahead)
-        if rows is not None:
-            self._add(ahead, attempt.size, rows)
-            anchors[-1] = replace(anchors[-1], prepared=True)
-        attempt.take_anchors(at, B, anchors)
+        at = attempt.spread(count if large and count <= CLOSE else -(-count // self.spacing))
+        attempt.take_anchors(at, *self._anchors_at(attempt.alphas[at], attempt.B[at]))
 
     def _admit(self, attempt):
         """Take in what violates at the anchors; return the first alpha to solve again, or None if all is well."""
@@ -341,11 +326,8 @@ class Solver(Prover):
 
     def _prove(self, attempt):
         """Certify every alpha of the attempt. Return (Batch, None), or (None, first alpha to solve again)."""
-        k, count = len(attempt.alphas), max(PASS_RESIDUALS, self.design.matrix.free_residuals)
+        k, count = len(attempt.alphas), self._residuals_at_once()
         proof = Proof(np.empty(k), np.empty(k), [], [])
-        if self.goal.screening and self.design.matrix.pays_to_select(self.form.size):
-            least, most = FILTER_RESIDUALS
-            count = max(count, min(most, max(least, self.design.matrix.nbytes // (128 * self.design.n_samples))))
         for start in range(0, k, count):
             self._prove_part(proof, slice(start, min(start + count, k)), attempt)
         if proof.missing:
@@ -356,13 +338,17 @@ class Solver(Prover):
         return Batch(attempt.alphas, self.working_set[order], attempt.B[:, order], proof.gaps, proof.norms,
                      proof.observed, attempt.n_rounds), None
 
+    def _residuals_at_once(self):
+        """How many solutions are proven at a time."""
+        if not self.goal.screening or not self.design.matrix.pays_to_select(self.form.size):
+            return PASS_RESIDUALS
+        least, most = FILTER_RESIDUALS
+        return min(most, max(least, self.design.matrix.nbytes // (128 * self.design.n_samples)))
+
     def _prove_part(self, proof, part, attempt):
         """Certify a few alphas of the attempt; their residuals are freed before the next are formed."""
         alphas = attempt.alphas[part]
-        if attempt.is_all_anchors:
-            evaluation = self._evaluation_of(attempt.anchors[part])
-        else:
-            attempt.B[part], evaluation = self._evaluate(alphas, attempt.B[part])
+        evaluation = self._evaluation_of_part(part, attempt)
         outside = self._violators_of_part(evaluation, part, attempt)
         if self.on_residual is not None:
             proof.observed.extend(map(self.on_residual, self._each_residual(alphas, attempt.B[part], evaluation.R)))
@@ -370,6 +356,13 @@ class Solver(Prover):
         proof.missing.extend(outside.violators(k) for k in np.flatnonzero(gaps > self.goal.gap)
                              if len(outside.found[k]))
         proof.gaps[part], proof.norms[part] = gaps + evaluation.rounding, evaluation.norms
+
+    def _evaluation_of_part(self, part, attempt):
+        """Return the `Evaluation` of a few alphas of the attempt, whose B is refitted where nothing penalises."""
+        if attempt.is_all_anchors:
+            return self._evaluation_of(attempt.anchors[part])
+        attempt.B[part], evaluation = self._evaluate(attempt.alphas[part], attempt.B[part])
+        return evaluation
 
     def _each_residual(self, alphas, B, R):
         """Yield the residuals R of solutions; where they were not formed, a few at a time."""
@@ -395,7 +388,10 @@ class Solver(Prover):
             self.spacing = CLOSE
             self._anchor(attempt)
             cols = self._unproven([self.anchors[-1], *attempt.anchors], evaluation, alphas, attempt.B[part])
-        if len(cols) and evaluation.R is None and self._needs_no_rows(alphas):
-            return self._outside_of_all(self._read(attempt.B[part])[0], alphas)
+        return self._read_outside(cols, evaluation, part, attempt)
+
+    def _read_outside(self, cols, evaluation, part, attempt):
+        """Return the violators among some columns at a few alphas of the attempt, read from X."""
+        alphas = attempt.alphas[part]
         R = self._residuals(alphas, attempt.B[part])[1] if evaluation.R is None and len(cols) else evaluation.R
         return self._outside_by_reading(cols, R, alphas)
