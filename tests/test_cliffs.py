@@ -6,11 +6,13 @@ that only grew, must not happen.
 
 import warnings
 
+import fuzz
 import numpy as np
 import pytest
 from scipy import sparse
 
 from fastlasso import (
+    ConvergenceWarning,
     Huber,
     NegativeBinomial,
     Stage,
@@ -284,6 +286,17 @@ def test_elastic_nets_on_copies_take_few_sweeps(monkeypatch):
         path = fit_path(X, y, l1_ratio=0.9)
     assert is_optimal(X, y, path, l1_ratio=0.9)
     assert len(calls) < 6 * len(path)
+
+
+@pytest.mark.parametrize("seed", [25000000041856, 25000000057022, 25000000064172])
+def test_few_steps_where_the_objective_has_no_minimum(monkeypatch, seed):
+    """Scores of 35 leave curvatures of 1e-15, on which steps come out short: a hundred were taken for each start."""
+    case, steps, step = fuzz.random_case(seed), [], NewtonSolver._step
+    monkeypatch.setattr(NewtonSolver, "_step", lambda *given: steps.append(0) or step(*given))
+    with pytest.warns(ConvergenceWarning, match="no minimum"):
+        found = fit(case.X, case.y, 0.01, **case.options)
+    assert not found.certified
+    assert len(steps) < 70
 
 
 @pytest.mark.parametrize(("kind", "seed"), [("copies", 0), ("copies", 2), ("copies", 15), ("low rank", 21)])
