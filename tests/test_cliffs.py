@@ -6,11 +6,13 @@ that only grew, must not happen.
 
 import warnings
 
+import fuzz
 import numpy as np
 import pytest
 from scipy import sparse
 
 from fastlasso import (
+    ConvergenceWarning,
     Huber,
     NegativeBinomial,
     Stage,
@@ -284,3 +286,29 @@ def test_elastic_nets_on_copies_take_few_sweeps(monkeypatch):
         path = fit_path(X, y, l1_ratio=0.9)
     assert is_optimal(X, y, path, l1_ratio=0.9)
     assert len(calls) < 6 * len(path)
+
+
+@pytest.mark.parametrize("seed", [25000000041856, 25000000057022, 25000000064172])
+def test_few_steps_where_the_objective_has_no_minimum(monkeypatch, seed):
+    """Scores of 35 leave curvatures of 1e-15, on which steps come out short: a hundred were taken for each start."""
+    case, steps, step = fuzz.random_case(seed), [], NewtonSolver._step
+    monkeypatch.setattr(NewtonSolver, "_step", lambda *given: steps.append(0) or step(*given))
+    with pytest.warns(ConvergenceWarning, match="no minimum"):
+        found = fit(case.X, case.y, 0.01, **case.options)
+    assert not found.certified
+    assert len(steps) < 70
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("copies", 0), ("copies", 2), ("copies", 15), ("low rank", 21)])
+def test_small_problems_with_dependent_columns_in_use_need_no_other_steps(kind, seed):
+    """The exact step on columns in use failed where they depended on each other: 100,000 sweeps, 20 s for 100 of them.
+    """
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal((12, 8)) @ rng.standard_normal((8, 30)), np.append([1.0, 2.0], rng.poisson(0.2, 10))
+    if kind == "copies":
+        X = rng.standard_normal((12, 30))[:, rng.integers(0, 30, 30)]
+    path = fit_path(X, y, loss="poisson", alphas=8, eps=1e-3, tol=1e-9)
+    assert path.certified.all()
+    assert (path.n_passes == 1).all()       # compiled steps alone
+    last = path.fit_at(7)
+    assert verify(X, y, last).gap <= 2e-9 * path.null_objective

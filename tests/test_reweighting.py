@@ -468,3 +468,16 @@ def test_factors_settle_on_gaussian_data_to_the_end_of_the_path():
     certificate = verify(X, y, path.fit_at(at).coef, path.intercepts[at], alpha=path.alphas[at], standardize=True,
                          penalty_factor=path.penalty_factor_at(at))
     assert certificate.relative_gap < 1e-6
+
+
+def test_steps_that_are_compiled_leave_a_gap_under_the_next_factors():
+    """An AttributeError, where no step of the first alpha had needed a quadratic model in Python."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((40, 8))
+    y = rng.poisson(np.exp(0.5 * X[:, 0] - 0.5 * X[:, 1])).astype(float)
+    top = fit_path(X, y, loss="poisson", alphas=1).alphas[0]
+    path = reweighted_path(X, y, loss="poisson", alphas=[0.9 * top, 0.3 * top])
+    assert path.certified.all()
+    for k in range(2):
+        assert verify(X, y, path.fit_at(k).coef, path.intercepts[k], alpha=path.alphas[k], loss="poisson",
+                      penalty_factor=path.penalty_factor_at(k)).relative_gap < 1e-6

@@ -5,7 +5,7 @@
 cdef enum:
     # Newton steps for one alpha, at most.
     SMALL_STEPS = 50
-    # Sweeps over a model, at most.
+    # Sweeps over all models of one alpha, at most.
     SMALL_SWEEPS = 2000
     # Sweeps between two exact steps on the columns in use.
     SWEEPS_AT_ONCE = 4
@@ -27,22 +27,39 @@ cdef double SMALLEST_PIVOT = 1e-12
 cdef double NEARLY_CONSTANT = 1e-12
 
 cdef bint solve_positive(double[:, ::1] factor, ptrdiff_t m, vector v) noexcept nogil:
-    """v = A^-1 v for a symmetric A, whose lower triangle becomes its Cholesky factor; return whether A is positive."""
+    """v = A^-1 v for a symmetric A, whose lower triangle becomes its Cholesky factor; return whether A is positive.
+
+    Where it is not, v becomes a u with A u = 0 and u'v >= 0: the first column that depends on those before, less what
+    they have of it.
+    """
     cdef ptrdiff_t i, k
-    cdef double size
+    cdef double size, slope
     for i in range(m):
         size = factor[i, i]
         for k in range(i):
             factor[i, k] = (factor[i, k] - KERNELS.dot(k, &factor[i, 0], &factor[k, 0])) / factor[k, k]
         factor[i, i] -= KERNELS.dot(i, &factor[i, 0], &factor[i, 0])
+        slope = v[i] - KERNELS.dot(i, &factor[i, 0], v)
         if not factor[i, i] > SMALLEST_PIVOT * size:
+            v[i] = 1.0 if slope >= 0 else -1.0
+            for k in range(i):
+                v[k] = -v[i] * factor[i, k]
+            for k in range(i + 1, m):
+                v[k] = 0.0
+            solve_transposed(factor, i, v)
             return False
         factor[i, i] = sqrt(factor[i, i])
-        v[i] = (v[i] - KERNELS.dot(i, &factor[i, 0], v)) / factor[i, i]
+        v[i] = slope / factor[i, i]
+    solve_transposed(factor, m, v)
+    return True
+
+
+cdef void solve_transposed(double[:, ::1] factor, ptrdiff_t m, vector v) noexcept nogil:
+    """v = L'^-1 v for the lower triangle L of the first m rows."""
+    cdef ptrdiff_t i
     for i in range(m - 1, -1, -1):
         v[i] /= factor[i, i]
         KERNELS.axpy(i, -v[i], &factor[i, 0], v)
-    return True
 
 
 @cython.final
@@ -74,6 +91,7 @@ cdef class SmallRisk(SmallLoss):
     cdef double[:, ::1] columns
     cdef vector mean, centre, b, before, z, l1, l2, lower, upper, move
     cdef double b0, value, curvature
+    cdef int sweeps
 
     def __cinit__(self, const double[:, :] X, const double[:] y, const double[:] weights, int kind,
                   bint fit_intercept, const double[:] offset, double null_intercept, const double[:, ::1] penalty):
@@ -169,7 +187,10 @@ cdef class SmallRisk(SmallLoss):
         """Take Newton steps until the gap is at most `target`, and a few last ones; return the gap."""
         cdef int step, last = 0
         cdef double gap = INFINITY, lowest = self.value + self._penalty(alpha, self.b), objective, shift, slack
+        self.sweeps = 0
         for step in range(SMALL_STEPS):
+            if self.sweeps >= SMALL_SWEEPS:
+                return INFINITY
             memcpy(self.before, self.b, self.p * sizeof(double))
             if not self._model(gap > target):
                 return INFINITY
@@ -216,11 +237,13 @@ cdef class SmallRisk(SmallLoss):
 
     cdef void _minimise(self, double alpha) noexcept nogil:
         """Minimise the model by coordinate descent and exact steps on the columns in use; z becomes X'theta."""
-        cdef int sweep
-        for sweep in range(SMALL_SWEEPS):
+        cdef int sweep = 0
+        while self.sweeps < SMALL_SWEEPS:
+            self.sweeps += 1
             if self._sweep(alpha) <= SWEEP_TOLERANCE * self.longest:
                 break
-            if sweep % SWEEPS_AT_ONCE == SWEEPS_AT_ONCE - 1:
+            sweep += 1
+            if sweep % SWEEPS_AT_ONCE == 0:
                 while self._face_step(alpha) >= 0:
                     pass
 
@@ -241,10 +264,11 @@ cdef class SmallRisk(SmallLoss):
     cdef ptrdiff_t _face_step(self, double alpha) noexcept nogil:
         """Step towards the minimiser of the model with the signs of b, up to the first zero or bound.
 
+        Where columns in use depend on each other, the step is one along which the model is linear, downhill.
         Return the column that came to rest there, or -1 where there was none or no step.
         """
         cdef ptrdiff_t i, j, k, m = 0, first = -1
-        cdef double share = 1.0, end, rest = 0.0
+        cdef double share, end, rest = 0.0
         for j in range(self.p):
             if self.b[j] != 0 and self.lower[j] < self.b[j] < self.upper[j]:
                 self.used[m] = j
@@ -255,8 +279,7 @@ cdef class SmallRisk(SmallLoss):
                 self.factor[i, k] = self.h[j, self.used[k]]
             self.factor[i, i] += alpha * self.l2[j]
             self.move[i] = self.z[j] - alpha * (copysign(self.l1[j], self.b[j]) + self.l2[j] * self.b[j])
-        if not solve_positive(self.factor, m, self.move):
-            return -1
+        share = 1.0 if solve_positive(self.factor, m, self.move) else INFINITY
         for i in range(m):
             j = self.used[i]
             end = self.upper[j] if self.move[i] > 0 else self.lower[j]
@@ -264,6 +287,8 @@ cdef class SmallRisk(SmallLoss):
                 end = 0.0
             if fabs(self.move[i]) * share > fabs(end - self.b[j]):
                 share, first, rest = (end - self.b[j]) / self.move[i], j, end
+        if not share < INFINITY:
+            return -1
         for i in range(m):
             j = self.used[i]
             self.b[j] += share * self.move[i]

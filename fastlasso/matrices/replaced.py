@@ -45,6 +45,14 @@ class Replaced(Matrix):
     def _kept(self, cols):
         return cols[self.place[cols] < 0]
 
+    def moments(self, w, u, pool):
+        first, sums = self.matrix.moments(w, u, pool)
+        first, sums = first.copy(), sums.copy()
+        first[self.cols] = 0.0
+        sums[self.cols, :2] = products(np.vstack([self.columns, self.columns**2]), w[None]).reshape(2, -1).T
+        sums[self.cols, 2] = products(self.columns, u[None])[:, 0]
+        return first, sums
+
     def dots(self, R, pool):
         out = self.matrix.dots(R, pool)
         out[:, self.cols] = products(R, self.columns)

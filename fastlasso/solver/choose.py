@@ -4,6 +4,7 @@ import numpy as np
 
 from .base import Goal
 from .basis import InBasis, with_basis
+from .centred import InCentred, with_centred_columns
 from .compressed import Compressed
 from .far_solver import FarSolver
 from .newton import NewtonSolver
@@ -23,6 +24,7 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
     on_residual : callable, optional
         Called with the residual of every solution. `Compressed` never calls it.
     """
+    given, problem = problem, with_centred_columns(problem)
     if not problem.loss.is_quadratic:
         kind = SmallNewton if is_small(problem) else NewtonSolver
     else:
@@ -36,4 +38,5 @@ def started_solver(problem, tol, max_iter=10_000, screening=True, on_residual=No
 
     solver = started(problem)
     other, basis = with_basis(problem, solver.nearly_dependent_gram)
-    return solver if basis is None else InBasis(started(other), basis)
+    solver = solver if basis is None else InBasis(started(other), basis)
+    return solver if problem is given else InCentred(solver, problem, given)

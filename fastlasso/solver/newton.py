@@ -237,6 +237,8 @@ class NewtonSolver(NewtonAlphas):
 
     def gap(self):
         """Certified gap of the last solution, under a penalty that may have changed since it was found."""
+        if self.model is None:      # compiled steps leave none
+            self._renew_model(self.problem.loss.local(self._with_scores(self.last.point).eta, self.design.pool)[1])
         if self.anchors[-1].residual is not self.last.theta:
             self.anchors = [*self.anchors[:-1], self._anchor_of(self.last, self._correlations(self.last))]
         z, alpha = self.anchors[-1].z, self.last.alpha

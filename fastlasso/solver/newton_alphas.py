@@ -13,7 +13,8 @@ STEPS_WITHOUT_MINIMUM = 8
 # Steps in a row that leave nine tenths of the gap, after which an alpha is given up.
 PATIENCE = 6
 # While no dual point is feasible, an objective that falls by less than this share of the gap asked for stands still.
-LEAST_FALL = 0.01
+# PATIENCE steps later 1e-3 of that is left, if each step leaves 1 / e of what there is to gain.
+LEAST_FALL = 1.0
 # An objective may rise by this share of P(0): rounding.
 NO_WORSE = 1e-13
 # Where the scores of a solution with a small gap still change by this much, there is no minimum.
@@ -107,7 +108,8 @@ class NewtonAlphas(NewtonSteps):
             best, gap = row if best is None or row.gap < best.gap else best, min(row.gap, gap)
             if waited > PATIENCE:
                 break
-            if waited or (np.isinf(row.gap) and not loss.loss.keeps_curvature):
+            # Without a minimum the line would lead where scores stand still by rounding, and that would pass for one.
+            if waited if np.isfinite(row.gap) else not loss.loss.keeps_curvature:
                 here, lowest = self._beyond(alpha, before, here, lowest)
                 safe = here
         return self._standing(alpha, safe) if best is None else best
@@ -156,13 +158,13 @@ class NewtonAlphas(NewtonSteps):
 
     def _backtracked(self, alpha, here, there, lowest):
         """Return (the first point on the way back from `there` that is better than `here`, its objective), or None."""
-        loss, penalty, share = self.problem.loss, self.penalty, 1.0
-        if not loss.loss.keeps_curvature:
+        share = 1.0
+        if not self.problem.loss.loss.keeps_curvature:
             self.floor = min(1.0, max(LEAST_FLOOR, 10 * self.floor))
         for _ in range(HALVINGS):
             share /= 2
             point = here.towards(there, share)
-            objective = loss.mean_deviance(point.eta, self.design.pool) + penalty.value(point.b, alpha)
+            objective = self._objective(alpha, point)
             if objective < lowest:
                 return point, objective
         return None, lowest
@@ -172,17 +174,27 @@ class NewtonAlphas(NewtonSteps):
 
         Where f'' is 0 on many samples, steps along a direction in which F is flat come out short.
         """
-        loss, penalty, best, share = self.problem.loss, self.penalty, there, 1.0
+        best, least, share = there, lowest, 1.0
         for _ in range(HALVINGS):
             share *= 2
             point = here.towards(there, share)
-            if not penalty.is_within(point.b) or self._has_diverged(point.eta):
+            if not self.penalty.is_within(point.b) or self._has_diverged(point.eta):
                 break
-            objective = loss.mean_deviance(point.eta, self.design.pool) + penalty.value(point.b, alpha)
-            if not objective < lowest:
+            objective = self._objective(alpha, point)
+            if not objective < least:
                 break
-            best, lowest = point, objective
-        return best, lowest
+            best, least = point, objective
+        if best is there:
+            return there, lowest
+        # The line multiplies the rounding of two points near each other by the share. A step from such scores would
+        # claim products X'theta that theta does not have.
+        best = self._with_scores(replace(best, eta=None))
+        least = self._objective(alpha, best)
+        return (best, least) if least < lowest else (there, lowest)
+
+    def _objective(self, alpha, point):
+        """P at a point that has its scores."""
+        return self.problem.loss.mean_deviance(point.eta, self.design.pool) + self.penalty.value(point.b, alpha)
 
     # ------------------------------------------------------------ extrapolation
 
