@@ -312,3 +312,11 @@ def test_small_problems_with_dependent_columns_in_use_need_no_other_steps(kind, 
     assert (path.n_passes == 1).all()       # compiled steps alone
     last = path.fit_at(7)
     assert verify(X, y, last).gap <= 2e-9 * path.null_objective
+
+
+def test_rows_are_solved_again_where_rounding_has_spoilt_their_steps(monkeypatch):
+    """An elastic net on 2 rows of columns that equal each other to 5 digits, far from the origin: 50,030 sweeps."""
+    case, sweeps, sweep = fuzz.random_case(25000000164132), [], ResidualForm._sweeps
+    monkeypatch.setattr(ResidualForm, "_sweeps", lambda *given: sweeps.append(0) or sweep(*given))
+    assert fit(case.X, case.y, 1.08, **case.options).certified
+    assert len(sweeps) < 20

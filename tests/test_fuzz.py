@@ -133,6 +133,7 @@ def test_problems_are_functions_of_their_seed_and_reach_everything():
     pytest.param(fuzz.LOSSES_FROM + 41, id="steps went on while P itself was below the gap asked for"),
     pytest.param(25000000030006, id="a column constant but for its last digits: theta had other products than claimed"),
     pytest.param(25000000052247, id="scores far along a line were not those of their coefficients"),
+    pytest.param(25000000125499, id="sweeps began from an extrapolated point beyond its bounds, and went back to it"),
 ])
 def test_once_violations_of_other_losses(seed):
     assert fuzz.outcome(seed)[0] == []

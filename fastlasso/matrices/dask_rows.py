@@ -7,6 +7,7 @@ number of workers nor on which one was first, and one sum reaches the driver.
 
 import sys
 from concurrent.futures import CancelledError
+from threading import Event
 
 import numpy as np
 from scipy import sparse
@@ -187,13 +188,11 @@ class ClusterBlocks(DaskBlocks):
 
     def _result(self, future):
         """The result of a future; an error where the scheduler is gone, so that nothing can settle the future."""
-        from distributed import wait
-        while not future.done():
-            try:
-                wait([future], timeout=LOOK)
-            except TimeoutError:
-                if self.client.status != "running":
-                    raise ConnectionError(f"the client is {self.client.status}") from None
+        settled = Event()       # with `wait(timeout=...)` the frames of its errors held results of earlier passes
+        future.add_done_callback(lambda _: settled.set())
+        while not settled.wait(LOOK) and not future.done():
+            if self.client.status != "running":
+                raise ConnectionError(f"the client is {self.client.status}")
         if self.is_local and future.status == "finished":
             return self.client.gather(future, direct=True)
         return future.result()

@@ -22,6 +22,8 @@ SMALL_MODEL = 1 << 18
 FIRST_WASTE = 0.2
 # Epochs of descent in a step, at most, for every step that `max_iter` allows.
 STEP_EPOCHS = 100
+# A step takes no more epochs than these, or than `max_iter` where that is more.
+MOST_EPOCHS = 10_000
 # A dual point that must shrink by no more than this share costs at most the share of P(0).
 NEGLIGIBLE = 1e-12
 # A product of theta with a column without a penalty is rounding up to this share of their norms.
@@ -233,7 +235,8 @@ class NewtonSteps:
 
     def _steps(self, starts):
         """Return the minimisers of the model around some starts, as `Certified` on the working set."""
-        goal = replace(self.goal, max_iter=STEP_EPOCHS * self.goal.max_iter)
+        allowed = self.goal.max_iter
+        goal = replace(self.goal, max_iter=min(STEP_EPOCHS * allowed, max(MOST_EPOCHS, allowed)))
         solved = [self.model.minimise(start.alpha, start.here, start.rho, start.gradient, self.ratio, goal)
                   for start in starts]
         B = np.array([b for b, _ in solved])

@@ -162,8 +162,8 @@ class SweepModel(QuadraticModel):
         if not self.form.size:
             return np.empty(0), np.empty(0)
         self.form.retarget(replace(self._loss, y=self._target(here.eta, rho, ratio)))
-        B = np.zeros((1, self.form.size))
-        self.form.solve(here.b, np.inf, np.array([alpha / scale]), 0, B, goal.gap / scale, goal.max_iter)
+        B, start = np.zeros((1, self.form.size)), self.form.penalty.clipped(here.b)
+        self.form.solve(start, np.inf, np.array([alpha / scale]), 0, B, goal.gap / scale, goal.max_iter)
         self._last, self._here = B[0], alpha / scale
         return B[0].copy(), self.form.gradient(B[0])[0] * scale
 

@@ -16,6 +16,8 @@ from .row_systems import RidgeRows, RowNewton
 ANDERSON = 5
 # Extrapolations without progress after which descent ends.
 STALLED = 128
+# Rounds of Newton's method on the rows, each from the true residual of the one before.
+ROW_ROUNDS = 3
 # Sweeps stop at this share of the gap asked for, since the gap of all columns comes out a little larger.
 INNER_SHARE = 0.3
 
@@ -227,10 +229,16 @@ class ResidualForm:
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
     def _newton(self, alpha, b, state, target):
-        """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b."""
-        better = self._by_rows.solve(self.loss, alpha, b, state, target)
-        if better is not None:
-            self._take_if_better(alpha, b, state, better)
+        """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b.
+
+        The steps update the residual. Where that loses too many digits, they are repeated from the true residual.
+        """
+        found, residual = b, state
+        for _ in range(ROW_ROUNDS):
+            found = self._by_rows.solve(self.loss, alpha, found, residual, target)
+            if found is None or self._take_if_better(alpha, b, state, found):
+                return
+            residual = self._state(found)
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""
