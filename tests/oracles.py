@@ -9,6 +9,7 @@ from scipy import sparse
 
 DIGITS = 60
 DEPENDENT = mp.mpf(10) ** -35     # of a column: what counts as nothing left of it in exact arithmetic
+LAST_PLACES = 4                   # of its values, for each column of X: what may be rounding of X
 SEARCH_STEPS = 60                 # of the golden section for the scale of the dual point
 
 
@@ -143,10 +144,12 @@ def exact_gap(X, y, coef, intercept, alpha, options):
     The dual point is the best multiple t of a residual's part orthogonal to 1 and to the columns without any penalty
     or bound; a column with one bound and no penalty is projected out where its sign would be infeasible. The residual
     is the solution's own or, where that proves less, the one of the best coefficients of the same face; that one stays
-    orthogonal to all columns that have no penalty and are clear of their bounds.
+    orthogonal to all columns that have no penalty and are clear of their bounds. What of such a column is not in the
+    span of others counts as nothing where rounding of X may have left it.
     """
     with mp.workdps(DIGITS):
         A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
+        least = last_places(X, options)
         b = [mp.mpf(float(v)) for v in coef]
         if any(not lower[j] <= b[j] <= upper[j] or (b[j] and not mp.isfinite(l1[j] + l2[j])) for j in range(len(b))):
             return math.inf
@@ -154,7 +157,14 @@ def exact_gap(X, y, coef, intercept, alpha, options):
         penalty = l1, l2, lower, upper
         inside = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and lower[j] < b[j] < upper[j]]
         starts = (rho, []), (face_residual(A, z, b, penalty), inside)
-        return float(min(gap_from(*start, rho, drift, A, b, penalty) for start in starts))
+        return float(min(gap_from(*start, rho, drift, A, b, penalty, rest) for start in starts for rest in least))
+
+
+def last_places(X, options):
+    """Norms up to which what is left of the columns counts as nothing: in exact arithmetic, and as rounding of X."""
+    w = np.broadcast_to(options.get("sample_weight", 1.0), len(X))
+    size = np.sqrt(w @ np.square(X, dtype=float) / w.sum())
+    return np.zeros(X.shape[1]), LAST_PLACES * X.shape[1] * np.finfo(float).eps * size
 
 
 def face_residual(A, z, b, penalty):
@@ -169,24 +179,24 @@ def face_residual(A, z, b, penalty):
     return without_columns(z, A, face_minimum(A, z, l1, l2, [mp.sign(v) for v in b], fixed))
 
 
-def gap_from(start, inside, rho, drift, A, b, penalty):
+def gap_from(start, inside, rho, drift, A, b, penalty, least):
     """The duality gap of b, whose residual is rho, at the best multiple of the feasible part of `start`.
 
-    It is orthogonal to the columns `inside`, too.
+    It is orthogonal to the columns `inside`, too. Of column j no more than least[j] counts as nothing.
     """
     l1, l2, lower, upper = penalty
     basis = []
     for j in inside:
-        extend(basis, A[j])
+        extend(basis, A[j], least[j])
     rest = without(start, basis)
     while True:
         c = [mp.fdot(column, rest) for column in A]
         wrong = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and abs(c[j]) > 0
-                 and (upper[j] == math.inf if c[j] > 0 else lower[j] == -math.inf) and extend(basis, A[j])]
+                 and (upper[j] == math.inf if c[j] > 0 else lower[j] == -math.inf) and extend(basis, A[j], least[j])]
         if not wrong:
             break
         rest = without(start, basis)
-    c = [mp.mpf(0) if outside(A[j], basis) is None else c[j] for j in range(len(b))]
+    c = [mp.mpf(0) if l1[j] == 0 and outside(A[j], basis, least[j]) is None else c[j] for j in range(len(b))]
     parts = [(b[j], c[j], l1[j], l2[j], lower[j], upper[j]) for j in range(len(b)) if mp.isfinite(l1[j] + l2[j])]
     return best_over_scales(rho, rest, drift, parts)
 
@@ -203,17 +213,17 @@ def exact_drift(X, y, b, intercept, options):
     return mp.fdot(w, rows) / mp.fsum(w)
 
 
-def outside(column, basis):
-    """What of a column is not in the span of an orthonormal basis, normalised; None where nothing is."""
+def outside(column, basis, least=0.0):
+    """What of a column is not in the span of an orthonormal basis, normalised; None where no more than `least` is."""
     size = mp.sqrt(mp.fdot(column, column))
     left = without(without(column, basis), basis)
     norm = mp.sqrt(mp.fdot(left, left))
-    return None if norm <= DEPENDENT * size else [v / norm for v in left]
+    return None if norm <= max(DEPENDENT * size, least) else [v / norm for v in left]
 
 
-def extend(basis, column):
-    """Add a column to an orthonormal basis; return whether it was not in its span."""
-    left = outside(column, basis)
+def extend(basis, column, least=0.0):
+    """Add a column to an orthonormal basis; return whether more than `least` of it was not in its span."""
+    left = outside(column, basis, least)
     if left is not None:
         basis.append(left)
     return left is not None

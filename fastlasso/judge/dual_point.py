@@ -14,8 +14,10 @@ from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm
 # Up to this many unpenalised columns are projected out by a QR factorisation, more by LSMR.
 BASIS_COLUMNS = 2000
 
-# The numerical rank is clear where the last pivot kept is above rounding by this factor, or none is cut.
+# The numerical rank is clear where the last pivot kept is above rounding by this factor, or none is cut, and
 CLEAR_RANK = 1e3
+# where those cut are no larger than this many units in the last place for each column.
+LAST_PLACES = 4
 
 # Largest memory of that factorisation's Q, in bytes; beyond it LSMR takes over.
 BASIS_BYTES = 200e6
@@ -167,8 +169,8 @@ def orthonormal_basis(problem, chosen):
     """Return Q with the span of sqrt(q) [1, X[:, chosen]], columns normalised, and the relative error of projecting.
 
     By pivoted QR, cut at the numerical rank: the last pivot kept stands for the singular value. It is 0 where pivots
-    fall smoothly through rounding: what was cut may then be part of the span. Where a pivot is small, Q is formed anew
-    in extended precision, if the machine has one.
+    fall smoothly through rounding, or one that is cut is larger than rounding as a rule: what was cut may then be part
+    of the span. Where a pivot is small, Q is formed anew in extended precision, if the machine has one.
     """
     from scipy.linalg import qr
 
@@ -178,11 +180,12 @@ def orthonormal_basis(problem, chosen):
         columns = np.column_stack([problem.root, columns])
     basis, triangle, order = qr(columns, mode="economic", pivoting=True, overwrite_a=True, check_finite=False)
     pivots = np.abs(np.diagonal(triangle))
-    cutoff = 2 * UNIT * max(columns.shape) * pivots[0]
-    kept = pivots[pivots > cutoff]
-    clear, spread = len(kept) == len(pivots) or kept[-1] > CLEAR_RANK * cutoff, math.sqrt(len(kept))
+    rounding = 2 * UNIT * LAST_PLACES * columns.shape[1] * pivots[0]
+    cutoff = max(rounding, 2 * UNIT * len(columns) * pivots[0])
+    kept, cut = pivots[pivots > cutoff], pivots[pivots <= cutoff]
+    clear = len(cut) == 0 or (kept[-1] > CLEAR_RANK * cutoff and cut[0] <= rounding)
     unit = dot_rounding(len(columns))
-    smallest, spread = float(kept[-1]) if clear else 0.0, unit * spread
+    smallest, spread = float(kept[-1]) if clear else 0.0, unit * math.sqrt(len(kept))
     if EXTENDED_UNIT == UNIT or basis.size > EXTENDED_VALUES or not spread < smallest < SMALL_PIVOT:
         return basis[:, :len(kept)], spread / max(smallest, spread)
     scaled = extended(problem, chosen)[:, order[:len(kept)]]

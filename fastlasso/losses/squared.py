@@ -112,13 +112,14 @@ class SquaredError:
         return self.y_mean - shifts(coefs, means)
 
     def intercept_costs(self, means, coefs):
-        """What rounding of b0 = y_mean - mean.b may add to each objective: (2 eps |mean|.|b|)^2 / 2.
+        """What rounding of b0 = y_mean - mean.b and of X b may add to each objective: (6 eps |mean|.|b|)^2 / 2.
 
-        The means, their products with b, b0 and the sum are each rounded by up to eps / 2 of |mean|.|b|.
+        The means are off by up to 3 eps of themselves; their products with b, b0, both sums, and the products x_ij b_j,
+        by up to eps / 2 of |mean|.|b| each.
         """
         if not self.fit_intercept or not len(means):
             return np.zeros(len(coefs))
-        return 0.5 * (2 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
+        return 0.5 * (6 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
 
 
     def of_norm2(self, norm2):

@@ -17,7 +17,8 @@ class FromSums(Matrix):
 
     Moments and Gram matrices come from the sums, with one exception: the columns `lost`. Where these rows hold less
     than CANCELLED of a column's squares, of its spread, or of all weight, the total minus the held-out part has lost
-    its digits, and X is read.
+    its digits, and X is read. So it is where the spread itself is as small a share of the squares: the centre is then
+    an outlier, for instance of a row without weight.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ class FromSums(Matrix):
         self.called(matrix.feature_names, matrix.row_labels)
         about_mean, spread, size = spread_of(S), spread_of(total), total.diagonal()[:-2]
         self.lost = np.flatnonzero((self.weight < CANCELLED * total[-1, -1])
-                                   | (S.diagonal()[:-2] < CANCELLED * size)
-                                   | (about_mean < CANCELLED * spread) & (spread > CONSTANT * size))
+                                   | (S.diagonal()[:-2] < CANCELLED * size) | (spread < CANCELLED * size)
+                                   | (about_mean < CANCELLED * spread))
 
     @property
     def source(self):

@@ -8,8 +8,10 @@ from ..matrices.summed import CANCELLED
 NO_WORSE = 1 + 1e-12
 # Directions with an eigenvalue below this share of the largest are measured by X itself, not by the Gram matrix.
 NEARLY_DEPENDENT = 1e-6
-# The rank is clear where singular values that count are above rounding by this factor, or none is below rounding.
+# The rank is clear where singular values that count are above rounding by this factor, or none is below rounding, and
 SEPARATED = 1e3
+# where those below it are no larger than this many units in the last place of the columns.
+LAST_PLACES = 4
 # A Gram matrix of columns of unit norm is regular if every squared pivot is above this.
 REGULAR = 1e-10
 # Directions whose images are formed at once.
@@ -25,7 +27,9 @@ class LeastSquares:
 
     A direction whose image X D^-1 v is below rounding counts as null. Rounding of row i scales with sqrt(w_i / W). A
     light row's part may exceed its own rounding there; then the direction may be real, and `undetermined` says that no
-    gain can be claimed for these columns. It does so, too, where singular values fall smoothly through rounding.
+    gain can be claimed for these columns. It does so, too, where singular values fall smoothly through rounding, and
+    where one lies between the worst that rounding does to m terms, m eps, and what it does as a rule, LAST_PLACES eps:
+    there the columns may differ in earnest.
 
     Rounding of G (eps, or eps / CANCELLED where sums were subtracted) mixes other directions into a direction of small
     eigenvalue s^2, in proportion to 1 / s^2, and their images into its image, in proportion to 1 / s. Where that
@@ -47,6 +51,8 @@ class LeastSquares:
     basis : ndarray of shape (k', n_samples), or None
         (X D^-1 v)' / s of the last directions v, where X was asked.
     undetermined : bool
+    blur : float
+        Rounding of the images leaves about this share of r in the span after `step`.
     """
 
     def __init__(self, gram, images=None, sizes=None, root=None):
@@ -56,20 +62,25 @@ class LeastSquares:
         eps, largest = np.finfo(float).eps, max(values[-1], 0.0)
         cutoff = len(values) * eps * largest
         small = values < NEARLY_DEPENDENT * values[-1]
-        self.basis, self.undetermined = None, False
+        self.basis, self.undetermined, self.blur = None, False, 0.0
         if images is not None and small.any():
             V, Z = self.vectors[:, small], self._images(images, small)
             left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
             gram_error = eps / CANCELLED * largest / np.sqrt(np.min(values[~small], initial=largest))
             noise = max(Z.shape[1], len(values)) * eps
-            if ((singular > noise * np.sqrt(largest)) & (singular <= gram_error)).any():
+            if ((singular > LAST_PLACES * eps * np.sqrt(largest)) & (singular <= gram_error)).any():
                 V, Z = self._orthogonalised(V, Z, images, values, np.flatnonzero(~small))
                 left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
             self.vectors = np.hstack([self.vectors[:, ~small], V @ left_vectors])
             values = np.concatenate([values[~small], singular**2])
-            cutoff = (noise * np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest))) ** 2
+            size2 = np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest)) ** 2
+            cutoff = noise**2 * size2
             null = values <= cutoff
-            self.undetermined = bool(null.any() and (values[~null] < (SEPARATED**2 * cutoff)[~null]).any())
+            rounding = (LAST_PLACES * eps) ** 2 * size2
+            unclear = np.where(null, values > rounding, values < SEPARATED**2 * cutoff)
+            self.undetermined = bool(null.any() and unclear.any())
+            near = ~null & (values < NEARLY_DEPENDENT)
+            self.blur = float(np.sqrt(np.max(rounding[near] / values[near], initial=0.0)))
             if root is not None and not self.undetermined:
                 nothing = (values <= cutoff)[-len(singular):]
                 left = np.abs(left_vectors.T[nothing] @ Z).max(axis=0, initial=0.0)

@@ -40,8 +40,10 @@ class Unpenalised:
         """Return the `LeastSquares` of some columns, kept while these stay the same."""
         if self._cols is None or not np.array_equal(self._cols, cols):
             design = self.design
-            sizes = np.sqrt(1 + design.mean[cols] ** 2 / design.norm2[cols])
-            gram = self.gram(cols, form)
+            varies = ~design.flat[cols] if design.fit_intercept else np.ones(len(cols), bool)
+            gram = np.where(varies & varies[:, None], self.gram(cols, form), 0.0)
+            sizes = np.sqrt(1 + np.divide(design.mean[cols] ** 2, design.norm2[cols], out=np.zeros(len(cols)),
+                                          where=varies))
             root = None if design.weights is None else design.rooted(1.0)
             self._cols, self._columns = cols, LeastSquares(gram, lambda V: design.images(cols, V), sizes, root)
         return self._columns
@@ -118,7 +120,8 @@ class Unpenalised:
 
         With d = G_UU^+ z_U and r = X_U d + r', r' takes the place of r, and |X_U d|^2 / 2 is added to the gap. Columns
         that r' pulls away from their only bound join U. The gap of the dual point 0, the objective itself, is taken
-        where it is smaller, where U still grows after `Ways.sign_rounds`, and where d cannot be determined.
+        where it is smaller, where U still grows after `Ways.sign_rounds`, and where d cannot be determined. Rounding of
+        X b, which large coefficients make large, is allowed for.
 
         Parameters
         ----------
@@ -134,7 +137,10 @@ class Unpenalised:
         for _ in range(ways().sign_rounds):
             if still_open := [row for row in rows if row.gap is None]:
                 self._project_out(still_open, form, cols, farthest)
-        return np.array([row.objective if row.gap is None else row.gap for row in rows])
+        gaps = np.array([row.objective if row.gap is None else row.gap for row in rows])
+        sizes = np.sqrt(self.design.norm2[cols]) + np.abs(self.design.mean[cols])
+        errors = np.array([ROUNDING * (np.abs(row.b) @ sizes) for row in rows])
+        return gaps + self.loss.costs_of_errors(errors, gaps)
 
     def _project_out(self, rows, form, cols, farthest):
         """Project the columns U of each row out of its dual point, and close it where the signs are right."""
@@ -145,7 +151,8 @@ class Unpenalised:
         for row, rest, (_, gain, error) in zip(rows, self._rests(rows, steps, form, cols), steps, strict=True):
             at, leak = np.flatnonzero(row.projected), 0.0
             if len(at):
-                leak = np.sqrt(2 * self.columns(cols[at], form).worst_gain(np.abs(rest[at]) + error))
+                columns, left = self.columns(cols[at], form), max(row.norm2 - 2 * gain, 0.0)
+                leak = np.sqrt(2 * columns.worst_gain(np.abs(rest[at]) + error)) + columns.blur * np.sqrt(left)
                 rest[at] = 0.0
             wrong = row.penalty.exclusive(rest, row.alpha)
             if np.isinf(gain):
