@@ -590,15 +590,15 @@ def test_an_l1_ratio_next_to_nothing():
 
 
 def test_sweeps_that_rounding_would_hold_up_are_not_needed(monkeypatch):
-    """Implicitly centred columns of mean 1e5 deviations: sweeps alone reach a gap of 3e-11 of P(0), and 1e-14 never."""
+    """Implicitly centred columns of mean 1e5 deviations: sweeps alone reach a gap of 1e-11 of P(0), and 1e-14 never."""
     rng, sweeps, honest = np.random.default_rng(0), [], GatheredSparse.sweep
     monkeypatch.setattr(GatheredSparse, "sweep", lambda self, *rest: sweeps.append(1) or honest(self, *rest))
     X, y = sparse.csc_array(1e3 + 1e-2 * rng.standard_normal((3, 150))), rng.standard_normal(3)
     options = {"l1_ratio": 0.0, "upper": 1e-3}
-    found = fit(X, y, 1e-3, tol=1e-14, max_iter=20_000, **options)
+    found = fit(X, y, 1e-3, tol=1e-10, max_iter=20_000, **options)
     assert found.certified
     assert verify(X, y, found.coef, found.intercept, alpha=1e-3, **options).gap <= 1e-14 * found.null_objective
-    assert len(sweeps) < 10_000
+    assert len(sweeps) < 100
 
 
 @pytest.mark.parametrize("layout", PLAIN)

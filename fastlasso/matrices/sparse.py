@@ -16,6 +16,8 @@ from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segment
 SMALL_PART = 1 << 18
 # Stored values from which a pass over rows is split into parts with sums of their own.
 SPLIT_PASS = 1 << 18
+# Stored values times residuals from which a second thread pays for products with columns.
+SPLIT_DOTS = 1 << 18
 # Right-hand sides per pass over CSC columns.
 MAX_RHS = 8
 # Residuals whose sums share a line of the cache, in passes over CSR rows.
@@ -191,8 +193,15 @@ class SparseColumns(Sparse):
         for c in range(0, len(R), MAX_RHS):
             Rt, part = by_rows(R[c:c + MAX_RHS], w), out[c:c + MAX_RHS]
             pool.run(lambda a, b, Rt=Rt, part=part: engine.csc_dots(*self.parts, cols[a:b], Rt, part[:, a:b]),
-                     pool.split(len(cols), len(R) * self.nnz // self.shape[1]))
+                     self._shares(cols, len(part), pool))
         return out
+
+    def _shares(self, cols, n_rhs, pool):
+        """Cut `cols` into (start, stop) runs of about as many stored values, worth a thread each."""
+        ends = np.concatenate([[0], np.cumsum(self.column_sizes(cols))])
+        if n_rhs * ends[-1] < SPLIT_DOTS:
+            return [(0, len(cols))]
+        return cuts_by_size(ends, min(PIECE // n_rhs, -(-ends[-1] // pool.n_threads)))
 
     def combine(self, cols, B, pool):
         out = np.zeros((self.shape[0], len(B)))
@@ -384,13 +393,26 @@ class SparseRows(Sparse):
 
     def gather(self, cols, mean, weights, pool):
         """Return (data, rows, indptr) of the columns, float64 and int32."""
+        place, indptr = self.places(cols), np.concatenate([[0], np.cumsum(self._counts_of(cols, pool))])
+        data, rows, n = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32), self.shape[0]
+        middle = n // 2 if self.nnz >= SPLIT_PASS else n
+
+        def fill(backwards, at, pieces):    # from both ends of each column to the middle row
+            for start, stop in pieces:
+                pool.check()
+                engine.gather_csr(*self.parts, *place, start, stop, backwards, at, data, rows)
+
+        halves = [(False, indptr[:-1].copy(), self._row_pieces(1, 0, middle)),
+                  (True, indptr[1:].copy(), self._row_pieces(1, middle)[::-1])]
+        pool.run(fill, halves[:1 + (middle < n)])
+        return data, rows, indptr
+
+    def _counts_of(self, cols, pool):
+        """Stored entries of some columns: a pass over the indices where nobody has counted them all."""
+        if self._sizes is not None:
+            return self.column_sizes(cols)
         place, counts = self.places(cols), np.zeros(len(cols) + 1, np.int64)
         for start, stop in self._row_pieces():
             pool.check()
             engine.gather_counts(self.indices[self.indptr[start]:self.indptr[stop]], *place, counts)
-        indptr = np.cumsum(counts)
-        data, rows, fill = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32), indptr[:-1].copy()
-        for start, stop in self._row_pieces():
-            pool.check()
-            engine.gather_csr(*self.parts, *place, start, stop, fill, data, rows)
-        return data, rows, indptr
+        return counts[1:]
