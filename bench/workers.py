@@ -1,7 +1,10 @@
 """The suite's side of a worker: start it, ask it, and end it when it takes too long."""
+import contextlib
 import json
+import os
 import pathlib
 import selectors
+import signal
 import subprocess
 
 from .machine import with_threads
@@ -41,7 +44,7 @@ class RemoteRival:
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(
                 [self.python, str(script), self.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                text=True, env=environment,
+                text=True, env=environment, start_new_session=True,
             )
 
     def ask(self, limit, **command):
@@ -68,10 +71,14 @@ class RemoteRival:
         return self.process.stdout.readline()
 
     def stop(self):
-        """End the process, if any."""
+        """End the process, if any, and those that it started, which would go on and disturb the timings that follow."""
         if self.process is not None:
             with self.process:      # closes its pipes and waits for it
-                self.process.kill()
+                if hasattr(os, "killpg"):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(self.process.pid, signal.SIGKILL)
+                else:
+                    self.process.kill()
             self.process = None
 
     def __enter__(self):

@@ -63,6 +63,14 @@ ONCE_VIOLATIONS = {
     "a released column was parked, and its copy went beyond its bound": [15000000000344],
     "coefficients of 1e13: rounding of the means was left out of that of the intercept": [
         15000000000439, 15000000003770, 15000000004870],
+    "columns that differ by more than rounding, and by less than its bound, were taken to depend at alpha 0": [
+        15000000025760, 15000000049661, 15000000158548],
+    "the directions of small singular values were taken for exact at alpha 0": [15000000058691],
+    "rounding of X b was left out of the objective at alpha 0, with coefficients of 1e12": [15000000058767],
+    "a column constant but for rounding made all others count as rounding at alpha 0": [15000000138192],
+    "columns that vary by little more than rounding, and coefficients of 1e14: rounding of rows was left out": [
+        15000000124470, 15000000142951, 15000000181694],
+    "sums about a value of a row without weight had lost the digits of a column": [15000000198353, 15000000214744],
 }
 
 

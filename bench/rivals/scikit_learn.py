@@ -35,10 +35,16 @@ def path(X, y, alphas, tol, n_threads, loss="squared_error", l1_ratio=1.0):
     return coefs, y_mean - X_mean @ coefs
 
 
-def cross_validate(X, y, alphas, splits, tol, n_threads):
-    """Run ``LassoCV`` on the given folds."""
-    from sklearn.linear_model import LassoCV
+def cross_validate(X, y, alphas, splits, tol, n_threads, loss="squared_error"):
+    """Run ``LassoCV`` or ``LogisticRegressionCV`` on the given folds; ``C = 1 / (n alpha)``, n a fold's mean size."""
+    from sklearn.linear_model import LassoCV, LogisticRegressionCV
 
+    if loss != "squared_error":
+        n = np.mean([len(train) for train, _ in splits])
+        model = LogisticRegressionCV(Cs=1.0 / (n * np.asarray(alphas)), l1_ratios=(1.0,), solver="saga", cv=splits,
+                                     scoring="neg_log_loss", tol=tol, max_iter=100_000, n_jobs=n_threads,
+                                     use_legacy_attributes=False).fit(X, y)
+        return -2 * model.scores_.reshape(len(splits), len(alphas)).mean(axis=0)
     model = LassoCV(alphas=alphas, cv=splits, tol=tol, max_iter=100_000, n_jobs=n_threads).fit(X, y)
     return model.mse_path_.mean(axis=1)
 

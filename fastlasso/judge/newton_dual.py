@@ -25,7 +25,7 @@ from .row_dual import gap_of, make_dual
 from .rows import Point
 
 # A model has at most so many columns, and so many bytes of them.
-MODEL_COLUMNS, MODEL_BYTES = 1500, 800e6
+MODEL_COLUMNS, MODEL_BYTES = 3000, 800e6
 
 # Rounds of exchanging columns per model, models per dual point, halvings of a step. After PATIENCE rounds the signs are
 # found by SWEEPS of coordinate descent.
