@@ -10,6 +10,7 @@ from scipy import sparse
 
 from fastlasso import cross_validate_path, fit, fit_path
 from fastlasso._engine import engine
+from fastlasso.matrices import sparse as sparse_matrices
 from fastlasso.matrices.choose import as_matrix
 from fastlasso.parallel import Pool
 from fastlasso.problem.design import Design
@@ -142,6 +143,19 @@ def test_matrix_verbs(layout, dtype, shape, tmp_path):
     matrix = as_matrix(build(layout, A, tmp_path, dtype))
     assert matrix.shape == A.shape
     with Pool(1) as pool:
+        every_verb(matrix, A, pool)
+
+
+@pytest.mark.parametrize(("layout", "dtype"), [case for case in CASES if case[0].startswith(("csr", "csc"))])
+def test_sparse_verbs_split_among_threads(layout, dtype, tmp_path, monkeypatch):
+    """As of large matrices: copies are filled from both ends, products with columns are cut by stored values."""
+    for name in ("SPLIT_PASS", "SPLIT_DOTS"):
+        monkeypatch.setattr(sparse_matrices, name, 1)
+    A = exact_matrix(23, 17)
+    A[:, 3], A[5:9] = 0.0, 0.0
+    matrix = as_matrix(build(layout, A, tmp_path, dtype))
+    with Pool(2) as pool:
+        matrix.column_sizes(np.arange(17))      # counted, as they are before columns are copied
         every_verb(matrix, A, pool)
 
 
