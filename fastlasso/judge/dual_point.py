@@ -14,9 +14,9 @@ from .rounding import QUIET, UNIT, dot_rounding, euclidean_norm
 # Up to this many unpenalised columns are projected out by a QR factorisation, more by LSMR.
 BASIS_COLUMNS = 2000
 
-# The numerical rank is clear where the last pivot kept is above rounding by this factor, or none is cut, and
+# Where the numerical rank is clear, the last pivot kept is above rounding by this factor.
 CLEAR_RANK = 1e3
-# where those cut are no larger than this many units in the last place for each column.
+# Where the numerical rank is clear, the pivots cut are within this many units in the last place for each column.
 LAST_PLACES = 4
 
 # Largest memory of that factorisation's Q, in bytes; beyond it LSMR takes over.

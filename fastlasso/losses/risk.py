@@ -18,8 +18,10 @@ from .base import Loss
 EPSILON = float(np.finfo(float).eps)
 # Samples evaluated at a time: temporaries of 64 KB each stay in cache.
 CHUNK = 1 << 13
-# Chunks from which a second thread pays: to start it takes 70 us, while a chunk of a loss takes 60 us, one sum 3 us.
-FEW_CHUNKS, FEW_SUMS = 4, 64
+# Chunks of a loss from which a second thread pays: it starts in 70 us, and a chunk takes 60 us.
+FEW_CHUNKS = 4
+# Chunks of a sum of vectors from which a second thread pays: a chunk takes 3 us.
+FEW_SUMS = 64
 # A weighted mean of this size, relative to the norm, is rounding.
 MEAN_ROUNDING = 1e-16
 # Rounds of making a mean zero, each of which allows four times the rounding. More are due only where squares underflow.

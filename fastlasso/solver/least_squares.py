@@ -8,10 +8,11 @@ from ..matrices.summed import CANCELLED
 NO_WORSE = 1 + 1e-12
 # Directions with an eigenvalue below this share of the largest are measured by X itself, not by the Gram matrix.
 NEARLY_DEPENDENT = 1e-6
-# The rank is clear where singular values that count are above rounding by this factor, or none is below rounding, and
+# Where the rank is clear, singular values that count are above rounding by this factor.
 SEPARATED = 1e3
-# where those below it are no larger than this many units in the last place of the columns.
+# Where the rank is clear, those that do not count are within this many units in the last place of the columns.
 LAST_PLACES = 4
+EPSILON = float(np.finfo(float).eps)
 # A Gram matrix of columns of unit norm is regular if every squared pivot is above this.
 REGULAR = 1e-10
 # Directions whose images are formed at once.
@@ -59,34 +60,41 @@ class LeastSquares:
         norm = np.sqrt(np.maximum(np.diagonal(gram), 0.0))
         self.unit = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0)
         values, self.vectors = np.linalg.eigh(gram * self.unit * self.unit[:, None])
-        eps, largest = np.finfo(float).eps, max(values[-1], 0.0)
-        cutoff = len(values) * eps * largest
-        small = values < NEARLY_DEPENDENT * values[-1]
+        largest = max(values[-1], 0.0)
+        cutoff, small = len(values) * EPSILON * largest, values < NEARLY_DEPENDENT * values[-1]
         self.basis, self.undetermined, self.blur = None, False, 0.0
         if images is not None and small.any():
-            V, Z = self.vectors[:, small], self._images(images, small)
-            left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
-            gram_error = eps / CANCELLED * largest / np.sqrt(np.min(values[~small], initial=largest))
-            noise = max(Z.shape[1], len(values)) * eps
-            if ((singular > LAST_PLACES * eps * np.sqrt(largest)) & (singular <= gram_error)).any():
-                V, Z = self._orthogonalised(V, Z, images, values, np.flatnonzero(~small))
-                left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
-            self.vectors = np.hstack([self.vectors[:, ~small], V @ left_vectors])
-            values = np.concatenate([values[~small], singular**2])
-            size2 = np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest)) ** 2
-            cutoff = noise**2 * size2
-            null = values <= cutoff
-            rounding = (LAST_PLACES * eps) ** 2 * size2
-            unclear = np.where(null, values > rounding, values < SEPARATED**2 * cutoff)
-            self.undetermined = bool(null.any() and unclear.any())
-            near = ~null & (values < NEARLY_DEPENDENT)
-            self.blur = float(np.sqrt(np.max(rounding[near] / values[near], initial=0.0)))
-            if root is not None and not self.undetermined:
-                nothing = (values <= cutoff)[-len(singular):]
-                left = np.abs(left_vectors.T[nothing] @ Z).max(axis=0, initial=0.0)
-                self.undetermined = self._exceeds_rounding(left, noise, np.sqrt(sizes @ sizes) * root, images)
+            values, cutoff = self._measured(values, small, images, sizes, root)
         with np.errstate(divide="ignore", invalid="ignore"):
             self.scale = np.where(values > cutoff, 1 / np.sqrt(values), 0.0)
+
+    def _measured(self, values, small, images, sizes, root):
+        """Measure the directions of small eigenvalues by X; return (all squared singular values, what rounding is)."""
+        largest = values[-1]
+        V, Z = self.vectors[:, small], self._images(images, small)
+        left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
+        gram_error = EPSILON / CANCELLED * largest / np.sqrt(np.min(values[~small], initial=largest))
+        if ((singular > LAST_PLACES * EPSILON * np.sqrt(largest)) & (singular <= gram_error)).any():
+            V, Z = self._orthogonalised(V, Z, images, values, np.flatnonzero(~small))
+            left_vectors, singular, self.basis = np.linalg.svd(Z, full_matrices=False)
+        self.vectors = np.hstack([self.vectors[:, ~small], V @ left_vectors])
+        values, noise = np.concatenate([values[~small], singular**2]), max(Z.shape[1], len(values)) * EPSILON
+        size2 = np.maximum(sizes @ np.abs(self.vectors), np.sqrt(largest)) ** 2
+        cutoff = noise**2 * size2
+        self._tell_rank(values, cutoff, (LAST_PLACES * EPSILON) ** 2 * size2)
+        if root is not None and not self.undetermined:
+            nothing = (values <= cutoff)[-len(singular):]
+            left = np.abs(left_vectors.T[nothing] @ Z).max(axis=0, initial=0.0)
+            self.undetermined = self._exceeds_rounding(left, noise, np.sqrt(sizes @ sizes) * root, images)
+        return values, cutoff
+
+    def _tell_rank(self, values, worst, usual):
+        """Set `undetermined` and `blur`, from what rounding is at worst and as a rule, per squared singular value."""
+        null = values <= worst
+        unclear = np.where(null, values > usual, values < SEPARATED**2 * worst)
+        self.undetermined = bool(null.any() and unclear.any())
+        near = ~null & (values < NEARLY_DEPENDENT)
+        self.blur = float(np.sqrt(np.max(usual[near] / values[near], initial=0.0)))
 
     def _images(self, images, directions):
         return images(np.ascontiguousarray(self.vectors[:, directions].T * self.unit))
