@@ -91,6 +91,11 @@ def test_the_judge_bears_columns_of_a_face_that_depend_on_each_other():
     assert fuzz.outcome(11558085, way="working set")[0] == []
 
 
+def test_columns_far_from_the_origin_are_read_through_centred_copies():
+    """Of mean 1e14 deviations: rounding hid that a column enters, and a gap of 0 was claimed for the empty model."""
+    assert fuzz.outcome(15000000511241, way="sweeps")[0] == []
+
+
 def test_sweeps_that_blow_up_to_nan_leave_the_best_they_had():
     """Columns of mean 1e11 standard deviations: the largest move of NaN is none, which ended the sweeps there."""
     assert fuzz.outcome(50000284, way="sweeps")[0] == []

@@ -71,6 +71,11 @@ class SquaredError:
         return cls(y, y_mean, fit_intercept, null_value)
 
     @property
+    def null_residual(self):
+        """y, the residual at b = 0."""
+        return self.y
+
+    @property
     def norm2(self):
         """|y|^2, the squared norm of the residual at b = 0."""
         return 2 * self.null_value

@@ -221,7 +221,7 @@ class Given:
 
     def problem(self, loss, matrix, pool, group_sums=None, kept=None):
         """Return the `Problem` of a loss on X, read through `matrix`; a design keeps Gram matrices in `kept`."""
-        slope = loss.y if loss.is_quadratic else loss.null_residual
+        slope = loss.null_residual
         design, correlation = Design.measured(matrix, self.weights, self.fit_intercept, pool, slope, kept)
         standardize = bool(self.options.standardize)
         penalty = penalty_of(design, self.factors, self.l1_ratio, standardize, *self.bounds)

@@ -157,9 +157,8 @@ def with_basis(problem, nearly_dependent):
     replaced, T, Z = GramSchmidt(design, cols, gram, kept).columns(rest)
     if not len(replaced):
         return problem, None
-    slope = problem.loss.y if problem.loss.is_quadratic else problem.loss.null_residual
     correlation = problem.correlation.copy()
-    correlation[cols[replaced]] = design.inner(Z, slope[None])[:, 0]
+    correlation[cols[replaced]] = design.inner(Z, problem.loss.null_residual[None])[:, 0]
     return (replace(problem, design=design.replaced(Replaced(design.matrix, cols[replaced], Z), cols[replaced], Z),
                     correlation=correlation), Basis(cols, T, replaced, problem))
 

@@ -1,9 +1,11 @@
-"""Columns far from the origin, seen from their spread, replaced by centred copies; for losses that are not quadratic.
+"""Columns far from the origin, seen from their spread, replaced by centred copies.
 
 A column of mean m and standard deviation s is read with rounding of eps |m|. Its product with a dual point is bounded
 by alpha s, so that rounding moves it by a share eps |m| / (alpha s) of the bound, and scores by eps |m b|. A dual point
 made of such scores does not have the products that the model claims for it, nor is its feasibility known. x - m is
 exact where x and m are near each other, and X b less the intercept is the same for centred columns.
+
+Squared error bears more: its dual point is the residual itself, formed anew from X, whatever that is off by.
 """
 
 from dataclasses import replace
@@ -15,6 +17,8 @@ from ..ways import ways
 
 # A column is replaced where its mean is this many times its norm about the mean: rounding of 1e-12 of that norm.
 FAR = 1e4
+# As FAR, for squared error, whose residual is formed anew from X: rounding of 1e-6 of the norm.
+FAR_OF_SQUARES = 1e10
 # Columns that are copied at a time.
 AT_ONCE = 64
 
@@ -56,12 +60,10 @@ class InCentred:
 
 def with_centred_columns(problem):
     """Return the problem with centred copies of the columns far from the origin; itself where there are none."""
-    if problem.loss.is_quadratic:
-        return problem
-    design = problem.design
+    design, far = problem.design, FAR_OF_SQUARES if problem.loss.is_quadratic else FAR
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.where(problem.penalty.usable, np.abs(design.mean) / np.sqrt(design.norm2), 0.0)
-    cols = np.flatnonzero(distance > FAR)
+    cols = np.flatnonzero(distance > far)
     if not len(cols):
         return problem
     room = int(max(ways().gram_bytes, design.matrix.nbytes / 4) / (8 * design.n_samples))
