@@ -35,7 +35,8 @@ FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "data" not in path.relative_to(PACKAGE).parts[:-1])
 NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}}         # folders that are imported on first use only
 EXTRAS = ("sklearn", "matplotlib", "pandas", "polars", "tqdm", "clarabel", "pytest", "pyarrow", "statsmodels")
-SOLVER_CLASSES = ("solver/base.py:WorkingSetSolver", "solver/prover.py:Prover", "solver/solver.py:Solver")
+SOLVER_CLASSES = ("solver/base.py:WorkingSetSolver", "solver/prover.py:Prover", "solver/working_set.py:WorkingSet",
+                  "solver/solver.py:Solver")
 LONGEST_CLASS = 300
 MOST_ATTRIBUTES = 12
 

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 from layouts import PLAIN, build, exact_matrix
+from scipy import sparse
 
+from fastlasso import fit_path
 from fastlasso.parallel import Pool
 from fastlasso.problem.options import Options
 from fastlasso.problem.problem import pose
 from fastlasso.solver import row_systems
 from fastlasso.solver.choose import started_solver
 from fastlasso.solver.proof import separate_gaps
+from fastlasso.solver.residual_form import ResidualForm
 from fastlasso.solver.row_systems import RidgeRows, RowNewton, solved
 from fastlasso.ways import going
 
@@ -141,24 +144,52 @@ def test_there_are_no_steps_without_a_ridge_part_or_with_too_many_rows(case):
         assert RowNewton(problem.design, penalty, cols, gathered).least_alpha == np.inf
 
 
-def test_a_gram_matrix_is_left_when_its_columns_come_into_use():
-    """With a ridge part its factor costs the cube of the columns in use, which may all have come in before.
+def solved_in_fours(X, y, l1_ratio, least):
+    """Return a solver that has taken in all columns, whether it had a Gram matrix, and has solved 12 alphas."""
+    with Pool(1) as pool:
+        solver = started_solver(pose(X, y, Options(l1_ratio=l1_ratio), pool), 1e-6)
+        solver._add(np.arange(X.shape[1]), 100)
+        had_gram, done = solver.form.has_gram, 0
+        alphas = solver.alpha_max * np.geomspace(0.9, least, 12)
+        while done < len(alphas):
+            batch = solver.solve(alphas[done:done + 4])
+            assert (batch.gaps <= solver.goal.gap).all()
+            done += len(batch.alphas)
+    return solver, had_gram
+
+
+def test_more_columns_than_rows_under_a_ridge_part_have_no_gram_matrix():
+    """With a ridge part nearly all of them come into use, and the factor costs their cube.
 
     A common factor in all columns: 8.4 s for 300 x 2,000, and 1 s by the rows.
     """
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 1000)) + 10 * rng.standard_normal((60, 1))
-    y = X[:, :10] @ rng.standard_normal(10) + rng.standard_normal(60)
-    with Pool(1) as pool:
-        problem = pose(X, y, Options(l1_ratio=0.01), pool)
-        solver = started_solver(problem, 1e-6)
-        solver._add(np.arange(1000), 100)
-        assert solver.form.has_gram
-        alphas = solver.alpha_max * np.geomspace(0.9, 0.05, 12)
-        done = 0
-        while done < len(alphas):
-            batch = solver.solve(alphas[done:done + 4])
-            assert (batch.gaps <= solver.goal.gap).all()
-            done += len(batch.alphas)
+    solver, had_gram = solved_in_fours(X, X[:, :10] @ rng.standard_normal(10) + rng.standard_normal(60), 0.01, 0.05)
     assert solver.n_used > 200
+    assert not had_gram
     assert not solver.form.has_gram
+
+
+def test_a_gram_matrix_is_left_when_its_columns_come_into_use():
+    """All columns may have come in before they are used."""
+    rng = np.random.default_rng(0)
+    X = (sparse.random_array((900, 800), density=0.004, rng=rng) + sparse.eye_array(900, 800)).tocsc()
+    solver, had_gram = solved_in_fours(X, X @ rng.standard_normal(800) + rng.standard_normal(900), 0.5, 0.001)
+    assert solver.n_used > 400
+    assert had_gram
+    assert not solver.form.has_gram
+
+
+def test_a_gram_matrix_takes_the_place_of_sweeps_that_do_not_end():
+    """One dense row makes all columns alike: 10,000 sweeps an alpha, and 27 s for a path of 5,000 x 20,000."""
+    rng, n, p = np.random.default_rng(0), 1500, 6000
+    A = sparse.random_array((n, p), density=0.002, rng=rng, format="lil")
+    A[0] = 10 * rng.standard_normal(p)
+    X = A.tocsr()
+    y = X @ np.where(np.arange(p) < 100, rng.standard_normal(p), 0.0) + rng.standard_normal(n)
+    swept, honest = [], ResidualForm._sweeps
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ResidualForm, "_sweeps", lambda self, *rest: swept.append(1) or honest(self, *rest))
+        assert fit_path(X, y, eps=1e-4).certified.all()
+    assert 0 < len(swept) < 500

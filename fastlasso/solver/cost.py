@@ -47,19 +47,27 @@ def most_gram_columns(design):
     return int(np.sqrt(max(ways().gram_bytes, design.matrix.nbytes / 4) / 16))
 
 
-def gram_pays(design, stored, size, n_face, entering, ridge):
-    """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of a working set.
+def gram_in_sweeps(design, stored, size, n_face, entering, ridge):
+    """How many sweeps over `stored` values of a working set cost as much as exact face steps at one alpha.
 
     `size` is the number of columns in it, `n_face` that of the columns in use, `entering` how many come in per alpha.
-    With a `ridge` part the factor is made anew for each alpha, but sweeps converge however full the face is. The Gram
-    matrix must also fit.
+    With a `ridge` part the factor is made anew for each alpha. The result is infinite where the Gram matrix does not
+    fit.
+    """
+    if size > most_gram_columns(design):
+        return np.inf
+    gram = face_cost(n_face, entering) + (NS_REBUILD * n_face**3 if ridge else 0.0)
+    return gram / (design.matrix.visit_ns * max(stored, 1))
+
+
+def gram_pays(design, stored, size, n_face, entering, ridge, swept=0):
+    """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of a working set.
+
+    The arguments are those of `gram_in_sweeps`; `swept` is how many sweeps an alpha has taken, where that is known.
+    With a `ridge` part sweeps converge however full the face is.
     """
     if ways().gram_form is not None:
         return ways().gram_form
-    if size > most_gram_columns(design):
-        return False
-    sweep, gram = design.matrix.visit_ns * stored, face_cost(n_face, entering)
-    if ridge:
-        return gram + NS_REBUILD * n_face**3 <= SWEEPS_PER_ALPHA * sweep
-    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * min(n_face / design.n_samples, 1.0) ** 2
-    return gram <= sweeps * sweep
+    full = 0.0 if ridge else min(n_face / design.n_samples, 1.0)
+    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * full**2
+    return gram_in_sweeps(design, stored, size, n_face, entering, ridge) <= max(sweeps, swept)

@@ -35,15 +35,17 @@ class GramForm:
         The working set, in order of entry.
     penalty : Penalty
         Of these columns.
+    swept : int
+        Sweeps that an alpha took, where this form has taken their place; else 0.
     """
 
     has_gram = True
 
-    def __init__(self, problem):
+    def __init__(self, problem, swept=0):
         self.design, self.loss, self._correlation = problem.design, problem.loss, problem.correlation
         self.columns, self.penalty = np.empty(0, np.int64), problem.penalty.at(np.empty(0, np.int64))
         self.gram = engine.GramProblem(y_norm2=problem.loss.norm2)
-        self.ran_out = False        # whether `max_iter` has ended descent
+        self.ran_out, self.swept = False, swept     # whether `max_iter` has ended descent
 
     @property
     def size(self):

@@ -73,6 +73,8 @@ class ResidualForm:
         The working set, in order of entry.
     penalty : Penalty
         Of these columns.
+    swept : int
+        Sweeps of the last call of `solve` at one alpha, at most.
     """
 
     has_gram = False
@@ -82,6 +84,7 @@ class ResidualForm:
         self.columns, self.gathered, self._norm2 = np.empty(0, np.int64), None, np.empty(0)
         self._rows_first = False        # whether sweeps took longer than Newton's method on the rows, at one alpha
         self.ran_out = False            # whether `max_iter` has ended sweeps
+        self._limit, self.swept = np.inf, 0
         self.repenalise(problem.penalty.at(self.columns))
 
     def repenalise(self, penalty):
@@ -111,6 +114,10 @@ class ResidualForm:
             by_rows.extend(self.design, penalty, self.columns, self.gathered)
             self._by_rows = by_rows
 
+    def end_at(self, limit):
+        """Let `solve` end at an alpha that takes so many sweeps."""
+        self._limit = limit
+
     def gram_of(self, at):
         """Return the inner products of the columns at some places of the working set."""
         return self.design.gram(self.columns[at], len(at))
@@ -133,13 +140,15 @@ class ResidualForm:
     def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
         """Fill B[start:] from the solution `before`; return how many alphas are done."""
         del here, Q
-        b, most = before.copy(), min(max_iter, ways().max_sweeps or max_iter)
+        b, most, self.swept = before.copy(), min(max_iter, ways().max_sweeps or max_iter), 0
         for k in range(start, len(alphas)):
             if self._rows_first and B[k].any():
                 b = B[k].copy()         # of the round before: only columns that joined since change their pieces
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
                 self._descend(alphas[k], b, INNER_SHARE * target_gap, most)
             B[k] = b
+            if self.swept >= self._limit:
+                return k + 1
         return len(alphas)
 
     def _state(self, b):
@@ -161,7 +170,8 @@ class ResidualForm:
         by_rows = self._rows_first and self._sweeps_per_newton(alpha) < np.inf
         if by_rows:
             self._newton(alpha, b, state, target)
-        for epoch in range(0, max_iter, ANDERSON):
+        most = int(min(max_iter, self._limit))
+        for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
             gap = self._gap(alpha, b, state) if epoch or by_rows else np.inf
             objective = self._objective(alpha, b, state)
@@ -171,6 +181,7 @@ class ResidualForm:
                 return
             run.begin(b, state, gap, objective)
             self.design.pool.check()
+            self.swept = max(self.swept, epoch + ANDERSON)
             if not self._sweeps(run, b, state, penalty):
                 break
             self._extrapolate(alpha, b, state, run.iterates)
@@ -178,7 +189,7 @@ class ResidualForm:
                 self._rows_first = True
                 self._newton(alpha, b, state, target)
         else:
-            self.ran_out = True
+            self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
             b[:], state[:] = run.best
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from . import cost, screening
 from .base import VIOLATION, Batch, Solution, widened
-from .prover import Prover
-from .residual_form import ResidualForm
 from .screening import Anchor
+from .working_set import LEAD, WorkingSet
 
 # Least value of `longest_batch`. The first batch, and batches after a failure, may be shorter.
 SHORTEST_BATCH = 4
@@ -24,15 +23,11 @@ SPACING = 12
 PASS_RESIDUALS = 4
 # Residuals at a time where few columns are read: from 8 to 16, as long as they take at most a sixteenth of X's bytes.
 FILTER_RESIDUALS = 8, 16
-# Columns that may always join at once. With 40, an eighth more passes were needed.
-LEAST_ENTERING = 80
-# Columns that may join at once, as a share of the columns in use.
-LEAD = 0.5
 # Columns leave where the room for further ones is less than this share of the largest Gram matrix.
 ROOM = 1 / 16
 # Columns leave only if they are at least this share of the working set: a smaller Gram matrix needs a new factor.
 LEAST_LEAVING = 1 / 8
-# The same on the way to a cold start, where a miss costs more.
+# Columns that may join at once on the way to a cold start, where a miss costs more, as a share of those in use.
 COLD_LEAD = 1.0
 # Once the bound leaves more than 1 / PROVES_LITTLE of all columns, anchors stand closer.
 PROVES_LITTLE = 8
@@ -101,7 +96,7 @@ class Proof:
     missing: list
 
 
-class Solver(Prover):
+class Solver(WorkingSet):
     """Walks down the alphas of one `Problem`.
 
     Attributes
@@ -163,48 +158,6 @@ class Solver(Prover):
 
     # ------------------------------------------------------------ the working set
 
-    def _add(self, cols, batch_size, rows=None):
-        """Take columns into the working set; change to residual form once the Gram matrix no longer pays.
-
-        `rows` are the inner products of these columns with each other and all before, where they are known.
-        """
-        if not len(cols):
-            return
-        working_set = np.concatenate([self.working_set, cols])
-        penalty = self.problem.penalty.at(working_set)
-        self.inside[cols] = True
-        self.last = replace(self.last, b=widened(self.last.b[None], 1, len(working_set))[0])
-        if self.form.has_gram and not self._gram_pays(working_set, penalty, len(cols) / batch_size):
-            cols, self.form = working_set, ResidualForm(self.problem)
-        if self.on_residual is not None or penalty.unscreened.any():
-            self.design.expect(cols)        # their sums are formed for every alpha
-        if rows is not None and self.form.has_gram:
-            self.form.extend(cols, penalty, rows)
-        else:
-            self.form.extend(cols, penalty)
-
-    def _gram_pays(self, working_set, penalty, entering):
-        face = max(self.n_used, np.count_nonzero(penalty.unscreened))
-        return cost.gram_pays(self.design, self.design.stored(working_set), len(working_set), face, entering,
-                              self.problem.has_ridge)
-
-    def _leave_gram(self):
-        """Change to residual form where columns that came into use have made the Gram matrix dear.
-
-        With a ridge part the factor is made anew for each alpha, so it costs the cube of the columns in use. Without
-        one, sweeps would be slower still.
-        """
-        columns, penalty = self.working_set, self.form.penalty
-        leavable = self.form.has_gram and self.problem.has_ridge and len(columns)
-        if leavable and not self._gram_pays(columns, penalty, 0):
-            self.form = ResidualForm(self.problem)
-            self.form.extend(columns, penalty)
-
-    def _most_entering(self, lead=LEAD):
-        """How many columns may join at once: enough for the next alphas, few that stay zero."""
-        room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
-        return max(LEAST_ENTERING, min(int(lead * self.n_used), room))
-
     def _make_room(self):
         """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
 
@@ -251,7 +204,7 @@ class Solver(Prover):
         self._look_ahead(alphas)
         del self.anchors[:-1]
         while True:
-            attempt.take_solved(*self._solve_from(attempt.alphas, first, attempt.B))
+            attempt.take_solved(*self._solve_cheaply(attempt.alphas, first, attempt.B))
             if not attempt.anchors:
                 self._anchor(attempt)
                 first = self._admit(attempt)

@@ -1,0 +1,94 @@
+"""The working set grows; the problem on it is solved in the form that costs least: a Gram matrix, or sweeps."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..ways import ways
+from . import cost
+from .base import widened
+from .gram_form import GramForm
+from .prover import Prover
+from .residual_form import ResidualForm
+
+# Columns that may always join at once. With 40, an eighth more passes were needed.
+LEAST_ENTERING = 80
+# Columns that may join at once, as a share of the columns in use.
+LEAD = 0.5
+# Alphas over which a Gram matrix that takes the place of sweeps is to pay.
+REPAID = 32
+# Sweeps that an alpha may take in any case.
+LEAST_LIMIT = 100
+
+
+class WorkingSet(Prover):
+    """A prover that takes in columns, and changes between Gram matrix and sweeps.
+
+    The cost model guesses how many sweeps an alpha takes. Where they take so many more that the Gram matrix would have
+    cost less, it takes their place for good.
+    """
+
+    def _add(self, cols, batch_size, rows=None):
+        """Take columns into the working set; change to residual form once the Gram matrix no longer pays.
+
+        `rows` are the inner products of these columns with each other and all before, where they are known.
+        """
+        if not len(cols):
+            return
+        working_set = np.concatenate([self.working_set, cols])
+        penalty = self.problem.penalty.at(working_set)
+        self.inside[cols] = True
+        self.last = replace(self.last, b=widened(self.last.b[None], 1, len(working_set))[0])
+        if self.form.has_gram and not self._gram_pays(working_set, penalty, len(cols) / batch_size):
+            cols, self.form = working_set, ResidualForm(self.problem)
+        if self.on_residual is not None or penalty.unscreened.any():
+            self.design.expect(cols)        # their sums are formed for every alpha
+        if rows is not None and self.form.has_gram:
+            self.form.extend(cols, penalty, rows)
+        else:
+            self.form.extend(cols, penalty)
+
+    def _most_entering(self, lead=LEAD):
+        """How many columns may join at once: enough for the next alphas, few that stay zero."""
+        room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
+        return max(LEAST_ENTERING, min(int(lead * self.n_used), room))
+
+    # ------------------------------------------------------------ Gram matrix or sweeps
+
+    def _gram_pays(self, working_set, penalty, entering):
+        return cost.gram_pays(*self._sizes(working_set, penalty, entering), self.form.swept)
+
+    def _sizes(self, working_set, penalty, entering):
+        """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
+        size, ridge = len(working_set), self.problem.has_ridge
+        face = max(self.n_used, np.count_nonzero(penalty.unscreened))
+        if ridge and size > self.design.n_samples:
+            face = size         # of more columns than rows a ridge part lets nearly all be used
+        return self.design, self.design.stored(working_set), size, face, entering, ridge
+
+    def _leave_gram(self):
+        """Change to residual form where columns that came into use have made the Gram matrix dear.
+
+        With a ridge part the factor is made anew for each alpha, so it costs the cube of the columns in use. Without
+        one, sweeps would be slower still.
+        """
+        columns, penalty = self.working_set, self.form.penalty
+        leavable = self.form.has_gram and self.problem.has_ridge and len(columns)
+        if leavable and not self._gram_pays(columns, penalty, 0):
+            self.form = ResidualForm(self.problem)
+            self.form.extend(columns, penalty)
+
+    def _solve_cheaply(self, alphas, start, B):
+        """As `_solve_from`; a Gram matrix takes the place of sweeps that an alpha takes too many of."""
+        limit = np.inf
+        if not self.form.has_gram and ways().gram_form is None:
+            sizes = self._sizes(self.working_set, self.form.penalty, self.form.size / REPAID)
+            limit = max(cost.gram_in_sweeps(*sizes), LEAST_LIMIT)
+            self.form.end_at(limit)
+        solved = self._solve_from(alphas, start, B)
+        if self.form.has_gram or self.form.swept < limit:
+            return solved
+        columns, penalty, swept = self.working_set, self.form.penalty, self.form.swept
+        self.form = GramForm(self.problem, swept)
+        self.form.extend(columns, penalty)
+        return self._solve_from(alphas, start, B)
