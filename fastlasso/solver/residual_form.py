@@ -89,11 +89,11 @@ class ResidualForm:
 
     def repenalise(self, penalty):
         """Go on under another penalty and other bounds; the gathered columns stay."""
-        self.penalty, self._unpenalised, self._ridge, self._by_rows = penalty, None, None, None
+        self.penalty, self._unpenalised, self._ridge, self._by_rows, self._known = penalty, None, None, None, None
 
     def retarget(self, loss):
         """Go on with another y, that of the loss; the gathered columns stay."""
-        self.loss, self._ridge = loss, None
+        self.loss, self._ridge, self._known = loss, None, None
 
     @property
     def size(self):
@@ -140,12 +140,13 @@ class ResidualForm:
     def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
         """Fill B[start:] from the solution `before`; return how many alphas are done."""
         del here, Q
-        b, most, self.swept = before.copy(), min(max_iter, ways().max_sweeps or max_iter), 0
+        b, most, state = before.copy(), min(max_iter, ways().max_sweeps or max_iter), None
+        self.swept = 0
         for k in range(start, len(alphas)):
             if self._rows_first and B[k].any():
-                b = B[k].copy()         # of the round before: only columns that joined since change their pieces
+                b, state = B[k].copy(), None    # of the round before: only columns that joined since change pieces
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
-                self._descend(alphas[k], b, INNER_SHARE * target_gap, most)
+                state = self._descend(alphas[k], b, state, INNER_SHARE * target_gap, most)
             B[k] = b
             if self.swept >= self._limit:
                 return k + 1
@@ -156,16 +157,18 @@ class ResidualForm:
 
     # ------------------------------------------------------------ descent
 
-    def _descend(self, alpha, b, target, max_iter):
+    def _descend(self, alpha, b, state, target, max_iter):
         """Sweep and extrapolate from b (updated) until the gap on the working set is at most `target`.
+
+        `state` is that of b, or None; that of the new b is returned, or None.
 
         With means far from zero, rounding can keep the gap above target. So descent stops, too, after STALLED
         extrapolations that improve neither the gap (by 1 %) nor the objective. Where the objective doubles its
         minimum, rounding is all that moves the sweeps, and the best point is returned.
         """
         if self._solve_ridge(alpha, b):
-            return
-        penalty, state = (self._norm2, *self.penalty.prox_arrays(alpha)), self._state(b)
+            return None
+        penalty, state = (self._norm2, *self.penalty.prox_arrays(alpha)), self._state(b) if state is None else state
         run = Descent(ROUNDING * self.loss.null_value)
         by_rows = self._rows_first and self._sweeps_per_newton(alpha) < np.inf
         if by_rows:
@@ -178,7 +181,7 @@ class ResidualForm:
             if epoch and not objective <= 2 * run.lowest:
                 break
             if run.is_stalled(gap, objective) or gap <= target:
-                return
+                return state
             run.begin(b, state, gap, objective)
             self.design.pool.check()
             self.swept = max(self.swept, epoch + ANDERSON)
@@ -192,6 +195,7 @@ class ResidualForm:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
             b[:], state[:] = run.best
+        return state
 
     def _sweeps(self, run, b, state, penalty):
         """Sweep until the next extrapolation; return False where nothing moved, or nothing but NaN did."""
@@ -228,6 +232,7 @@ class ResidualForm:
 
     def _gap(self, alpha, b, state):
         z, norm2 = self.gathered.correlations(state), self.gathered.norm2(state)
+        self._known = b.copy(), z
         return separate_gaps(self.loss, self.penalty, self._norm2, np.array([alpha]), b[None], np.array([norm2]),
                              z[None])[0]
 
@@ -245,8 +250,9 @@ class ResidualForm:
         The steps update the residual. Where that loses too many digits, they are repeated from the true residual.
         """
         found, residual = b, state
+        z = self._known[1] if self._known is not None and np.array_equal(b, self._known[0]) else None
         for _ in range(ROW_ROUNDS):
-            found = self._by_rows.solve(self.loss, alpha, found, residual, target)
+            found, z = self._by_rows.solve(self.loss, alpha, found, residual, target, z), None
             if found is None or self._take_if_better(alpha, b, state, found):
                 return
             residual = self._state(found)

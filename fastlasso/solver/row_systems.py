@@ -84,13 +84,14 @@ class RowNewton:
             self.sweeps = 3 * NEWTON_STEPS + cost / (design.matrix.visit_ns * max(gathered.stored, 1))
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
 
-    def solve(self, loss, alpha, b, state, target):
+    def solve(self, loss, alpha, b, state, target, z=None):
         """Return the coefficients of the least gap, found from b and its residual `state`; steps end at `target`.
 
-        Steps also end where rounding of the sum over F leaves H indefinite. None is returned where nothing is finite.
+        `z` are the correlations of that residual, where they are known. Steps also end where rounding of the sum over F
+        leaves H indefinite. None is returned where nothing is finite.
         """
         v = self.gathered.rooted(state)
-        z = self._correlations(v)
+        z = self._correlations(v) if z is None else z
         found = self._by_full_steps(loss, alpha, b, v, z, target)
         return self._by_searches(loss, alpha, v, z, target) if found is None else found
 
