@@ -6,6 +6,9 @@ cdef double SMALLEST_STEP = 1 - 1e-7
 cdef enum:
     # The path is followed to the next alpha, too, if the last walk has crossed at most this many knots.
     FEW_KNOTS = 64
+    # From one alpha to the next there are at most this many steps, and KNOTS_PER_SLOT more for each slot. On the way to
+    # alpha 0 steps may become smaller as fast as alpha does.
+    MOST_STEPS = 512
 
 
 cdef inline double squared_loss_gap(double scale, double norm2) noexcept nogil:
@@ -71,10 +74,11 @@ cdef class GramProblem(PrimalSet):
         rounding holds that up, there are ever smaller steps: one that is small enough crosses one knot.
         """
         cdef double there = alpha
+        cdef ptrdiff_t step
         cdef bint walks
-        cdef int status
+        cdef int status = FAILED
         memcpy(self.last_solved, self.b, self.size * sizeof(double))
-        while True:
+        for step in range(MOST_STEPS + KNOTS_PER_SLOT * self.size):
             walks = there == alpha and isfinite(here) and not self.has_ridge
             status = FAILED if walks and self.follows else self._solve_or_nearly(there)
             if status == FAILED and there == alpha:
@@ -92,6 +96,7 @@ cdef class GramProblem(PrimalSet):
                 there = sqrt(here * max(there, 1e-3 * here))
             else:
                 return status
+        return FAILED
 
     cdef int _solve_or_nearly(self, double alpha) except? -1 nogil:
         """Solve for one alpha from the present face. Return SOLVED, if only within the gap `enough`, or FAILED.

@@ -160,7 +160,7 @@ class ResidualForm:
     def _descend(self, alpha, b, state, target, max_iter):
         """Sweep and extrapolate from b (updated) until the gap on the working set is at most `target`.
 
-        `state` is that of b, or None; that of the new b is returned, or None.
+        `state` is the residual of b, or None; that of the new b is returned where no sweep has rounded it, else None.
 
         With means far from zero, rounding can keep the gap above target. So descent stops, too, after STALLED
         extrapolations that improve neither the gap (by 1 %) nor the objective. Where the objective doubles its
@@ -181,7 +181,7 @@ class ResidualForm:
             if epoch and not objective <= 2 * run.lowest:
                 break
             if run.is_stalled(gap, objective) or gap <= target:
-                return state
+                return None if epoch else state
             run.begin(b, state, gap, objective)
             self.design.pool.check()
             self.swept = max(self.swept, epoch + ANDERSON)
@@ -195,7 +195,7 @@ class ResidualForm:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
             b[:], state[:] = run.best
-        return state
+        return None
 
     def _sweeps(self, run, b, state, penalty):
         """Sweep until the next extrapolation; return False where nothing moved, or nothing but NaN did."""

@@ -161,20 +161,24 @@ class Solver(WorkingSet):
     def _make_room(self):
         """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
 
-        At most min(n, p) columns are used at once, however many have been on the way.
+        At most min(n, p) columns are used at once, however many have been on the way. So it is where sweeps took many
+        because the Gram matrix did not fit: without these columns it may.
         """
-        most, zero = cost.most_gram_columns(self.design), self.last.b == 0
-        if not self.form.has_gram or self.form.size + ROOM * most < most:
-            return
+        most, size = cost.most_gram_columns(self.design), self.form.size
+        zero = (self.last.b == 0) & ~self.form.penalty.unscreened
         for anchor in self.anchors:
-            zero &= widened(anchor.coef[None], 1, self.form.size)[0] == 0
-        zero &= ~self.form.penalty.unscreened
-        if np.count_nonzero(zero) < LEAST_LEAVING * self.form.size:
-            return
-        kept = np.flatnonzero(~zero)
-        self.inside[self.working_set[zero]] = False
-        self.anchors = [anchor.on(kept, self.form.size) for anchor in self.anchors]
-        self.form, self.last = self.form.part(kept), replace(self.last, b=self.last.b[kept])
+            zero &= widened(anchor.coef[None], 1, size)[0] == 0
+        leaving = np.count_nonzero(zero)
+        if self.form.has_gram:
+            room = max(ROOM * most, LEAD * self.n_used if self.form.swept else 0)
+            leave = size + room >= most and leaving >= LEAST_LEAVING * size
+        else:
+            leave = self._is_swept_too_much() and size - leaving < (1 - ROOM) * most
+        if leave:
+            kept = np.flatnonzero(~zero)
+            self.inside[self.working_set[zero]] = False
+            self.anchors = [anchor.on(kept, size) for anchor in self.anchors]
+            self.form, self.last = self._gram_form_of(kept), replace(self.last, b=self.last.b[kept])
 
     def _propose(self, first, alpha, batch_size, lead=LEAD):
         """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""

@@ -19,6 +19,8 @@ LEAD = 0.5
 REPAID = 32
 # Sweeps that an alpha may take in any case.
 LEAST_LIMIT = 100
+# Sweeps of one alpha that are worth a smaller working set, the Gram matrix of which fits.
+MANY_SWEEPS = 2000
 
 
 class WorkingSet(Prover):
@@ -51,7 +53,8 @@ class WorkingSet(Prover):
     def _most_entering(self, lead=LEAD):
         """How many columns may join at once: enough for the next alphas, few that stay zero."""
         room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
-        return max(LEAST_ENTERING, min(int(lead * self.n_used), room))
+        most = max(LEAST_ENTERING, min(int(lead * self.n_used), room))
+        return max(min(most, room // 2), 1) if self.form.swept else most    # a Gram matrix instead of sweeps must fit
 
     # ------------------------------------------------------------ Gram matrix or sweeps
 
@@ -88,7 +91,17 @@ class WorkingSet(Prover):
         solved = self._solve_from(alphas, start, B)
         if self.form.has_gram or self.form.swept < limit:
             return solved
-        columns, penalty, swept = self.working_set, self.form.penalty, self.form.swept
-        self.form = GramForm(self.problem, swept)
-        self.form.extend(columns, penalty)
+        self.form = self._gram_form_of(np.arange(self.form.size))
         return self._solve_from(alphas, start, B)
+
+    def _is_swept_too_much(self):
+        """Whether an alpha of the last batch took more sweeps than face steps on a Gram matrix of any size cost."""
+        return ways().gram_form is None and not self.problem.has_ridge and self.form.swept > MANY_SWEEPS
+
+    def _gram_form_of(self, kept):
+        """Return the Gram matrix of the columns at some places of the working set, for good where sweeps were many."""
+        if self.form.has_gram:
+            return self.form.part(kept)
+        form = GramForm(self.problem, self.form.swept)
+        form.extend(self.working_set[kept], self.form.penalty.at(kept))
+        return form
