@@ -263,7 +263,7 @@ cdef double intercept(double y_mean, const double* mean, const int64_t* columns,
                       double* cost) noexcept nogil:
     """Return y_mean - sum_s mean[columns[s]] b[s]; without `columns`, mean[s].
 
-    `cost` becomes what rounding of the intercept may add to the gap: with S = sum_s |mean b|, (6 EPSILON S)^2 / 2.
+    `cost` becomes what rounding of the intercept may add to the gap: with S = sum_s |mean b|, (8 EPSILON S)^2 / 2.
     """
     cdef ptrdiff_t s
     cdef double shift, size = 0.0
@@ -271,7 +271,7 @@ cdef double intercept(double y_mean, const double* mean, const int64_t* columns,
         shift = mean[s if columns == NULL else columns[s]] * b[s]
         y_mean -= shift
         size += fabs(shift)
-    cost[0] = 18.0 * (EPSILON * size) * (EPSILON * size)
+    cost[0] = 32.0 * (EPSILON * size) * (EPSILON * size)
     return y_mean
 
 

@@ -117,14 +117,14 @@ class SquaredError:
         return self.y_mean - shifts(coefs, means)
 
     def intercept_costs(self, means, coefs):
-        """What rounding of b0 = y_mean - mean.b and of X b may add to each objective: (6 eps |mean|.|b|)^2 / 2.
+        """What rounding of b0 = y_mean - mean.b and of X b may add to each objective: (8 eps |mean|.|b|)^2 / 2.
 
-        The means are off by up to 3 eps of themselves; their products with b, b0, both sums, and the products x_ij b_j,
-        by up to eps / 2 of |mean|.|b| each.
+        The means, their products with b, b0, the products x_ij b_j and the sums of both are rounded. In 60 digits up to
+        6.9 eps |mean|.|b| was seen together.
         """
         if not self.fit_intercept or not len(means):
             return np.zeros(len(coefs))
-        return 0.5 * (6 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
+        return 0.5 * (8 * EPSILON * shifts(np.abs(coefs), np.abs(means))) ** 2
 
 
     def of_norm2(self, norm2):

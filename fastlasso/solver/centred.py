@@ -5,7 +5,8 @@ by alpha s, so that rounding moves it by a share eps |m| / (alpha s) of the boun
 made of such scores does not have the products that the model claims for it, nor is its feasibility known. x - m is
 exact where x and m are near each other, and X b less the intercept is the same for centred columns.
 
-Squared error bears more: its dual point is the residual itself, formed anew from X, whatever that is off by.
+Squared error needs copies only at larger means: its dual point is the computed residual itself, so that only products
+with it are rounded.
 """
 
 from dataclasses import replace

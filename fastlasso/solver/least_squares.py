@@ -29,8 +29,7 @@ class LeastSquares:
     A direction whose image X D^-1 v is below rounding counts as null. Rounding of row i scales with sqrt(w_i / W). A
     light row's part may exceed its own rounding there; then the direction may be real, and `undetermined` says that no
     gain can be claimed for these columns. It does so, too, where singular values fall smoothly through rounding, and
-    where one lies between the worst that rounding does to m terms, m eps, and what it does as a rule, LAST_PLACES eps:
-    there the columns may differ in earnest.
+    where one lies between LAST_PLACES eps, the usual rounding, and m eps, the largest rounding of m terms.
 
     Rounding of G (eps, or eps / CANCELLED where sums were subtracted) mixes other directions into a direction of small
     eigenvalue s^2, in proportion to 1 / s^2, and their images into its image, in proportion to 1 / s. Where that

@@ -89,11 +89,11 @@ class ResidualForm:
 
     def repenalise(self, penalty):
         """Go on under another penalty and other bounds; the gathered columns stay."""
-        self.penalty, self._unpenalised, self._ridge, self._by_rows, self._known = penalty, None, None, None, None
+        self.penalty, self._unpenalised, self._ridge, self._by_rows = penalty, None, None, None
 
     def retarget(self, loss):
         """Go on with another y, that of the loss; the gathered columns stay."""
-        self.loss, self._ridge, self._known = loss, None, None
+        self.loss, self._ridge = loss, None
 
     @property
     def size(self):
@@ -140,13 +140,13 @@ class ResidualForm:
     def solve(self, before, here, alphas, start, B, target_gap, max_iter, Q=None):
         """Fill B[start:] from the solution `before`; return how many alphas are done."""
         del here, Q
-        b, most, state = before.copy(), min(max_iter, ways().max_sweeps or max_iter), None
+        b, most, known = before.copy(), min(max_iter, ways().max_sweeps or max_iter), None
         self.swept = 0
         for k in range(start, len(alphas)):
             if self._rows_first and B[k].any():
-                b, state = B[k].copy(), None    # of the round before: only columns that joined since change pieces
+                b, known = B[k].copy(), None    # of the round before: only columns that joined since change pieces
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
-                state = self._descend(alphas[k], b, state, INNER_SHARE * target_gap, most)
+                known = self._descend(alphas[k], b, known, INNER_SHARE * target_gap, most)
             B[k] = b
             if self.swept >= self._limit:
                 return k + 1
@@ -157,10 +157,11 @@ class ResidualForm:
 
     # ------------------------------------------------------------ descent
 
-    def _descend(self, alpha, b, state, target, max_iter):
+    def _descend(self, alpha, b, known, target, max_iter):
         """Sweep and extrapolate from b (updated) until the gap on the working set is at most `target`.
 
-        `state` is the residual of b, or None; that of the new b is returned where no sweep has rounded it, else None.
+        `known` are the state of b and its correlations, or None. Those of the new b are returned, or None where sweeps
+        have updated the state, which rounds it.
 
         With means far from zero, rounding can keep the gap above target. So descent stops, too, after STALLED
         extrapolations that improve neither the gap (by 1 %) nor the objective. Where the objective doubles its
@@ -168,20 +169,22 @@ class ResidualForm:
         """
         if self._solve_ridge(alpha, b):
             return None
-        penalty, state = (self._norm2, *self.penalty.prox_arrays(alpha)), self._state(b) if state is None else state
+        state, z = (self._state(b), None) if known is None else known
+        penalty = self._norm2, *self.penalty.prox_arrays(alpha)
         run = Descent(ROUNDING * self.loss.null_value)
         by_rows = self._rows_first and self._sweeps_per_newton(alpha) < np.inf
         if by_rows:
-            self._newton(alpha, b, state, target)
+            self._newton(alpha, b, state, target, z)
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
-            gap = self._gap(alpha, b, state) if epoch or by_rows else np.inf
+            z = self.gathered.correlations(state) if epoch or by_rows else None
+            gap = np.inf if z is None else self._gap(alpha, b, state, z)
             objective = self._objective(alpha, b, state)
             if epoch and not objective <= 2 * run.lowest:
                 break
             if run.is_stalled(gap, objective) or gap <= target:
-                return None if epoch else state
+                return None if epoch else (state, z)
             run.begin(b, state, gap, objective)
             self.design.pool.check()
             self.swept = max(self.swept, epoch + ANDERSON)
@@ -230,11 +233,9 @@ class ResidualForm:
     def _objective(self, alpha, b, state):
         return self.loss.value(self.gathered.norm2(state)) + self.penalty.value(b, alpha)
 
-    def _gap(self, alpha, b, state):
-        z, norm2 = self.gathered.correlations(state), self.gathered.norm2(state)
-        self._known = b.copy(), z
-        return separate_gaps(self.loss, self.penalty, self._norm2, np.array([alpha]), b[None], np.array([norm2]),
-                             z[None])[0]
+    def _gap(self, alpha, b, state, z):
+        norm2 = np.array([self.gathered.norm2(state)])
+        return separate_gaps(self.loss, self.penalty, self._norm2, np.array([alpha]), b[None], norm2, z[None])[0]
 
     # ------------------------------------------------------------ exact steps
 
@@ -244,13 +245,12 @@ class ResidualForm:
             self._by_rows = RowNewton(self.design, self.penalty, self.columns, self.gathered)
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
-    def _newton(self, alpha, b, state, target):
+    def _newton(self, alpha, b, state, target, z=None):
         """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b.
 
         The steps update the residual. Where that loses too many digits, they are repeated from the true residual.
         """
         found, residual = b, state
-        z = self._known[1] if self._known is not None and np.array_equal(b, self._known[0]) else None
         for _ in range(ROW_ROUNDS):
             found, z = self._by_rows.solve(self.loss, alpha, found, residual, target, z), None
             if found is None or self._take_if_better(alpha, b, state, found):

@@ -161,8 +161,8 @@ class Solver(WorkingSet):
     def _make_room(self):
         """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
 
-        At most min(n, p) columns are used at once, however many have been on the way. So it is where sweeps took many
-        because the Gram matrix did not fit: without these columns it may.
+        At most min(n, p) columns are used at once, however many have been on the way. Columns leave, too, where sweeps
+        took long because the Gram matrix of all columns did not fit.
         """
         most, size = cost.most_gram_columns(self.design), self.form.size
         zero = (self.last.b == 0) & ~self.form.penalty.unscreened

@@ -1,4 +1,4 @@
-"""The working set grows; the problem on it is solved in the form that costs least: a Gram matrix, or sweeps."""
+"""The working set grows. The problem on it is solved on a Gram matrix or by sweeps, whichever costs less."""
 
 from dataclasses import replace
 
@@ -26,8 +26,8 @@ MANY_SWEEPS = 2000
 class WorkingSet(Prover):
     """A prover that takes in columns, and changes between Gram matrix and sweeps.
 
-    The cost model guesses how many sweeps an alpha takes. Where they take so many more that the Gram matrix would have
-    cost less, it takes their place for good.
+    The cost model guesses how many sweeps an alpha takes. Where an alpha takes so many that the Gram matrix would have
+    cost less, that is formed, and stays as long as it fits.
     """
 
     def _add(self, cols, batch_size, rows=None):
@@ -82,7 +82,7 @@ class WorkingSet(Prover):
             self.form.extend(columns, penalty)
 
     def _solve_cheaply(self, alphas, start, B):
-        """As `_solve_from`; a Gram matrix takes the place of sweeps that an alpha takes too many of."""
+        """As `_solve_from`; changes to a Gram matrix where an alpha takes too many sweeps."""
         limit = np.inf
         if not self.form.has_gram and ways().gram_form is None:
             sizes = self._sizes(self.working_set, self.form.penalty, self.form.size / REPAID)
@@ -95,11 +95,11 @@ class WorkingSet(Prover):
         return self._solve_from(alphas, start, B)
 
     def _is_swept_too_much(self):
-        """Whether an alpha of the last batch took more sweeps than face steps on a Gram matrix of any size cost."""
+        """Whether an alpha of the last batch took so many sweeps that a working set pays whose Gram matrix fits."""
         return ways().gram_form is None and not self.problem.has_ridge and self.form.swept > MANY_SWEEPS
 
     def _gram_form_of(self, kept):
-        """Return the Gram matrix of the columns at some places of the working set, for good where sweeps were many."""
+        """Return the Gram form of some places of the working set; it remembers the sweeps that it replaces."""
         if self.form.has_gram:
             return self.form.part(kept)
         form = GramForm(self.problem, self.form.swept)
