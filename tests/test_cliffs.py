@@ -26,6 +26,7 @@ from fastlasso import (
 from fastlasso.solver.gram_form import GramForm
 from fastlasso.solver.newton import NewtonSolver
 from fastlasso.solver.residual_form import ResidualForm
+from fastlasso.solver.row_systems import RowNewton
 from fastlasso.solver.solver import Solver
 from fastlasso.ways import going
 
@@ -286,6 +287,24 @@ def test_elastic_nets_on_copies_take_few_sweeps(monkeypatch):
         path = fit_path(X, y, l1_ratio=0.9)
     assert is_optimal(X, y, path, l1_ratio=0.9)
     assert len(calls) < 6 * len(path)
+
+
+def test_newton_on_the_rows_begins_on_the_line_through_the_last_two_solutions(monkeypatch):
+    """The residual is nearly linear in alpha, so fewer steps are needed than from the last solution."""
+    rng, step, steps = np.random.default_rng(4), RowNewton._step, []
+    X = rng.standard_normal((60, 1)) + 0.3 * rng.standard_normal((60, 300))
+    y = X[:, :10].sum(axis=1) + rng.standard_normal(60)
+    monkeypatch.setattr(RowNewton, "_step", lambda *given: steps.append(0) or step(*given))
+
+    def n_steps():
+        steps.clear()
+        with going(small=0, compress_features=0, gram_form=False):
+            assert is_optimal(X, y, fit_path(X, y, l1_ratio=0.1), l1_ratio=0.1)
+        return len(steps)
+
+    ahead = n_steps()
+    monkeypatch.setattr(ResidualForm, "_ahead", lambda *given: None)
+    assert 0 < ahead < 0.8 * n_steps()
 
 
 @pytest.mark.parametrize("seed", [25000000041856, 25000000057022, 25000000064172])

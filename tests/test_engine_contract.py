@@ -270,3 +270,20 @@ def test_a_gram_matrix_keeps_its_values_when_it_grows(sizes):
     for start, stop in zip((0, *sizes), sizes, strict=False):
         gram.extend(values[start:stop, :stop], *[nothing[start:stop]] * 5)
         np.testing.assert_array_equal(gram.G[:stop, :stop], values[:stop, :stop])
+
+
+def test_near_copies_enter_one_at_a_time():
+    """All copies of a column violate at once. Together they would get large coefficients of opposite signs."""
+    rng = np.random.default_rng(0)
+    B = rng.standard_normal((300, 40))
+    X = np.repeat(B, 6, axis=1) + 1e-3 * rng.standard_normal((300, 240))
+    y = B[:, :20].sum(axis=1) + rng.standard_normal(300)
+    gram, n = engine.GramProblem(y_norm2=y @ y), X.shape[1]
+    gram.extend(X.T @ X, X.T @ y, np.ones(n), np.zeros(n), np.full(n, -np.inf), np.full(n, np.inf))
+    alphas = np.abs(X.T @ y).max() * np.geomspace(1, 1e-3, 50)
+    B = np.zeros((50, n))
+    assert gram.solve(np.zeros(n), alphas[0], alphas, 0, B) == (0, 50)
+    assert gram.n_crossed == 0      # no walk from knot to knot
+    Z = (y - B @ X.T) @ X
+    assert (np.abs(Z) <= alphas[:, None] * (1 + 1e-9)).all()
+    np.testing.assert_allclose(Z[B != 0], (alphas[:, None] * np.sign(B))[B != 0], rtol=1e-9)

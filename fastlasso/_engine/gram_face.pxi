@@ -122,7 +122,8 @@ cdef class FaceStep(FaceFactor):
     cdef bint _correct(self, ptrdiff_t n_out, ptrdiff_t n_in, double alpha) except? -1 nogil:
         """Let the wrong slots leave and enter; return whether the face changed.
 
-        It does not change if no slot leaves and all that were to enter depend on it.
+        It does not change if no slot leaves and all that were to enter depend on it. Near copies of one column, all
+        wrong with the same sign, enter one a step: at once they would get large coefficients of opposite signs.
         """
         cdef ptrdiff_t n_done = 0
         if n_out:
@@ -130,7 +131,7 @@ cdef class FaceStep(FaceFactor):
             self.unpark()
         self.follow_holds()
         if n_in:
-            n_done = self.append(n_in, alpha)
+            n_done = self.append(n_in, alpha, True)
         return n_out + n_done > 0
 
     # ------------------------------------------------------------ the solution on the face

@@ -14,6 +14,8 @@ cdef enum:
 
 # A column depends on the face if its squared pivot is at most this share of its diagonal entry.
 cdef double PIVOT_FLOOR = 1e-13
+# A slot waits for the next step if those that enter with it leave less than this share of its squared pivot.
+cdef double LEAST_OWN = 0.5
 
 
 cdef inline double face_sign(double l1, double direction) noexcept nogil:
@@ -115,19 +117,38 @@ cdef class FaceFactor(GramStore):
 
     # ------------------------------------------------------------ slots enter
 
-    cdef ptrdiff_t append(self, ptrdiff_t count, double alpha) except? -1 nogil:
+    cdef ptrdiff_t append(self, ptrdiff_t count, double alpha, bint some_wait=False) except? -1 nogil:
         """Put the first `count` slots of `entering` into the face with their signs; return how many entered.
 
-        A slot whose column depends on the face is parked instead.
+        A slot whose column depends on the face is parked instead. With `some_wait`, of slots with an L1 part that are
+        nearly copies of each other that of the largest |q| / l1 enters, and the others stay off the face for now.
         """
-        cdef ptrdiff_t at = 0, t, done = 0
+        cdef ptrdiff_t at = 0, t, done = 0, before = self.n_face if some_wait else -1
+        if some_wait:
+            self._sort_entering(count)
         while at < count:
             t = min(MAX_APPEND, count - at)
-            done += self._append_block(&self.entering[at], t, alpha)
+            done += self._append_block(&self.entering[at], t, alpha, before)
             at += t
         return done
 
-    cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha) except? -1 nogil:
+    cdef void _sort_entering(self, ptrdiff_t count) noexcept nogil:
+        """Put the slots of the largest |q| / l1 first."""
+        cdef ptrdiff_t at, to, j
+        for at in range(1, count):
+            j, to = self.entering[at], at
+            while to > 0 and self._is_before(j, self.entering[to - 1]):
+                self.entering[to] = self.entering[to - 1]
+                to -= 1
+            self.entering[to] = j
+
+    cdef bint _is_before(self, ptrdiff_t i, ptrdiff_t j) noexcept nogil:
+        """Whether |q_i| / l1_i is larger than |q_j| / l1_j."""
+        return fabs(self._correlation[i]) * self.l1[j] > fabs(self._correlation[j]) * self.l1[i]
+
+    cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha,
+                                 ptrdiff_t before) except? -1 nogil:
+        """Let slots enter. One waits whose column members from place `before` on explain mostly; none if that is -1."""
         cdef ptrdiff_t k = self.n_face, a, e, accepted = 0
         cdef double diagonal, pivot
         cdef int64_t* rows = self.counts        # rows of the block that entered
@@ -139,6 +160,9 @@ cdef class FaceFactor(GramStore):
             pivot = diagonal - KERNELS.dot(k + accepted, &self.block[a, 0], &self.block[a, 0])
             if pivot <= PIVOT_FLOOR * diagonal:
                 self.parked[e] = 1
+                self.sign[e] = 0.0
+                continue
+            if before >= 0 and self.l1[e] > 0 and pivot < LEAST_OWN * self._pivot_without(before, a, diagonal):
                 self.sign[e] = 0.0
                 continue
             rows[accepted] = a
@@ -162,6 +186,10 @@ cdef class FaceFactor(GramStore):
                 self.block[a, f] = row[self.order[f]]
         self.solve_lower(&self.block[0, 0], self.block.shape[1], t)
         return 0
+
+    cdef double _pivot_without(self, ptrdiff_t before, ptrdiff_t a, double diagonal) noexcept nogil:
+        """Return the squared pivot of row `a` of the block over the first `before` members alone."""
+        return diagonal - KERNELS.dot(before, &self.block[a, 0], &self.block[a, 0])
 
     cdef void _finish_row(self, ptrdiff_t a, ptrdiff_t slot, ptrdiff_t accepted) noexcept nogil:
         """Append to block[a] a column f for each row f that entered before: L_af = (G_af - M_a.M_f) / L_ff.

@@ -20,8 +20,10 @@ cdef class KnotWalk(FaceStep):
     """The path as it is followed from knot to knot."""
     # By slot: the rates of b on the face and of q, per unit of alpha downwards.
     cdef vector slope, pull
-    # The slot of the next knot, and how many the last walk has crossed.
-    cdef ptrdiff_t at_knot, n_crossed
+    # The slot of the next knot.
+    cdef ptrdiff_t at_knot
+    # How many knots the last walk has crossed; 0 if there was no walk.
+    cdef readonly ptrdiff_t n_crossed
 
     cdef double walk(self, double here, double alpha) except? -1 nogil:
         """Follow the path from `here`, where the present face is right, to `alpha`; return where it ended."""

@@ -20,6 +20,8 @@ NS_GRAM_APPEND = 0.15
 NS_ROW_PAIR = 0.6
 # Per cubed face size of a Cholesky factor made anew.
 NS_REBUILD = 0.03
+# Per cubed number of rows of a system of the rows that LAPACK factors.
+NS_CHOLESKY = 0.012
 # Per multiply-add of a block of inner products.
 NS_PRODUCT = 0.03
 # Per value of the columns that go into such a block, scaled and transposed.

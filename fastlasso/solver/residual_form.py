@@ -89,11 +89,11 @@ class ResidualForm:
 
     def repenalise(self, penalty):
         """Go on under another penalty and other bounds; the gathered columns stay."""
-        self.penalty, self._unpenalised, self._ridge, self._by_rows = penalty, None, None, None
+        self.penalty, self._unpenalised, self._ridge, self._by_rows, self._solved = penalty, None, None, None, []
 
     def retarget(self, loss):
         """Go on with another y, that of the loss; the gathered columns stay."""
-        self.loss, self._ridge = loss, None
+        self.loss, self._ridge, self._solved = loss, None, []
 
     @property
     def size(self):
@@ -108,8 +108,9 @@ class ResidualForm:
         self.columns = np.concatenate([self.columns, cols])
         self.gathered = self.design.gathered(self.columns)
         self._norm2 = np.ascontiguousarray(self.design.norm2[self.columns])
-        by_rows = self._by_rows
+        by_rows, solved = self._by_rows, self._solved
         self.repenalise(penalty)
+        self._solved = solved
         if by_rows is not None:
             by_rows.extend(self.design, penalty, self.columns, self.gathered)
             self._by_rows = by_rows
@@ -174,7 +175,10 @@ class ResidualForm:
         run = Descent(ROUNDING * self.loss.null_value)
         by_rows = self._rows_first and self._sweeps_per_newton(alpha) < np.inf
         if by_rows:
-            self._newton(alpha, b, state, target, z)
+            z = self.gathered.correlations(state) if z is None else z
+            if self._gap(alpha, b, state, z) <= target:
+                return state, z
+            self._newton(alpha, b, state, target, self._ahead(alpha) or (b, state, z))
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
@@ -193,7 +197,7 @@ class ResidualForm:
             self._extrapolate(alpha, b, state, run.iterates)
             if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
                 self._rows_first = True
-                self._newton(alpha, b, state, target)
+                self._newton(alpha, b, state, target, (b, state, None))
         else:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
@@ -245,17 +249,38 @@ class ResidualForm:
             self._by_rows = RowNewton(self.design, self.penalty, self.columns, self.gathered)
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
-    def _newton(self, alpha, b, state, target, z=None):
+    def _newton(self, alpha, b, state, target, start):
         """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b.
 
-        The steps update the residual. Where that loses too many digits, they are repeated from the true residual.
+        `start` is where the method begins: coefficients, their state, and its correlations or None. Its steps update
+        the residual. Where that loses too many digits, they are repeated from the true residual.
         """
-        found, residual = b, state
+        found, residual, z = start
         for _ in range(ROW_ROUNDS):
             found, z = self._by_rows.solve(self.loss, alpha, found, residual, target, z), None
-            if found is None or self._take_if_better(alpha, b, state, found):
+            if found is None:
+                return
+            if self._take_if_better(alpha, b, state, found):
+                self._solved = [*self._solved_above(alpha), (alpha, state.copy())]
                 return
             residual = self._state(found)
+
+    def _solved_above(self, alpha):
+        """The last two alphas above `alpha` that Newton's method solved, and the states of their solutions."""
+        return [solved for solved in self._solved if solved[0] > alpha][-2:]
+
+    def _ahead(self, alpha):
+        """Return (b, state, its correlations) on the line through the last two states; None where these are unknown.
+
+        The state is nearly linear in alpha, and the columns that will be in use show in its correlations.
+        """
+        solved = self._solved_above(alpha)
+        if len(solved) < 2:
+            return None
+        (first, before), (second, last) = solved
+        state = last + (last - before) * ((alpha - second) / (second - first))
+        z = self.gathered.correlations(state)
+        return self.penalty.conjugate_slope(z, alpha), state, z
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""

@@ -3,10 +3,13 @@
 import numpy as np
 
 from ..ways import ways
-from .cost import NS_PRODUCT, NS_REBUILD, NS_ROW_PAIR, NS_SCALED, ROUNDING, SWEEPS_PER_ALPHA
+from .cost import NS_CHOLESKY, NS_PRODUCT, NS_ROW_PAIR, NS_SCALED, ROUNDING, SWEEPS_PER_ALPHA
 
 # Newton steps on the rows that one alpha takes, for the cost model.
 NEWTON_STEPS = 3
+# Passes over the working set for each such step, and for each sweep, with its share of an extrapolation.
+PASSES_PER_STEP = 2
+PASSES_PER_SWEEP = 1.4
 # Alphas that share a sum over F formed anew, for the cost model.
 SHARED = 16
 # Newton steps on the rows for one alpha, at most.
@@ -80,8 +83,9 @@ class RowNewton:
         self.root = np.sqrt(penalty.ridge_curvature(1.0))
         n, size, least = design.n_samples, len(columns), self.root.min(initial=np.inf) ** 2
         if n <= min(ways().largest_newton, size) and least > 0:
-            cost = (NS_PRODUCT * n + NS_SCALED) * n * size / SHARED + NEWTON_STEPS * NS_REBUILD * n**3
-            self.sweeps = 3 * NEWTON_STEPS + cost / (design.matrix.visit_ns * max(gathered.stored, 1))
+            cost = (NS_PRODUCT * n + NS_SCALED) * n * size / SHARED + NEWTON_STEPS * NS_CHOLESKY * n**3
+            passes = PASSES_PER_STEP * NEWTON_STEPS + cost / (design.matrix.visit_ns * max(gathered.stored, 1))
+            self.sweeps = passes / PASSES_PER_SWEEP
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
 
     def solve(self, loss, alpha, b, state, target, z=None):
