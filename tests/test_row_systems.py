@@ -68,7 +68,7 @@ def test_newton_by_rows_meets_the_optimality_conditions(case, bounds, l1_ratio):
     newton, b = RowNewton(problem.design, penalty, cols, gathered), np.linspace(-1.0, 1.0, len(cols))
     for alpha in (0.5, 0.05, 0.04, 0.01):
         assert alpha > newton.least_alpha
-        b = newton.solve(problem.loss, alpha, b, gathered.residual(problem.loss.y, b), 1e-24)
+        b = newton.solve(problem.loss, alpha, [(b, gathered.residual(problem.loss.y, b), None)], 1e-24)
         z = X.T @ (y - X @ b)
         soft = np.sign(z) * np.maximum(np.abs(z) - alpha * penalty.l1, 0)
         np.testing.assert_allclose(b, np.clip(soft / (alpha * penalty.l2), penalty.lower, penalty.upper), atol=1e-9)
@@ -81,7 +81,7 @@ def test_newton_by_rows_ends_where_the_gap_of_its_residual_is_as_asked(case, tar
     problem, penalty, gathered, cols, X, y = case(l1_ratio=0.999)
     newton, b = RowNewton(problem.design, penalty, cols, gathered), np.zeros(len(cols))
     for alpha in (0.05, 0.03, 0.02):
-        b = newton.solve(problem.loss, alpha, b, gathered.residual(problem.loss.y, b), target)
+        b = newton.solve(problem.loss, alpha, [(b, gathered.residual(problem.loss.y, b), None)], target)
         r = y - X @ b
         gap, = separate_gaps(problem.loss, penalty, problem.design.norm2[cols], np.array([alpha]), b[None],
                              np.array([r @ r]), (X.T @ r)[None])
@@ -97,7 +97,7 @@ def test_newton_by_rows_takes_few_full_steps_along_a_path(case, monkeypatch):
     monkeypatch.setattr(newton, "_step", lambda *args: steps.append(0) or step(*args))
     alphas = np.geomspace(0.3, 1e-3, 60)
     for alpha in alphas:
-        b = newton.solve(problem.loss, alpha, b, gathered.residual(problem.loss.y, b), 1e-24)
+        b = newton.solve(problem.loss, alpha, [(b, gathered.residual(problem.loss.y, b), None)], 1e-24)
     assert np.count_nonzero(b) >= ROWS - 1
     assert len(steps) <= 3 * len(alphas)
 
@@ -106,10 +106,11 @@ def test_full_steps_that_go_round_in_circles_end_in_searches(case, monkeypatch):
     problem, penalty, gathered, cols, *_ = case(l1_ratio=0.99)
     zero = np.zeros(len(cols))
     start = gathered.residual(problem.loss.y, zero)
-    expected = RowNewton(problem.design, penalty, cols, gathered).solve(problem.loss, 0.01, zero, start, 1e-24)
+    fresh = RowNewton(problem.design, penalty, cols, gathered)
+    expected = fresh.solve(problem.loss, 0.01, [(zero, start, None)], 1e-24)
     newton = RowNewton(problem.design, penalty, cols, gathered)
     monkeypatch.setattr(row_systems, "PATIENCE", -1)
-    np.testing.assert_allclose(newton.solve(problem.loss, 0.01, zero, start, 1e-24), expected, atol=1e-10)
+    np.testing.assert_allclose(newton.solve(problem.loss, 0.01, [(zero, start, None)], 1e-24), expected, atol=1e-10)
 
 
 def test_newton_by_rows_goes_on_when_columns_join(case):
@@ -117,12 +118,13 @@ def test_newton_by_rows_goes_on_when_columns_join(case):
     alpha, few = 0.02, cols[:-4]
     first = problem.design.gathered(few)
     newton = RowNewton(problem.design, penalty.at(np.arange(len(few))), few, first)
-    newton.solve(problem.loss, alpha, np.zeros(len(few)), first.residual(problem.loss.y, np.zeros(len(few))), 1e-24)
+    nothing = np.zeros(len(few))
+    newton.solve(problem.loss, alpha, [(nothing, first.residual(problem.loss.y, nothing), None)], 1e-24)
     zero = np.zeros(len(cols))
     start = gathered.residual(problem.loss.y, zero)
-    fresh = RowNewton(problem.design, penalty, cols, gathered).solve(problem.loss, alpha, zero, start, 1e-24)
+    fresh = RowNewton(problem.design, penalty, cols, gathered).solve(problem.loss, alpha, [(zero, start, None)], 1e-24)
     newton.extend(problem.design, penalty, cols, gathered)
-    later = newton.solve(problem.loss, alpha, zero, start, 1e-24)
+    later = newton.solve(problem.loss, alpha, [(zero, start, None)], 1e-24)
     np.testing.assert_allclose(later, fresh, atol=1e-12)
     assert np.count_nonzero(fresh)
 
@@ -131,7 +133,7 @@ def test_what_is_not_finite_or_not_definite_ends_newton_by_rows(case):
     problem, penalty, gathered, cols, *_ = case(l1_ratio=0.5)
     newton, zero = RowNewton(problem.design, penalty, cols, gathered), np.zeros(len(cols))
     start = gathered.residual(problem.loss.y, zero)
-    assert newton.solve(problem.loss, 0.02, zero, np.full_like(start, np.nan), 1e-24) is None
+    assert newton.solve(problem.loss, 0.02, [(zero, np.full_like(start, np.nan), None)], 1e-24) is None
     assert solved(np.diag([1.0, -1.0]), np.ones(2)) is None
     np.testing.assert_allclose(solved(np.diag([2.0, 4.0]), np.ones(2)), [0.5, 0.25])
 

@@ -4,8 +4,10 @@
 # Steps down in alpha are given up once the next alpha would be above this share of the last one.
 cdef double SMALLEST_STEP = 1 - 1e-7
 cdef enum:
-    # The path is followed to the next alpha, too, if the last walk has crossed at most this many knots.
+    # After a walk that has crossed at most this many knots the path is followed to the next alpha, too. It is followed
+    # to twice as many alphas and one more each time that the face does not settle after them, up to MOST_FOLLOWED.
     FEW_KNOTS = 64
+    MOST_FOLLOWED = 7
     # From one alpha to the next there are at most this many steps, and KNOTS_PER_SLOT more for each slot. On the way to
     # alpha 0 steps may become smaller as fast as alpha does.
     MOST_STEPS = 512
@@ -27,12 +29,11 @@ cdef class GramProblem(PrimalSet):
     y_norm2 : float
         |y|^2.
     """
-    # Whether the face did not settle lately and few knots had to be crossed instead: then that is tried first.
-    cdef bint follows
+    # To how many further alphas the path is followed without trying the face, and to how many it was the last time.
+    cdef ptrdiff_t n_to_follow, n_followed
 
     def __cinit__(self, ptrdiff_t capacity=64, double y_norm2=0.0):
         self.y_norm2, self.noise = y_norm2, CORRELATION_ROUNDING * sqrt(y_norm2)
-        self.G, self.factor = np.empty((0, 0)), np.empty((0, 0))
         self.grow(capacity)
         self.grow_factor(min(capacity, 64))
 
@@ -54,7 +55,7 @@ cdef class GramProblem(PrimalSet):
                 self.put_face(&before[0], here)
                 memcpy(self.b, &before[0], self.size * sizeof(double))
                 while at < alphas.shape[0]:
-                    status = self._homotopy(here, alphas[at])
+                    status = self.go_to(here, alphas[at])
                     if status != SOLVED:
                         break
                     here = alphas[at]
@@ -67,7 +68,7 @@ cdef class GramProblem(PrimalSet):
             self.pool = None
         return status, at
 
-    cdef int _homotopy(self, double here, double alpha) except? -1 nogil:
+    cdef int go_to(self, double here, double alpha) except? -1 nogil:
         """Go from the solution at `here` to `alpha`: in one step if the face settles, else from knot to knot.
 
         With a ridge part the path between is not known. From where the walk ends the primal active set goes on. Where
@@ -80,8 +81,10 @@ cdef class GramProblem(PrimalSet):
         memcpy(self.last_solved, self.b, self.size * sizeof(double))
         for step in range(MOST_STEPS + KNOTS_PER_SLOT * self.size):
             walks = there == alpha and isfinite(here) and not self.has_ridge
-            status = FAILED if walks and self.follows else self._solve_or_nearly(there)
-            if status == FAILED and there == alpha:
+            status = FAILED if walks and self.n_to_follow > 0 else self._solve_or_nearly(there)
+            if status == SOLVED:
+                self.n_followed = 0
+            elif there == alpha:
                 memcpy(self.point, self.last_solved, self.size * sizeof(double))
                 if walks:
                     here = self._walk_near(here, alpha)
@@ -122,7 +125,12 @@ cdef class GramProblem(PrimalSet):
         self.put_face(self.last_solved, here)
         reached = self.walk(here, alpha)
         memcpy(self.point, self.b, self.size * sizeof(double))
-        self.follows = reached <= alpha and self.n_crossed <= FEW_KNOTS
+        if self.n_to_follow > 0:
+            self.n_to_follow -= 1
+        else:
+            self.n_to_follow = self.n_followed = min(2 * self.n_followed + 1, MOST_FOLLOWED)
+        if reached > alpha or self.n_crossed > FEW_KNOTS:
+            self.n_to_follow = 0
         if reached <= alpha:
             return here
         memcpy(self.last_solved, self.b, self.size * sizeof(double))

@@ -16,8 +16,8 @@ cdef enum:
     MAX_FACE_STEPS = 25
     # The face does not settle if more than this many steps in a row bring no new least number of wrong slots.
     MAX_STALLED_STEPS = 4
-    # The face does not settle if more slots are wrong at once than this number plus half the face.
-    MIN_WRONG = 64
+    # The face does not settle if more slots are to change at once than this number plus half the face.
+    MIN_CHANGED = 64
     # The equations of this many face members are checked after each solve.
     SAMPLED_ROWS = 32
 
@@ -41,8 +41,6 @@ cdef class FaceStep(FaceFactor):
     cdef ptrdiff_t n_steps
     # Slots without an L1 part among those that are to enter: they are in every face.
     cdef ptrdiff_t n_certain
-    # Whether slots have been held or released since `left` was formed.
-    cdef bint holds_changed
 
     cdef int solve_at(self, double alpha) except? -1 nogil:
         """Solve for one alpha, starting from the present face. Return SOLVED, FAILED or PARKED."""
@@ -76,24 +74,9 @@ cdef class FaceStep(FaceFactor):
             self.append(n_in, self.factor_alpha if self.has_ridge else 0.0)
         return 0
 
-    cdef void hold(self, ptrdiff_t j, double bound) noexcept nogil:
-        """Hold slot j at a bound from now on; at 0: release it."""
-        if self.held[j] != bound:
-            self.n_held += (bound != 0) - (self.held[j] != 0)
-            self.held[j] = bound
-            self.holds_changed = True
-
-    cdef int follow_holds(self) except -1 nogil:
-        """Form `left` and zc anew where slots have been held or released."""
-        if self.holds_changed:
-            self.holds_changed = False
-            with gil:
-                self.restart_zc()
-        return 0
-
     cdef int _settle(self, double alpha) except? -1 nogil:
         """Primal-dual active set: correct all wrong slots at once until none is left."""
-        cdef ptrdiff_t n_out, n_in, best = self.size + 1, swaps = 0
+        cdef ptrdiff_t n_out, n_in, most, n_changed, best = self.size + 1, swaps = 0
         cdef int stall = 0, step = 0
         self.unpark()
         while step < MAX_FACE_STEPS:
@@ -104,10 +87,14 @@ cdef class FaceStep(FaceFactor):
             if n_out + n_in == 0 and self.worst_parked(alpha) < 0:
                 return SOLVED
             self.count_work(self.size * self.n_face)
-            if n_out + n_in - self.n_certain > MIN_WRONG + self.n_face // 2:
+            most = MIN_CHANGED + self.n_face // 2
+            if n_out > most:
                 self._keep_leavers()
                 return FAILED
-            if not self._correct(n_out, n_in, alpha):
+            n_changed = self._correct(n_out, n_in, alpha)
+            if n_changed - self.n_certain > most:
+                return FAILED
+            if n_changed == 0:
                 swaps += 1
                 if swaps > self.n_face or not self._swap(alpha):
                     return PARKED
@@ -119,11 +106,11 @@ cdef class FaceStep(FaceFactor):
                 return FAILED
         return FAILED
 
-    cdef bint _correct(self, ptrdiff_t n_out, ptrdiff_t n_in, double alpha) except? -1 nogil:
-        """Let the wrong slots leave and enter; return whether the face changed.
+    cdef ptrdiff_t _correct(self, ptrdiff_t n_out, ptrdiff_t n_in, double alpha) except? -1 nogil:
+        """Let the wrong slots leave and enter; return how many did.
 
-        It does not change if no slot leaves and all that were to enter depend on it. Near copies of one column, all
-        wrong with the same sign, enter one a step: at once they would get large coefficients of opposite signs.
+        The face does not change if no slot leaves and all that were to enter depend on it. Near copies of one column,
+        all wrong with the same sign, enter one a step: at once they would get large coefficients of opposite signs.
         """
         cdef ptrdiff_t n_done = 0
         if n_out:
@@ -132,7 +119,7 @@ cdef class FaceStep(FaceFactor):
         self.follow_holds()
         if n_in:
             n_done = self.append(n_in, alpha, True)
-        return n_out + n_done > 0
+        return n_out + n_done
 
     # ------------------------------------------------------------ the solution on the face
 

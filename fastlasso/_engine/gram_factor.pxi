@@ -23,6 +23,17 @@ cdef inline double face_sign(double l1, double direction) noexcept nogil:
     return 0.0 if l1 == 0 else (1.0 if direction > 0 else -1.0)
 
 
+cdef void sort_entering(int_vector slots, ptrdiff_t count, const double* q, const double* l1) noexcept nogil:
+    """Put the slots of the largest |q| / l1 first."""
+    cdef ptrdiff_t at, to, j
+    for at in range(1, count):
+        j, to = slots[at], at
+        while to > 0 and fabs(q[j]) * l1[slots[to - 1]] > fabs(q[slots[to - 1]]) * l1[j]:
+            slots[to] = slots[to - 1]
+            to -= 1
+        slots[to] = j
+
+
 cdef class FaceFactor(GramStore):
     """The Cholesky factor of G on the face, with zc and zs; a sign of NAN marks a slot that is to leave the face."""
     cdef ptrdiff_t n_face
@@ -34,6 +45,8 @@ cdef class FaceFactor(GramStore):
     # Rows that enter L, or vectors of rank-one updates.
     cdef double[:, ::1] block
     cdef ptrdiff_t n_gone
+    # Whether slots have been held or released since `left` was formed.
+    cdef bint holds_changed
 
     cdef grow_factor(self, ptrdiff_t need):
         """Make room for `need` face members."""
@@ -71,9 +84,24 @@ cdef class FaceFactor(GramStore):
 
     def retarget(self, correlation_y, double y_norm2):
         """Take another y: its products with the columns, and |y|^2. G, L and the face stay; zc is solved again."""
-        self.reals[ROW_CORRELATION_Y, :self.size] = correlation_y
+        self.state[ROW_CORRELATION_Y, :self.size] = correlation_y
         self.y_norm2, self.noise = y_norm2, CORRELATION_ROUNDING * sqrt(y_norm2)
         self.restart_zc()
+
+    cdef void hold(self, ptrdiff_t j, double bound) noexcept nogil:
+        """Hold slot j at a bound from now on; at 0: release it."""
+        if self.held[j] != bound:
+            self.n_held += (bound != 0) - (self.held[j] != 0)
+            self.held[j] = bound
+            self.holds_changed = True
+
+    cdef int follow_holds(self) except -1 nogil:
+        """Form `left` and zc anew where slots have been held or released."""
+        if self.holds_changed:
+            self.holds_changed = False
+            with gil:
+                self.restart_zc()
+        return 0
 
     cdef restart_zc(self):
         """Form `left` and zc anew, since y or the held slots have changed."""
@@ -125,26 +153,12 @@ cdef class FaceFactor(GramStore):
         """
         cdef ptrdiff_t at = 0, t, done = 0, before = self.n_face if some_wait else -1
         if some_wait:
-            self._sort_entering(count)
+            sort_entering(self.entering, count, self._correlation, self.l1)
         while at < count:
             t = min(MAX_APPEND, count - at)
             done += self._append_block(&self.entering[at], t, alpha, before)
             at += t
         return done
-
-    cdef void _sort_entering(self, ptrdiff_t count) noexcept nogil:
-        """Put the slots of the largest |q| / l1 first."""
-        cdef ptrdiff_t at, to, j
-        for at in range(1, count):
-            j, to = self.entering[at], at
-            while to > 0 and self._is_before(j, self.entering[to - 1]):
-                self.entering[to] = self.entering[to - 1]
-                to -= 1
-            self.entering[to] = j
-
-    cdef bint _is_before(self, ptrdiff_t i, ptrdiff_t j) noexcept nogil:
-        """Whether |q_i| / l1_i is larger than |q_j| / l1_j."""
-        return fabs(self._correlation[i]) * self.l1[j] > fabs(self._correlation[j]) * self.l1[i]
 
     cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha,
                                  ptrdiff_t before) except? -1 nogil:

@@ -25,7 +25,7 @@ cdef enum:
 # The correlation of column j is rounded by about this times |x_j| |y|.
 cdef double CORRELATION_ROUNDING = 1e-14
 
-# The rows of `GramStore.reals`.
+# The rows of `GramStore.state`: floats first, then integers of 64 bits.
 cdef enum:
     ROW_CORRELATION_Y, ROW_CORRELATION, ROW_B, ROW_SIGN, ROW_L1, ROW_L2, ROW_LOWER, ROW_UPPER, ROW_LAST_SOLVED
     ROW_ZC, ROW_ZS
@@ -33,7 +33,6 @@ cdef enum:
     ROW_WORK, ROW_MORE_WORK, ROW_KNOT_WORK, ROW_POINT
     N_REAL_ROWS
 
-# The rows of `GramStore.integers`.
 cdef enum:
     ROW_PLACE, ROW_PARKED
     ROW_ORDER
@@ -44,11 +43,15 @@ cdef enum:
 cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
     """Return a square matrix of `need` rows or more that begins with the `used` leading rows and columns of `matrix`.
 
-    A matrix that grows for the second time gets spare room. Up to ROOMY rows it grows in place, so that old and new
-    memory do not stand beside each other. A larger one moves to new memory, half as wide again, which is not filled
-    before it is used: frequent moves and zeros took 2 to 5 % of a path with 1,500 active columns.
+    Without a matrix it is not filled. A matrix that grows for the second time gets spare room. Up to ROOMY rows it
+    grows in place, so that old and new memory do not stand beside each other. A larger one moves to new memory, half as
+    wide again, which is not filled before it is used: frequent moves and zeros took 2 to 5 % of a path with 1,500
+    active columns.
     """
-    cdef ptrdiff_t stride = matrix.shape[0], side = need + max(32, need // 8) if used else need
+    cdef ptrdiff_t stride, side = need + max(32, need // 8) if used else need
+    if matrix is None:
+        return np.empty((side, side))
+    stride = matrix.shape[0]
     if side <= ROOMY:
         matrix.resize((side, side), refcheck=False)
         larger = matrix
@@ -95,14 +98,15 @@ cdef class GramStore:
     cdef readonly double y_norm2
     cdef ptrdiff_t capacity
     cdef double[:, ::1] g
-    # All arrays below are rows of these two. Separate arrays would cost a small fit more time than its arithmetic.
-    cdef object reals, integers
+    # All arrays below are rows of this one. Separate arrays would cost a small fit more time than its arithmetic.
+    cdef object state
     # By slot: c, q = c - G b, b, the sign on the face, the penalty, and b at the last alpha that was solved.
     cdef vector _correlation_y, _correlation, b, sign, l1, l2, lower, upper, last_solved
     # By slot: its place in the face or -1, and whether it was refused at this alpha because it depends on the face.
     cdef int_vector place, parked
-    # By slot: the bound at which b is held, 0 where it is not; c less what the held slots explain.
-    cdef vector held, left
+    # By slot: the bound at which b is held, 0 where it is not; c less what the held slots explain, which is c itself
+    # where no slot is held, and `own_left` elsewhere.
+    cdef vector held, left, own_left
     cdef ptrdiff_t n_held
     # By place in the face: the slot, and the two right-hand sides that `FaceFactor` carries along.
     cdef int_vector order
@@ -122,12 +126,12 @@ cdef class GramStore:
     @property
     def correlation_y(self):
         """c = X'y, by slot."""
-        return self.reals[ROW_CORRELATION_Y, :self.size]
+        return self.state[ROW_CORRELATION_Y, :self.size]
 
     @property
     def correlation(self):
         """q = c - G b = X'r, by slot, at the b of the last descent or gap."""
-        return self.reals[ROW_CORRELATION, :self.size]
+        return self.state[ROW_CORRELATION, :self.size]
 
     cdef grow(self, ptrdiff_t need):
         """Make room for `need` slots."""
@@ -135,25 +139,28 @@ cdef class GramStore:
         self.g = None       # no view of the old place is left
         self.g = self.G = enlarged(self.G, m, need)
         capacity = len(self.G)
-        reals, integers = np.zeros((N_REAL_ROWS, capacity)), np.zeros((N_INTEGER_ROWS, capacity), np.int64)
+        state = np.zeros((N_REAL_ROWS + N_INTEGER_ROWS, capacity))
         if m:
-            reals[:, :m] = self.reals[:, :m]
-            integers[:, :m] = self.integers[:, :m]
-        self.reals, self.integers, self.capacity = reals, integers, capacity
-        self._point_at_rows(reals, integers)
+            state[:, :m] = self.state[:, :m]
+        self.state, self.capacity = state, capacity
+        self._point_at_rows(state)
 
-    cdef _point_at_rows(self, double[:, ::1] reals, int64_t[:, ::1] integers):
-        self._correlation_y, self._correlation = &reals[ROW_CORRELATION_Y, 0], &reals[ROW_CORRELATION, 0]
-        self.b, self.sign, self.last_solved = &reals[ROW_B, 0], &reals[ROW_SIGN, 0], &reals[ROW_LAST_SOLVED, 0]
-        self.l1, self.l2 = &reals[ROW_L1, 0], &reals[ROW_L2, 0]
-        self.lower, self.upper = &reals[ROW_LOWER, 0], &reals[ROW_UPPER, 0]
-        self.zc, self.zs = &reals[ROW_ZC, 0], &reals[ROW_ZS, 0]
-        self.held, self.left = &reals[ROW_HELD, 0], &reals[ROW_LEFT if self.n_held else ROW_CORRELATION_Y, 0]
-        self.work, self.more_work = &reals[ROW_WORK, 0], &reals[ROW_MORE_WORK, 0]
-        self.knot_work, self.point = &reals[ROW_KNOT_WORK, 0], &reals[ROW_POINT, 0]
-        self.place, self.parked, self.order = &integers[ROW_PLACE, 0], &integers[ROW_PARKED, 0], &integers[ROW_ORDER, 0]
-        self.gone, self.entering, self.counts = (&integers[ROW_GONE, 0], &integers[ROW_ENTERING, 0],
-                                                 &integers[ROW_COUNTS, 0])
+    cdef _point_at_rows(self, double[:, ::1] state):
+        cdef vector reals = &state[0, 0]
+        cdef int_vector integers = <int_vector> &state[N_REAL_ROWS, 0]
+        cdef ptrdiff_t m = self.capacity
+        self._correlation_y, self._correlation = reals + ROW_CORRELATION_Y * m, reals + ROW_CORRELATION * m
+        self.b, self.sign, self.last_solved = reals + ROW_B * m, reals + ROW_SIGN * m, reals + ROW_LAST_SOLVED * m
+        self.l1, self.l2 = reals + ROW_L1 * m, reals + ROW_L2 * m
+        self.lower, self.upper = reals + ROW_LOWER * m, reals + ROW_UPPER * m
+        self.zc, self.zs = reals + ROW_ZC * m, reals + ROW_ZS * m
+        self.held, self.own_left = reals + ROW_HELD * m, reals + ROW_LEFT * m
+        self.left = self.own_left if self.n_held else self._correlation_y
+        self.work, self.more_work = reals + ROW_WORK * m, reals + ROW_MORE_WORK * m
+        self.knot_work, self.point = reals + ROW_KNOT_WORK * m, reals + ROW_POINT * m
+        self.place, self.parked = integers + ROW_PLACE * m, integers + ROW_PARKED * m
+        self.order, self.gone = integers + ROW_ORDER * m, integers + ROW_GONE * m
+        self.entering, self.counts = integers + ROW_ENTERING * m, integers + ROW_COUNTS * m
 
     def extend(self, rows, correlation_y, l1, l2, lower, upper, pool=None):
         """Add t slots; `rows` (t, size + t) holds their inner products with all slots, old ones first."""
@@ -167,7 +174,7 @@ cdef class GramStore:
             self.pool = None
         for row, values in ((ROW_CORRELATION_Y, correlation_y), (ROW_L1, l1), (ROW_L2, l2), (ROW_LOWER, lower),
                             (ROW_UPPER, upper)):
-            self.reals[row, old:m] = values
+            self.state[row, old:m] = values
         for j in range(old, m):
             self.begin_slot(j)
         self.size = m
@@ -175,9 +182,8 @@ cdef class GramStore:
 
     cdef leave_held(self):
         """Form `left` anew: c itself where no slot is held."""
-        cdef ptrdiff_t j, row = ROW_LEFT if self.n_held else ROW_CORRELATION_Y
-        cdef double[::1] left = self.reals[row]
-        self.left = &left[0]
+        cdef ptrdiff_t j
+        self.left = self.own_left if self.n_held else self._correlation_y
         if not self.n_held:
             return
         memcpy(self.left, self._correlation_y, self.size * sizeof(double))
@@ -239,7 +245,7 @@ cdef class GramStore:
         """Take another penalty and other bounds for all slots."""
         cdef ptrdiff_t m = self.size
         for row, values in ((ROW_L1, l1), (ROW_L2, l2), (ROW_LOWER, lower), (ROW_UPPER, upper)):
-            self.reals[row, :m] = values
+            self.state[row, :m] = values
         self.has_ridge = np.any(l2)
 
     cdef int count_work(self, ptrdiff_t work) except -1 nogil:

@@ -49,26 +49,37 @@ cdef class SmallProblem:
     long_steps = True
 
     def solve(self, const double[::1] alphas, double target):
-        """Return (columns, B, intercepts, gaps, r.r, passes over X) for descending alphas; B has a row for each.
+        """Return (columns, B, figures) for descending alphas.
 
-        Return None where the face steps do not settle, or where rounding may hide more than TRUSTED_SHARE of the gap
-        `target`.
+        B has a row for each alpha, and `figures` a column: intercept, gap, r.r and passes over X. `columns` is None,
+        which stands for all. Return None where the face steps do not settle, or where rounding may hide more than
+        TRUSTED_SHARE of the gap `target`.
         """
         cdef ptrdiff_t k, count = alphas.shape[0]
-        cdef double[:, ::1] B = np.empty((count, self.p)), Q = np.empty((count, self.p))
-        cdef double[:, ::1] out = np.ones((4, count))
-        cdef double cost, rounding
-        if self.gram.solve(np.zeros(self.p), INFINITY, alphas, 0, B, Q)[0] != SOLVED:
-            return None
-        for k in range(count):
-            memcpy(self.gram._correlation, &Q[k, 0], self.p * sizeof(double))
-            out[0, k] = intercept(self.y_mean, &self.mean[0], NULL, &B[k, 0], self.p, &cost)
-            out[2, k] = self.gram.residual_norm2(&B[k, 0])
-            rounding = self._rounding(alphas[k], &B[k, 0], out[2, k])
-            if rounding > TRUSTED_SHARE * target:
-                return None
-            out[1, k] = rounding + (self.gram.gap_at(alphas[k], &B[k, 0], out[2, k]) + cost)
-        return np.arange(self.p), B.base, *out.base
+        cdef double[:, ::1] rows = np.empty((count, self.p + 4))
+        cdef double here = INFINITY
+        with nogil:
+            memset(self.gram.b, 0, self.p * sizeof(double))
+            self.gram.put_face(self.gram.b, here)
+            for k in range(count):
+                if self.gram.go_to(here, alphas[k]) != SOLVED or not self._report(alphas[k], &rows[k, 0], target):
+                    with gil:
+                        return None
+                here = alphas[k]
+        return None, rows.base[:, :self.p], rows.base[:, self.p:].T
+
+    cdef bint _report(self, double alpha, double* row, double target) noexcept nogil:
+        """Write b, intercept, gap, r.r and passes to a row; return whether rounding hides little of the gap."""
+        cdef double* b = self.gram.b
+        cdef double cost, norm2, rounding
+        self.gram.correlate_all()
+        memcpy(row, b, self.p * sizeof(double))
+        row[self.p] = intercept(self.y_mean, &self.mean[0], NULL, b, self.p, &cost)
+        row[self.p + 2] = norm2 = self.gram.residual_norm2(b)
+        rounding = self._rounding(alpha, b, norm2)
+        row[self.p + 1] = rounding + (self.gram.gap_at(alpha, b, norm2) + cost)
+        row[self.p + 3] = 1.0
+        return rounding <= TRUSTED_SHARE * target
 
     cdef double _rounding(self, double alpha, const double* b, double norm2) noexcept nogil:
         """Return what rounding of G and q = c - G b may hide in the gap.
@@ -137,7 +148,7 @@ cdef class SmallWideProblem:
             self.before, self.last = self.last, (alphas[stop - 1], self.Z.base[stop - 1 - at].copy())
             PyErr_CheckSignals()
             at = stop
-        return self.slots.base[:self.gram.size], B.base[:, :self.gram.size], *out.base
+        return self.slots.base[:self.gram.size], B.base[:, :self.gram.size], out.base
 
     cdef _start(self):
         """Begin without slots."""

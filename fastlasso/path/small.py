@@ -101,10 +101,11 @@ def small_fit(X, y, alpha, options, limits):
     solved = small.solve(grid, limits.tol * small.null_objective)
     if solved is None:
         return None
-    cols, B, *figures = solved
-    coef, null = np.zeros(X.shape[1]), small.null_objective
-    coef[cols] = B[-1]
-    intercept, gap, rr, passes = (float(values[-1]) for values in figures)
+    cols, B, figures = solved
+    coef, null = (B[-1].copy() if cols is None else np.zeros(X.shape[1])), small.null_objective
+    if cols is not None:
+        coef[cols] = B[-1]
+    intercept, gap, rr, passes = figures[:, -1].tolist()
     return LassoFit(alpha, coef, intercept, gap, null, limits.tol, passes, explained(rr, null))
 
 
@@ -131,8 +132,12 @@ def small_path(X, y, grid, n_alphas, eps, options, limits):
     solved = small.solve(grid, limits.tol * small.null_objective) if near else None
     if solved is None:
         return None
-    cols, B, intercepts, gaps, rr, passes = solved
-    order, null = np.argsort(cols), small.null_objective
-    counts, indices, values = compressed_columns(cols[order], B[:, order])
+    cols, B, (intercepts, gaps, rr, passes) = solved
+    if cols is None:
+        cols = np.arange(X.shape[1])
+    else:
+        cols, B = np.sort(cols), B[:, np.argsort(cols)]
+    counts, indices, values = compressed_columns(cols, B)
+    null = small.null_objective
     return LassoPath(grid, np.concatenate([[0], np.cumsum(counts)]), indices, values, intercepts, gaps,
                      explained(rr, null), passes, null, limits.tol, "complete", 0.0, *X.shape, scalars(options))

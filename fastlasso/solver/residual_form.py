@@ -178,7 +178,7 @@ class ResidualForm:
             z = self.gathered.correlations(state) if z is None else z
             if self._gap(alpha, b, state, z) <= target:
                 return state, z
-            self._newton(alpha, b, state, target, self._ahead(alpha) or (b, state, z))
+            self._newton(alpha, b, state, target, [*self._ahead(alpha), (b, state, z)])
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
@@ -197,7 +197,7 @@ class ResidualForm:
             self._extrapolate(alpha, b, state, run.iterates)
             if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
                 self._rows_first = True
-                self._newton(alpha, b, state, target, (b, state, None))
+                self._newton(alpha, b, state, target, [(b, state, None)])
         else:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
@@ -249,38 +249,37 @@ class ResidualForm:
             self._by_rows = RowNewton(self.design, self.penalty, self.columns, self.gathered)
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
-    def _newton(self, alpha, b, state, target, start):
+    def _newton(self, alpha, b, state, target, starts):
         """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b.
 
-        `start` is where the method begins: coefficients, their state, and its correlations or None. Its steps update
-        the residual. Where that loses too many digits, they are repeated from the true residual.
+        Its steps begin at one of `starts` (`RowNewton.solve`), and update the residual. Where that loses too many
+        digits, they are repeated from the true residual.
         """
-        found, residual, z = start
         for _ in range(ROW_ROUNDS):
-            found, z = self._by_rows.solve(self.loss, alpha, found, residual, target, z), None
+            found = self._by_rows.solve(self.loss, alpha, starts, target)
             if found is None:
                 return
             if self._take_if_better(alpha, b, state, found):
                 self._solved = [*self._solved_above(alpha), (alpha, state.copy())]
                 return
-            residual = self._state(found)
+            starts = [(found, self._state(found), None)]
 
     def _solved_above(self, alpha):
         """The last two alphas above `alpha` that Newton's method solved, and the states of their solutions."""
         return [solved for solved in self._solved if solved[0] > alpha][-2:]
 
     def _ahead(self, alpha):
-        """Return (b, state, its correlations) on the line through the last two states; None where these are unknown.
+        """Return the start on the line through the last two states, in a list that is empty where these are unknown.
 
         The state is nearly linear in alpha, and the columns that will be in use show in its correlations.
         """
         solved = self._solved_above(alpha)
         if len(solved) < 2:
-            return None
+            return []
         (first, before), (second, last) = solved
         state = last + (last - before) * ((alpha - second) / (second - first))
         z = self.gathered.correlations(state)
-        return self.penalty.conjugate_slope(z, alpha), state, z
+        return [(self.penalty.conjugate_slope(z, alpha), state, z)]
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""

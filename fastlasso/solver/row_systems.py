@@ -88,16 +88,19 @@ class RowNewton:
             self.sweeps = passes / PASSES_PER_SWEEP
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
 
-    def solve(self, loss, alpha, b, state, target, z=None):
-        """Return the coefficients of the least gap, found from b and its residual `state`; steps end at `target`.
+    def solve(self, loss, alpha, starts, target):
+        """Return the coefficients of the least gap, found from the first start that leads there; steps end at `target`.
 
-        `z` are the correlations of that residual, where they are known. Steps also end where rounding of the sum over F
-        leaves H indefinite. None is returned where nothing is finite.
+        A start is (b, its residual as a state, the correlations of that or None). Steps also end where rounding of the
+        sum over F leaves H indefinite. None is returned where nothing is finite.
         """
-        v = self.gathered.rooted(state)
-        z = self._correlations(v) if z is None else z
-        found = self._by_full_steps(loss, alpha, b, v, z, target)
-        return self._by_searches(loss, alpha, v, z, target) if found is None else found
+        for b, state, z in starts:
+            v = self.gathered.rooted(state)
+            z = self._correlations(v) if z is None else z
+            found = self._by_full_steps(loss, alpha, b, v, z, target)
+            if found is not None:
+                return found
+        return self._by_searches(loss, alpha, v, z, target)
 
     def _by_full_steps(self, loss, alpha, b, v, z, target):
         """Newton's method without searches, first on the pieces of h_j* that b is on; None where it does not settle.

@@ -19,6 +19,9 @@ LEAD = 0.5
 REPAID = 32
 # Sweeps that an alpha may take in any case.
 LEAST_LIMIT = 100
+# A Gram matrix that took the place of sweeps stays until it costs this many times as many: they were ended, and how
+# many more there would have been is not known.
+MORE_SWEEPS = 4
 # Sweeps of one alpha that are worth a smaller working set, the Gram matrix of which fits.
 MANY_SWEEPS = 2000
 
@@ -59,7 +62,8 @@ class WorkingSet(Prover):
     # ------------------------------------------------------------ Gram matrix or sweeps
 
     def _gram_pays(self, working_set, penalty, entering):
-        return cost.gram_pays(*self._sizes(working_set, penalty, entering), self.form.swept)
+        sizes = self._sizes(working_set, penalty, entering)
+        return cost.gram_pays(*sizes, MORE_SWEEPS * self.form.swept)
 
     def _sizes(self, working_set, penalty, entering):
         """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
