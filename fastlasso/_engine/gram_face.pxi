@@ -238,9 +238,12 @@ cdef class FaceStep(FaceFactor):
         Slots that are held and pulled back from their bound are released and listed, too.
         """
         cdef ptrdiff_t j, count = 0
+        cdef const double* q = self._correlation
         self.n_certain = 0
         for j in range(self.size):
-            if self.place[j] >= 0 or self.parked[j] or not self.is_violated(j, alpha):
+            if self.place[j] >= 0 or self.parked[j] or self.held[j] == 0 and fabs(q[j]) <= alpha * self.l1[j]:
+                continue
+            if not self.is_violated(j, alpha):
                 continue
             self.sign[j] = face_sign(self.l1[j], self.held[j] if self.held[j] != 0 else self._correlation[j])
             self.hold(j, 0.0)
