@@ -23,8 +23,9 @@ class Options:
 
     def are_plain(self):
         """Whether nothing but the loss, l1_ratio, fit_intercept and sample_weight differs from the defaults."""
-        bounds = (self.lower, self.upper)
-        is_bounded = not (all(type(bound) is float for bound in bounds) and bounds == validation.UNBOUNDED)
+        lower, upper = self.lower, self.upper
+        are_floats = type(lower) is float and type(upper) is float
+        is_bounded = not (are_floats and (lower, upper) == validation.UNBOUNDED)
         given = self.offset is not None or self.penalty_factor is not None
         return not (given or self.standardize or is_bounded)
 
