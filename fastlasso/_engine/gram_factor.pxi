@@ -149,16 +149,27 @@ cdef class FaceFactor(GramStore):
         """Put the first `count` slots of `entering` into the face with their signs; return how many entered.
 
         A slot whose column depends on the face is parked instead. With `some_wait`, of slots with an L1 part that are
-        nearly copies of each other that of the largest |q| / l1 enters, and the others stay off the face for now.
+        nearly copies of each other that of the largest |q| / l1 enters, and the others stay off the face for now. So do
+        all that are left where MAX_APPEND in a row could not enter: hundreds may violate where few complete the rank.
         """
-        cdef ptrdiff_t at = 0, t, done = 0, before = self.n_face if some_wait else -1
+        cdef ptrdiff_t at = 0, t, entered, done = 0, before = self.n_face if some_wait else -1
         if some_wait:
             sort_entering(self.entering, count, self._correlation, self.l1)
         while at < count:
             t = min(MAX_APPEND, count - at)
-            done += self._append_block(&self.entering[at], t, alpha, before)
+            entered = self._append_block(&self.entering[at], t, alpha, before)
+            done += entered
             at += t
+            if some_wait and done > 0 and entered == 0:
+                self._leave_out(at, count)
+                break
         return done
+
+    cdef void _leave_out(self, ptrdiff_t at, ptrdiff_t count) noexcept nogil:
+        """Let the slots of `entering` from `at` on stay off the face."""
+        while at < count:
+            self.sign[self.entering[at]] = 0.0
+            at += 1
 
     cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha,
                                  ptrdiff_t before) except? -1 nogil:
