@@ -161,15 +161,10 @@ cdef class FaceFactor(GramStore):
             done += entered
             at += t
             if some_wait and done > 0 and entered == 0:
-                self._leave_out(at, count)
+                for at in range(at, count):
+                    self.sign[self.entering[at]] = 0.0
                 break
         return done
-
-    cdef void _leave_out(self, ptrdiff_t at, ptrdiff_t count) noexcept nogil:
-        """Let the slots of `entering` from `at` on stay off the face."""
-        while at < count:
-            self.sign[self.entering[at]] = 0.0
-            at += 1
 
     cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha,
                                  ptrdiff_t before) except? -1 nogil:
