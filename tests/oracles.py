@@ -11,6 +11,8 @@ DIGITS = 60
 DEPENDENT = mp.mpf(10) ** -35     # of a column: what counts as nothing left of it in exact arithmetic
 LAST_PLACES = 4                   # of its values, for each column of X: what may be rounding of X
 SEARCH_STEPS = 60                 # of the golden section for the scale of the dual point
+PUSHES = 4                        # for each column of infeasible sign, at most
+TOO_FAR = mp.mpf(1001) / 1000     # how far each goes: to just beyond where the sign is feasible
 
 
 def conic_solution(X, y, alpha, options):
@@ -144,8 +146,9 @@ def exact_gap(X, y, coef, intercept, alpha, options):
     The dual point is the best multiple t of a residual's part orthogonal to 1 and to the columns without any penalty
     or bound; a column with one bound and no penalty is projected out where its sign would be infeasible. The residual
     is the solution's own or, where that proves less, the one of the best coefficients of the same face; that one stays
-    orthogonal to all columns that have no penalty and are clear of their bounds. What of such a column is not in the
-    span of others counts as nothing where rounding of X may have left it.
+    orthogonal to all columns that have no penalty and are clear of their bounds. Or it is `pushed` to where all signs
+    are feasible. What of a column that is projected out is not in the span of others counts as nothing where rounding
+    of X may have left it.
     """
     with mp.workdps(DIGITS):
         A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
@@ -156,8 +159,30 @@ def exact_gap(X, y, coef, intercept, alpha, options):
         rho, drift = without_columns(z, A, b), exact_drift(X, y, b, intercept, options)
         penalty = l1, l2, lower, upper
         inside = [j for j in range(len(b)) if l1[j] == 0 and l2[j] == 0 and lower[j] < b[j] < upper[j]]
-        starts = (rho, []), (face_residual(A, z, b, penalty), inside)
+        starts = [(rho, []), (face_residual(A, z, b, penalty), inside)]
+        further = pushed(rho, A, penalty)
+        if further is not rho:
+            starts.append((further, []))
         return float(min(gap_from(*start, rho, drift, A, b, penalty, rest) for start in starts for rest in least))
+
+
+def pushed(rest, A, penalty):
+    """The residual, pushed along columns of infeasible sign that have a bound on the other side, a little too far.
+
+    It suits near copies with one bound: projected out together, they would take what lies in their difference along.
+    """
+    l1, l2, lower, upper = penalty
+    for _ in range(PUSHES * len(A)):
+        c = [mp.fdot(column, rest) for column in A]
+        wrong = [j for j in range(len(A)) if l1[j] == 0 and l2[j] == 0
+                 and ((lower[j] > -math.inf and c[j] > 0 and upper[j] == math.inf)
+                      or (upper[j] < math.inf and c[j] < 0 and lower[j] == -math.inf))]
+        if not wrong:
+            break
+        j = max(wrong, key=lambda j: abs(c[j]))
+        share = TOO_FAR * c[j] / mp.fdot(A[j], A[j])
+        rest = [v - share * a for v, a in zip(rest, A[j], strict=True)]
+    return rest
 
 
 def last_places(X, options):
