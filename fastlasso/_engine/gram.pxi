@@ -4,10 +4,9 @@
 # Steps down in alpha are given up once the next alpha would be above this share of the last one.
 cdef double SMALLEST_STEP = 1 - 1e-7
 cdef enum:
-    # After a walk that has crossed at most this many knots the path is followed to the next alpha, too. It is followed
-    # to twice as many alphas and one more each time that the face does not settle after them, up to MOST_FOLLOWED.
+    # The path is followed to the next alpha, too, if the last walk has crossed at most this many knots. Trying the face
+    # again first takes longer near saturation.
     FEW_KNOTS = 64
-    MOST_FOLLOWED = 7
     # From one alpha to the next there are at most this many steps, and KNOTS_PER_SLOT more for each slot. On the way to
     # alpha 0 steps may become smaller as fast as alpha does.
     MOST_STEPS = 512
@@ -29,8 +28,8 @@ cdef class GramProblem(PrimalSet):
     y_norm2 : float
         |y|^2.
     """
-    # To how many further alphas the path is followed without trying the face, and to how many it was the last time.
-    cdef ptrdiff_t n_to_follow, n_followed
+    # Whether the face did not settle lately and few knots had to be crossed instead: then that is tried first.
+    cdef bint follows
 
     def __cinit__(self, ptrdiff_t capacity=64, double y_norm2=0.0):
         self.y_norm2, self.noise = y_norm2, CORRELATION_ROUNDING * sqrt(y_norm2)
@@ -81,10 +80,8 @@ cdef class GramProblem(PrimalSet):
         memcpy(self.last_solved, self.b, self.size * sizeof(double))
         for step in range(MOST_STEPS + KNOTS_PER_SLOT * self.size):
             walks = there == alpha and isfinite(here) and not self.has_ridge
-            status = FAILED if walks and self.n_to_follow > 0 else self._solve_or_nearly(there)
-            if status == SOLVED:
-                self.n_followed = 0
-            elif there == alpha:
+            status = FAILED if walks and self.follows else self._solve_or_nearly(there)
+            if status == FAILED and there == alpha:
                 memcpy(self.point, self.last_solved, self.size * sizeof(double))
                 if walks:
                     here = self._walk_near(here, alpha)
@@ -125,12 +122,7 @@ cdef class GramProblem(PrimalSet):
         self.put_face(self.last_solved, here)
         reached = self.walk(here, alpha)
         memcpy(self.point, self.b, self.size * sizeof(double))
-        if self.n_to_follow > 0:
-            self.n_to_follow -= 1
-        else:
-            self.n_to_follow = self.n_followed = min(2 * self.n_followed + 1, MOST_FOLLOWED)
-        if reached > alpha or self.n_crossed > FEW_KNOTS:
-            self.n_to_follow = 0
+        self.follows = reached <= alpha and self.n_crossed <= FEW_KNOTS
         if reached <= alpha:
             return here
         memcpy(self.last_solved, self.b, self.size * sizeof(double))

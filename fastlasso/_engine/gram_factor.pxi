@@ -15,7 +15,7 @@ cdef enum:
 # A column depends on the face if its squared pivot is at most this share of its diagonal entry.
 cdef double PIVOT_FLOOR = 1e-13
 # A slot waits for the next step if those that enter with it leave less than this share of its squared pivot.
-cdef double LEAST_OWN = 0.1
+cdef double LEAST_OWN = 0.5
 
 
 cdef inline double face_sign(double l1, double direction) noexcept nogil:
