@@ -150,7 +150,7 @@ def exact_gap(X, y, coef, intercept, alpha, options):
     are feasible. What of a column that is projected out is not in the span of others counts as nothing where rounding
     of X may have left it.
     """
-    with mp.workdps(DIGITS):
+    with mp.workdps(digits_for(alpha)):
         A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
         least = last_places(X, options)
         b = [mp.mpf(float(v)) for v in coef]
@@ -164,6 +164,11 @@ def exact_gap(X, y, coef, intercept, alpha, options):
         if further is not rho:
             starts.append((further, []))
         return float(min(gap_from(*start, rho, drift, A, b, penalty, rest) for start in starts for rest in least))
+
+
+def digits_for(alpha):
+    """Enough digits for products of size alpha, which are differences of numbers of size 1; the scales come on top."""
+    return DIGITS + (max(0, math.ceil(-1.1 * math.log10(alpha))) if alpha > 0 else 0)
 
 
 def pushed(rest, A, penalty):

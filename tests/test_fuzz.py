@@ -97,6 +97,11 @@ def test_the_judge_does_not_project_near_copies_with_one_bound_out_together():
     assert fuzz.outcome(15000001096749, way="sweeps")[0] == []
 
 
+def test_the_judge_has_digits_enough_for_an_alpha_of_1e_154():
+    """With 60 digits X'r of a fold's exact solution was 1e-61 in place of 1e-170, and the best dual point seemed 0."""
+    assert fuzz.outcome(15000002043332, way="usual")[0] == []
+
+
 def test_columns_far_from_the_origin_are_read_through_centred_copies():
     """Of mean 1e14 deviations: rounding hid that a column enters, and a gap of 0 was claimed for the empty model."""
     assert fuzz.outcome(15000000511241, way="sweeps")[0] == []
