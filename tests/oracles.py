@@ -167,7 +167,7 @@ def exact_gap(X, y, coef, intercept, alpha, options):
 
 
 def digits_for(alpha):
-    """Enough digits for products of size alpha, which are differences of numbers of size 1; the scales come on top."""
+    """Enough digits for products X'r of size alpha, which are differences of numbers of size 1."""
     return DIGITS + (max(0, math.ceil(-1.1 * math.log10(alpha))) if alpha > 0 else 0)
 
 

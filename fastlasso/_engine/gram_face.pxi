@@ -91,8 +91,9 @@ cdef class FaceStep(FaceFactor):
             if n_out > most:
                 self._keep_leavers()
                 return FAILED
-            n_changed = self._correct(n_out, n_in, alpha)
-            if n_changed - self.n_certain > most:
+            most += self.n_certain
+            n_changed = self._correct(n_out, n_in, most, alpha)
+            if n_changed > most:
                 return FAILED
             if n_changed == 0:
                 swaps += 1
@@ -106,8 +107,8 @@ cdef class FaceStep(FaceFactor):
                 return FAILED
         return FAILED
 
-    cdef ptrdiff_t _correct(self, ptrdiff_t n_out, ptrdiff_t n_in, double alpha) except? -1 nogil:
-        """Let the wrong slots leave and enter; return how many did.
+    cdef ptrdiff_t _correct(self, ptrdiff_t n_out, ptrdiff_t n_in, ptrdiff_t most, double alpha) except? -1 nogil:
+        """Let the wrong slots leave, and enter until more than `most` have; return how many did.
 
         The face does not change if no slot leaves and all that were to enter depend on it. Near copies of one column,
         all wrong with the same sign, enter one a step: at once they would get large coefficients of opposite signs.
@@ -118,7 +119,7 @@ cdef class FaceStep(FaceFactor):
             self.unpark()
         self.follow_holds()
         if n_in:
-            n_done = self.append(n_in, alpha, True)
+            n_done = self.append(n_in, alpha, most)
         return n_out + n_done
 
     # ------------------------------------------------------------ the solution on the face
@@ -245,7 +246,7 @@ cdef class FaceStep(FaceFactor):
                 continue
             if not self.is_violated(j, alpha):
                 continue
-            self.sign[j] = face_sign(self.l1[j], self.held[j] if self.held[j] != 0 else self._correlation[j])
+            self.sign[j] = face_sign(self.l1[j], self.held[j] if self.held[j] != 0 else q[j])
             self.hold(j, 0.0)
             self.entering[count] = j
             self.n_certain += self.l1[j] == 0

@@ -145,22 +145,23 @@ cdef class FaceFactor(GramStore):
 
     # ------------------------------------------------------------ slots enter
 
-    cdef ptrdiff_t append(self, ptrdiff_t count, double alpha, bint some_wait=False) except? -1 nogil:
+    cdef ptrdiff_t append(self, ptrdiff_t count, double alpha, ptrdiff_t most=-1) except? -1 nogil:
         """Put the first `count` slots of `entering` into the face with their signs; return how many entered.
 
-        A slot whose column depends on the face is parked instead. With `some_wait`, of slots with an L1 part that are
-        nearly copies of each other that of the largest |q| / l1 enters, and the others stay off the face for now. So do
-        all that are left where MAX_APPEND in a row could not enter: hundreds may violate where few complete the rank.
+        A slot whose column depends on the face is parked instead. With `most` >= 0 slots enter in order of |q| / l1. Of
+        near copies with an L1 part only the first enters then; the others stay off the face for now. So does all the
+        rest once more than `most` have entered, or once none of MAX_APPEND in a row could: near full rank hundreds may
+        violate until a few complete it.
         """
-        cdef ptrdiff_t at = 0, t, entered, done = 0, before = self.n_face if some_wait else -1
-        if some_wait:
+        cdef ptrdiff_t at = 0, t, entered, done = 0, before = self.n_face if most >= 0 else -1
+        if most >= 0:
             sort_entering(self.entering, count, self._correlation, self.l1)
         while at < count:
             t = min(MAX_APPEND, count - at)
             entered = self._append_block(&self.entering[at], t, alpha, before)
             done += entered
             at += t
-            if some_wait and done > 0 and entered == 0:
+            if most >= 0 and (done > most or done > 0 and entered == 0):
                 for at in range(at, count):
                     self.sign[self.entering[at]] = 0.0
                 break
@@ -168,7 +169,8 @@ cdef class FaceFactor(GramStore):
 
     cdef ptrdiff_t _append_block(self, const int64_t* enter, ptrdiff_t t, double alpha,
                                  ptrdiff_t before) except? -1 nogil:
-        """Let slots enter. One waits whose column members from place `before` on explain mostly; none if that is -1."""
+        """Let slots enter. One waits if members from place `before` on explain most of its column; with -1 none waits.
+        """
         cdef ptrdiff_t k = self.n_face, a, e, accepted = 0
         cdef double diagonal, pivot
         cdef int64_t* rows = self.counts        # rows of the block that entered

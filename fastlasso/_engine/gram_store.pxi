@@ -43,9 +43,10 @@ cdef enum:
 cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
     """Return a square matrix of `need` rows or more that begins with the `used` leading rows and columns of `matrix`.
 
-    Without a matrix it is not filled. A matrix that grows for the second time gets spare room: a little up to ROOMY
-    rows, then a quarter. It grows in place, so that old and new memory do not stand beside each other. New memory is
-    slow where the system must find it first: 134 MB took 230 ms. Frequent moves of 1,500 active columns take 2 to 5 %.
+    Where there was none, it is not filled. A matrix that grows for the second time gets spare room: a little up to
+    ROOMY rows, then a quarter. It grows in place, so that old and new memory do not stand beside each other. New
+    memory is slow where the system must find it first: 134 MB took 230 ms. Frequent moves of 1,500 active columns
+    take 2 to 5 %.
     """
     cdef ptrdiff_t stride, side = need + max(32, need // 8) if used else need
     if matrix is None:

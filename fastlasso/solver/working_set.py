@@ -30,7 +30,7 @@ class WorkingSet(Prover):
     """A prover that takes in columns, and changes between Gram matrix and sweeps.
 
     The cost model guesses how many sweeps an alpha takes. Where an alpha takes so many that the Gram matrix would have
-    cost less, that is formed, and stays as long as it fits.
+    cost less, that is formed, and stays until it costs MORE_SWEEPS times as much or no longer fits.
     """
 
     def _add(self, cols, batch_size, rows=None):
