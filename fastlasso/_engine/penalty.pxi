@@ -86,35 +86,47 @@ def columns_to_check(const double[:, ::1] Z, const double[:, ::1] T, const doubl
         |x_j . r_k| <= |sum_a T[k, a] Z[a, j]| + |x_j| distance[k].
 
     Most columns are cleared for all k at once, by |sum_a T[k, a] Z[a, j]| <= max_k sum_a |T[k, a]| max_a |Z[a, j]|.
+    The sums are formed only for blocks of columns in which that leaves some.
     """
-    cdef ptrdiff_t j, k, a, first, size, p = Z.shape[1], count = 0
-    cdef double reach = 0.0, farthest = 0.0, lowest = INFINITY, total, length, l1_j, most
+    cdef ptrdiff_t i, j, at, left, size, first = 0, p = Z.shape[1], n = T.shape[1], m = T.shape[0], count = 0
+    cdef double reach = most_weight(T), farthest = 0.0, lowest = INFINITY
     cdef double[CHECK_BLOCK] largest
+    cdef double[:, ::1] sums = np.empty((m, CHECK_BLOCK))
+    for i in range(m):
+        farthest, lowest = max(farthest, distance[i]), min(lowest, alphas[i])
+    with nogil:
+        while first < p:
+            size, left = min(CHECK_BLOCK, p - first), count
+            largest_sizes(&Z[0, first], n, p, size, &largest[0])
+            for i in range(size):
+                j, largest[i] = first + i, reach * largest[i]
+                if largest[i] + sqrt(norm2[j]) * farthest >= lowest * l1[j]:
+                    found[left] = j
+                    left += 1
+            if left > count:
+                memset(&sums[0, 0], 0, m * CHECK_BLOCK * sizeof(double))
+                KERNELS.combine_f64(&Z[0, first], p, NULL, n, &T[0, 0], 1, n, m, size, &sums[0, 0], CHECK_BLOCK)
+            for at in range(count, left):
+                j = found[at]
+                i = j - first
+                if not_cleared(&sums[0, i], distance, alphas, sqrt(norm2[j]), 1e-12 * largest[i], l1[j], lower[j] < 0,
+                               upper[j] > 0):
+                    found[count] = j
+                    count += 1
+            first += size
+    return count
+
+
+cdef double most_weight(const double[:, ::1] T) noexcept nogil:
+    """Return max_k sum_a |T[k, a]|, rounded up."""
+    cdef ptrdiff_t k, a
+    cdef double total, most = 0.0
     for k in range(T.shape[0]):
         total = 0.0
         for a in range(T.shape[1]):
             total += fabs(T[k, a])
-        reach = max(reach, total)
-        farthest = max(farthest, distance[k])
-        lowest = min(lowest, alphas[k])
-    reach *= 1 + 1e-11
-    with nogil:
-        first = 0
-        while first < p:
-            size = min(CHECK_BLOCK, p - first)
-            largest_sizes(&Z[0, first], Z.shape[0], p, size, &largest[0])
-            for j in range(first, first + size):
-                length, l1_j, most = sqrt(norm2[j]), l1[j], reach * largest[j - first]
-                if most + length * farthest < lowest * l1_j:
-                    continue
-                for k in range(T.shape[0]):
-                    if not_cleared(&Z[0, j], Z.shape[0], p, &T[k, 0], length * distance[k] + 1e-12 * most,
-                                   alphas[k] * l1_j, lower[j], upper[j]):
-                        found[count] = j
-                        count += 1
-                        break
-            first += size
-    return count
+        most = max(most, total)
+    return most * (1 + 1e-11)
 
 
 cdef inline void largest_sizes(const double* Z, ptrdiff_t n_rows, ptrdiff_t stride, ptrdiff_t size,
@@ -130,14 +142,19 @@ cdef inline void largest_sizes(const double* Z, ptrdiff_t n_rows, ptrdiff_t stri
             out[j] = z if z > out[j] else out[j]
 
 
-cdef inline bint not_cleared(const double* z, ptrdiff_t n, ptrdiff_t stride, const double* weights, double distance,
-                             double limit, double lower, double upper) noexcept nogil:
-    """Whether weights . z +- distance may reach the limit on a side that the bounds leave open."""
-    cdef double sum = weights[0] * z[0]
-    cdef ptrdiff_t a
-    for a in range(1, n):
-        sum += weights[a] * z[a * stride]
-    return distance + sum >= limit and upper > 0 or distance - sum >= limit and lower < 0
+cdef inline bint not_cleared(const double* z, const double[::1] distance, const double[::1] alphas, double length,
+                             double rounding, double l1, bint may_fall, bint may_rise) noexcept nogil:
+    """Whether some z_k +- (length distance[k] + rounding) reaches alphas[k] l1, on a side that the bounds leave open.
+
+    z_k stands at z[k * CHECK_BLOCK].
+    """
+    cdef ptrdiff_t k
+    cdef double least
+    for k in range(alphas.shape[0]):
+        least = alphas[k] * l1 - length * distance[k] - rounding
+        if z[k * CHECK_BLOCK] >= least and may_rise or -z[k * CHECK_BLOCK] >= least and may_fall:
+            return True
+    return False
 
 
 def violators(const double[:] z, const double[:] l1, const double[:] lower, const double[:] upper,
