@@ -138,6 +138,26 @@ static void vectors(const fl_kernels *k)
     EACH_SIZE(n) k->rotate((ptrdiff_t)n, OUT + s, OUT + ROWS + n, 0.8, -0.6);
     add_to_hash(OUT, PLACES);
     say(k, "rotate");
+    clear();
+    EACH_SIZE(n) k->line((ptrdiff_t)n, A + s, B + n, 1.25, OUT + n);
+    add_to_hash(OUT, PLACES);
+    say(k, "line");
+    clear();
+    EACH_SIZE(n) k->add_change((ptrdiff_t)n, W + s, A + s, B + n, OUT + n);
+    add_to_hash(OUT, PLACES);
+    say(k, "add_change");
+    clear();
+    EACH_SIZE(n) {
+        double most[2];
+        const double kept = B[n + n / 2];
+        for (int broken = 0; broken < 2; broken++) {
+            k->farthest((ptrdiff_t)n, A + s, B + n, most);
+            add_to_hash(most, 2);
+            B[n + n / 2] = NAN;
+        }
+        B[n + n / 2] = kept;
+    }
+    say(k, "farthest");
 }
 
 /* Arguments of every size: scores from -800 to 800, means from 1e-10 to 1, changes of every sign, zeros. */
@@ -174,6 +194,13 @@ static void functions(const fl_kernels *k)
         add_to_hash(MORE, n);
     }
     say(k, "log_loss");
+    clear();
+    EACH_SIZE(n) {
+        k->poisson((ptrdiff_t)n, x + (ROWS - n) / 2, y + (ROWS - n) / 2, theta + (ROWS - n) / 2, OUT, MORE);
+        add_to_hash(OUT, n);
+        add_to_hash(MORE, n);
+    }
+    say(k, "poisson");
 }
 
 int main(void)

@@ -23,6 +23,8 @@ cdef extern from *:
     """
     void FL_FETCH(const void*) noexcept nogil
 
+ctypedef void (*loss_terms)(ptrdiff_t, const double*, const double*, const double*, double*, double*) noexcept nogil
+
 cdef extern from "simd.h" nogil:
     ctypedef struct fl_kernels:
         const char* name
@@ -41,10 +43,14 @@ cdef extern from "simd.h" nogil:
         void (*axpy)(ptrdiff_t, double, const double*, double*) noexcept nogil
         double (*dot)(ptrdiff_t, const double*, const double*) noexcept nogil
         void (*rotate)(ptrdiff_t, double*, double*, double, double) noexcept nogil
+        void (*line)(ptrdiff_t, const double*, const double*, double, double*) noexcept nogil
+        void (*add_change)(ptrdiff_t, const double*, const double*, const double*, double*) noexcept nogil
+        void (*farthest)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
         void (*exp)(ptrdiff_t, const double*, double*) noexcept nogil
         void (*divergence)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
         void (*logistic)(ptrdiff_t, const double*, double*, double*) noexcept nogil
-        void (*log_loss)(ptrdiff_t, const double*, const double*, const double*, double*, double*) noexcept nogil
+        loss_terms log_loss
+        loss_terms poisson
     const fl_kernels* fl_choose_kernels(const char* name)
 
 ctypedef fused real:

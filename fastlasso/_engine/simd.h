@@ -38,6 +38,12 @@ typedef struct {
     double (*dot)(ptrdiff_t n, const double *x, const double *y);
     /* (x, y) <- (c x + s y, c y - s x), a Givens rotation */
     void (*rotate)(ptrdiff_t n, double *x, double *y, double c, double s);
+    /* out = x + share (y - x) */
+    void (*line)(ptrdiff_t n, const double *x, const double *y, double share, double *out);
+    /* out += w (x - y) */
+    void (*add_change)(ptrdiff_t n, const double *w, const double *x, const double *y, double *out);
+    /* most[0] = max |y - x|, NaN where one is; most[1] = max |y| */
+    void (*farthest)(ptrdiff_t n, const double *x, const double *y, double *most);
     /* out = e^x, 0 below x = -708, infinite above 709 */
     void (*exp)(ptrdiff_t n, const double *x, double *out);
     /* out = m ln(m / mu) - m + mu with m = mu + change, mu >= 0: 0 for 0 and 0, infinite where m < 0 or mu = 0 < m */
@@ -47,6 +53,9 @@ typedef struct {
     /* the deviance -y ln(mu / y) - ..., and its slack for the dual point theta, of the log loss */
     void (*log_loss)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
                      double *slack);
+    /* the same of the Poisson loss, whose mean is exp(min(eta, 700)) */
+    void (*poisson)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
+                    double *slack);
 } fl_kernels;
 
 /* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if absent. */

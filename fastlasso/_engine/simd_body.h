@@ -296,12 +296,34 @@ static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
     }
 }
 
+static void LEVEL(line)(ptrdiff_t n, const double *x, const double *y, double share, double *out)
+{
+    ptrdiff_t i = 0;
+    const VEC v = EVERY(share);
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const VEC from = LEVEL(load_f64)(x + i);
+        LEVEL(store)(out + i, FMA(v, LEVEL(load_f64)(y + i) - from, from));
+    }
+    for (; i < n; i++) out[i] = ONE_FMA(share, y[i] - x[i], x[i]);
+}
+
+static void LEVEL(add_change)(ptrdiff_t n, const double *w, const double *x, const double *y, double *out)
+{
+    ptrdiff_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const VEC change = LEVEL(load_f64)(x + i) - LEVEL(load_f64)(y + i);
+        LEVEL(store)(out + i, FMA(LEVEL(load_f64)(w + i), change, LEVEL(load_f64)(out + i)));
+    }
+    for (; i < n; i++) out[i] = ONE_FMA(w[i], x[i] - y[i], out[i]);
+}
+
 #include "simd_functions.h"
 
 static const fl_kernels LEVEL(kernels) = {
     &NAME_OF(LEVEL(x))[2], LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
     LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate),
-    LEVEL(exp), LEVEL(divergence), LEVEL(logistic), LEVEL(log_loss)};
+    LEVEL(line), LEVEL(add_change), LEVEL(farthest), LEVEL(exp), LEVEL(divergence), LEVEL(logistic), LEVEL(log_loss),
+    LEVEL(poisson)};
 #undef PARTS
 #undef VEC
 #undef INTS

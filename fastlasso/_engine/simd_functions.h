@@ -1,4 +1,4 @@
-/* exp and the entropy divergence of vectors: included by simd_body.h, so that all levels give the same bits.
+/* exp, the entropy divergence and the losses that they make, of vectors: included by simd_body.h, so that all levels give the same bits.
  *
  * Numbers are taken apart and put together by their bits. `pick` chooses by a mask, lane by lane. What works on whole
  * blocks is a call (ONCE): inlined at its ten places it took 80 KB of the module and saved nothing.
@@ -95,7 +95,7 @@ ONCE void LEVEL(block_logistic)(const double *x, double *mu, double *nu)
 
 /* Deviances and slacks of the log loss of FL_BLOCK values, whose y are 0 or 1 where `binary`. */
 ONCE void LEVEL(block_log_loss)(const double *eta, const double *y, const double *theta, int binary, double *deviance,
-                                  double *slack)
+                                double *slack)
 {
     double mu[FL_BLOCK], nu[FL_BLOCK], rho[FL_BLOCK], change[FL_BLOCK], other[FL_BLOCK];
     const VEC one = EVERY(1.0);
@@ -124,12 +124,29 @@ ONCE void LEVEL(block_log_loss)(const double *eta, const double *y, const double
     for (int i = 0; i < FL_BLOCK; i++) slack[i] += other[i];
 }
 
+/* Deviances and slacks of the Poisson loss. */
+ONCE void LEVEL(block_poisson)(const double *eta, const double *y, const double *theta, int binary, double *deviance,
+                               double *slack)
+{
+    (void)binary;
+    double mu[FL_BLOCK], change[FL_BLOCK];
+    const VEC most = EVERY(700.0);
+    for (int i = 0; i < FL_BLOCK; i += WIDTH) {
+        const VEC v = LEVEL(load_f64)(eta + i), m = LEVEL(exp1)(LEVEL(pick)(BELOW(most, v), most, v));
+        LEVEL(store)(mu + i, m);
+        LEVEL(store)(change + i, LEVEL(load_f64)(y + i) - m);
+    }
+    LEVEL(block_divergence)(mu, change, deviance);
+    for (int i = 0; i < FL_BLOCK; i++) change[i] -= theta[i];
+    LEVEL(block_divergence)(mu, change, slack);
+}
+
 /* Vectors of any length: whole blocks in place, the rest in blocks of its own, filled up with `fill`. */
 #define REST(name, fill)                                                                                               \
     double name[FL_BLOCK];                                                                                             \
-    for (ptrdiff_t k = 0; k < FL_BLOCK; k++) name[k] = i + k < n ? rest_of_##name[i + k] : fill;
-#define GIVE(to, from)                                                                                                 \
-    for (ptrdiff_t k = i; k < n; k++) to[k] = from[k - i];
+    for (int k = 0; k < FL_BLOCK; k++) name[k] = fill;                                                                 \
+    memcpy(name, rest_of_##name + i, (size_t)(n - i) * sizeof *name);
+#define GIVE(to, from) memcpy(to + i, from, (size_t)(n - i) * sizeof *to);
 
 static void LEVEL(exp)(ptrdiff_t n, const double *rest_of_x, double *out)
 {
@@ -168,23 +185,68 @@ static void LEVEL(logistic)(ptrdiff_t n, const double *rest_of_x, double *mu, do
     }
 }
 
-static void LEVEL(log_loss)(ptrdiff_t n, const double *rest_of_eta, const double *rest_of_y,
-                            const double *rest_of_theta, double *deviance, double *slack)
+typedef void LEVEL(block_terms)(const double *, const double *, const double *, int, double *, double *);
+
+ONCE void LEVEL(terms)(LEVEL(block_terms) *block, int binary, ptrdiff_t n, const double *rest_of_eta,
+                       const double *rest_of_y, const double *rest_of_theta, double *deviance, double *slack)
 {
     ptrdiff_t i = 0;
-    int binary = 1;
-    for (ptrdiff_t k = 0; k < n; k++) binary &= rest_of_y[k] == 0.0 || rest_of_y[k] == 1.0;
     for (; i + FL_BLOCK <= n; i += FL_BLOCK)
-        LEVEL(block_log_loss)(rest_of_eta + i, rest_of_y + i, rest_of_theta + i, binary, deviance + i, slack + i);
+        block(rest_of_eta + i, rest_of_y + i, rest_of_theta + i, binary, deviance + i, slack + i);
     if (i < n) {
         double d[FL_BLOCK], s[FL_BLOCK];
         REST(eta, 0.0)
         REST(y, 0.0)
         REST(theta, 0.0)
-        LEVEL(block_log_loss)(eta, y, theta, binary, d, s);
+        block(eta, y, theta, binary, d, s);
         GIVE(deviance, d)
         GIVE(slack, s)
     }
 }
+
+static void LEVEL(log_loss)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
+                            double *slack)
+{
+    int binary = 1;
+    for (ptrdiff_t k = 0; k < n; k++) binary &= y[k] == 0.0 || y[k] == 1.0;
+    LEVEL(terms)(LEVEL(block_log_loss), binary, n, eta, y, theta, deviance, slack);
+}
+
+static void LEVEL(poisson)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
+                           double *slack)
+{
+    LEVEL(terms)(LEVEL(block_poisson), 0, n, eta, y, theta, deviance, slack);
+}
 #undef REST
 #undef GIVE
+
+/* The largest |y - x|, NaN where one is, and the largest |y|. */
+static void LEVEL(farthest)(ptrdiff_t n, const double *x, const double *y, double *most)
+{
+    const INTS sign = BITS(EVERY(-0.0));
+    VEC change = EVERY(0.0), size = EVERY(0.0);
+    INTS nan = ZERO;
+    ptrdiff_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const VEC v = LEVEL(load_f64)(y + i), s = REAL(BITS(v) & ~sign);
+        const VEC c = REAL(BITS(v - LEVEL(load_f64)(x + i)) & ~sign);
+        nan |= ~SAME(c, c);
+        change = LEVEL(pick)(BELOW(change, c), c, change);
+        size = LEVEL(pick)(BELOW(size, s), s, size);
+    }
+    double far = 0.0, large = 0.0;
+    int broken = 0;
+    for (int k = 0; k < WIDTH; k++) {
+        broken |= LANE(nan, k) != 0;
+        far = LANE(change, k) > far ? LANE(change, k) : far;
+        large = LANE(size, k) > large ? LANE(size, k) : large;
+    }
+    for (; i < n; i++) {
+        const double s = fabs(y[i]), c = fabs(y[i] - x[i]);
+        broken |= c != c;
+        far = c > far ? c : far;
+        large = s > large ? s : large;
+    }
+    most[0] = broken ? NAN : far;
+    most[1] = large;
+}

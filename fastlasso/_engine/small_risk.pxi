@@ -357,16 +357,14 @@ cdef class SmallRisk(SmallLoss):
         return slack
 
 
-def small_risk(const double[:, :] X, const double[:] y, const double[:] weights, str loss, bint fit_intercept,
-               double l1_ratio):
+def small_risk(X, y, weights, str loss, bint fit_intercept, double l1_ratio):
     """Return the `SmallRisk` of a small dense X without offset under an elastic net; see `small_risk_of`."""
     penalty = np.empty((4, X.shape[1]))
     penalty[0], penalty[1], penalty[2], penalty[3] = l1_ratio, 1 - l1_ratio, -INFINITY, INFINITY
     return SmallRisk(X, y, weights, SMALL_LOSSES[loss], fit_intercept, None, NAN, penalty)
 
 
-def small_risk_of(const double[:, :] X, const double[:] y, const double[:] weights, str loss, bint fit_intercept,
-                  const double[:] offset, double null_intercept, const double[:, ::1] penalty):
+def small_risk_of(X, y, weights, str loss, bint fit_intercept, offset, double null_intercept, penalty):
     """Return the `SmallRisk` of a small dense X.
 
     `weights` sum to one, None stands for equal ones; an offset of None is 0. `penalty` has the rows l1, l2, lower and

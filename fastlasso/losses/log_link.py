@@ -11,7 +11,7 @@ from .._engine.engine import divergence
 from ..annotations import Floats, NDArray
 from .base import Loss, average, numbers
 
-# Scores beyond this are cut before exp: exp(700) = 1e304 still is a number.
+# Scores beyond this are cut before exp: exp(700) = 1e304 still is a number. `engine.poisson` does the same.
 LARGEST_EXPONENT = 700.0
 
 
@@ -62,8 +62,7 @@ class Poisson(LogLink):
         return divergence(mu, y - mu - theta)
 
     def terms(self, eta: Floats, y: Floats, theta: Floats) -> tuple[Floats, Floats]:
-        mu = exponential(eta)
-        return divergence(mu, y - mu), divergence(mu, y - mu - theta)
+        return engine.poisson(eta, y, theta)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._engine import engine
 from .newton_steps import NO_VALUES, Certified, NewtonSteps, Point, Start
 
 # Steps for one alpha, at most.
@@ -204,8 +205,8 @@ class NewtonAlphas(NewtonSteps):
             return self.last.point
         before, last = self.trail
         share = (last.alpha - alpha) / (before.alpha - last.alpha)
-        change = np.max(np.abs(last.point.eta - before.point.eta), initial=0.0)
-        if not share * change > 0 or np.max(np.abs(last.point.eta)) > LARGEST_SCORE:
+        change, largest = engine.farthest(before.point.eta, last.point.eta)
+        if not share * change > 0 or largest > LARGEST_SCORE:
             return last.point
         return before.point.towards(last.point, 1 + min(share, LONGEST_EXTRAPOLATION / change))
 
@@ -232,9 +233,9 @@ class NewtonAlphas(NewtonSteps):
         """Starts from extrapolated dual points."""
         before, last = self.trail
         shares = (last.alpha - np.asarray(alphas)) / (before.alpha - last.alpha)
-        return [Start(alpha, point, last.theta + share * (last.theta - before.theta),
-                      last.z + share * (last.z - before.z)) for alpha, point, share in zip(alphas, points, shares,
-                                                                                         strict=True)]
+        return [Start(alpha, point, engine.line(before.theta, last.theta, 1 + share),
+                      engine.line(before.z, last.z, 1 + share)) for alpha, point, share in zip(alphas, points, shares,
+                                                                                             strict=True)]
 
     def _starts(self, alphas, points):
         """Starts from the residuals at some points."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._engine import engine
 from ..matrices.near import with_near_columns
 from . import cost
 from .base import widened
@@ -51,7 +52,7 @@ class Point:
         """Return the point at a share of the way to another; beyond it for shares above 1."""
         b = self.padded(len(other.b)).b
         return Point(b + share * (other.b - b), self.centre + share * (other.centre - self.centre),
-                     self.eta + share * (other.eta - self.eta))
+                     engine.line(self.eta, other.eta, share))
 
 
 @dataclass(frozen=True, slots=True)
