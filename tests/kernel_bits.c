@@ -143,7 +143,7 @@ static void vectors(const fl_kernels *k)
     add_to_hash(OUT, PLACES);
     say(k, "line");
     clear();
-    EACH_SIZE(n) k->add_change((ptrdiff_t)n, W + s, A + s, B + n, OUT + n);
+    EACH_SIZE(n) k->add_change((ptrdiff_t)n, W + s, 0.7, A + s, B + n, OUT + n);
     add_to_hash(OUT, PLACES);
     say(k, "add_change");
     clear();

@@ -44,7 +44,7 @@ cdef extern from "simd.h" nogil:
         double (*dot)(ptrdiff_t, const double*, const double*) noexcept nogil
         void (*rotate)(ptrdiff_t, double*, double*, double, double) noexcept nogil
         void (*line)(ptrdiff_t, const double*, const double*, double, double*) noexcept nogil
-        void (*add_change)(ptrdiff_t, const double*, const double*, const double*, double*) noexcept nogil
+        void (*add_change)(ptrdiff_t, const double*, double, const double*, const double*, double*) noexcept nogil
         void (*farthest)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
         void (*exp)(ptrdiff_t, const double*, double*) noexcept nogil
         void (*divergence)(ptrdiff_t, const double*, const double*, double*) noexcept nogil

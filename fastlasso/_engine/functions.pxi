@@ -11,12 +11,12 @@ def line(const double[::1] x, const double[::1] y, double share):
     return out
 
 
-def add_change(double[::1] out, const double[::1] w, const double[::1] x, const double[::1] y, ptrdiff_t start,
-               ptrdiff_t stop):
-    """out += w (x - y), from start to stop."""
+def add_change(double[::1] out, const double[::1] w, double scale, const double[::1] x, const double[::1] y,
+               ptrdiff_t start, ptrdiff_t stop):
+    """out += scale w (x - y), from start to stop."""
     if start < stop:
         with nogil:
-            KERNELS.add_change(stop - start, &w[start], &x[start], &y[start], &out[start])
+            KERNELS.add_change(stop - start, &w[start], scale, &x[start], &y[start], &out[start])
 
 
 def add_multiple(double[::1] out, double factor, const double[::1] x, ptrdiff_t start, ptrdiff_t stop):

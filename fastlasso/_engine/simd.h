@@ -40,8 +40,8 @@ typedef struct {
     void (*rotate)(ptrdiff_t n, double *x, double *y, double c, double s);
     /* out = x + share (y - x) */
     void (*line)(ptrdiff_t n, const double *x, const double *y, double share, double *out);
-    /* out += w (x - y) */
-    void (*add_change)(ptrdiff_t n, const double *w, const double *x, const double *y, double *out);
+    /* out += scale w (x - y) */
+    void (*add_change)(ptrdiff_t n, const double *w, double scale, const double *x, const double *y, double *out);
     /* most[0] = max |y - x|, NaN where one is; most[1] = max |y| */
     void (*farthest)(ptrdiff_t n, const double *x, const double *y, double *most);
     /* out = e^x, 0 below x = -708, infinite above 709 */

@@ -307,14 +307,15 @@ static void LEVEL(line)(ptrdiff_t n, const double *x, const double *y, double sh
     for (; i < n; i++) out[i] = ONE_FMA(share, y[i] - x[i], x[i]);
 }
 
-static void LEVEL(add_change)(ptrdiff_t n, const double *w, const double *x, const double *y, double *out)
+static void LEVEL(add_change)(ptrdiff_t n, const double *w, double scale, const double *x, const double *y, double *out)
 {
     ptrdiff_t i = 0;
+    const VEC v = EVERY(scale);
     for (; i + WIDTH <= n; i += WIDTH) {
-        const VEC change = LEVEL(load_f64)(x + i) - LEVEL(load_f64)(y + i);
+        const VEC change = v * (LEVEL(load_f64)(x + i) - LEVEL(load_f64)(y + i));
         LEVEL(store)(out + i, FMA(LEVEL(load_f64)(w + i), change, LEVEL(load_f64)(out + i)));
     }
-    for (; i < n; i++) out[i] = ONE_FMA(w[i], x[i] - y[i], out[i]);
+    for (; i < n; i++) out[i] = ONE_FMA(w[i], scale * (x[i] - y[i]), out[i]);
 }
 
 #include "simd_functions.h"

@@ -103,12 +103,16 @@ class Risk:
         """Weighted norm of an n-vector."""
         return float(np.sqrt(engine.dot(v, v) / len(v) if self.weights is None else self.mean(np.square(v))))
 
-    def scores(self, intercept, fitted=0.0):
-        """o + b0 + fitted."""
-        shift = intercept + fitted
+    def scores(self, intercept):
+        """o + b0."""
+        return np.full(len(self.y), intercept) if self.offset is None else self.offset + intercept
+
+    def scores_of(self, fitted, intercept):
+        """o + b0 + fitted, in the place of `fitted`."""
+        fitted += intercept
         if self.offset is not None:
-            return self.offset + shift
-        return shift if np.ndim(shift) else np.full(len(self.y), shift)
+            fitted += self.offset
+        return fitted
 
     def mean(self, values):
         """Weighted mean of an n-vector, in an order of addition that does not depend on a BLAS."""
@@ -130,33 +134,26 @@ class Risk:
 
     def mean_deviance(self, eta, pool):
         """F(eta)."""
-        return self._mean_of(pool, lambda a, b: self.loss.deviance(eta[a:b], self.y[a:b]))
+        return self._means_of(pool, lambda a, b: [self.loss.deviance(eta[a:b], self.y[a:b])])[0]
 
     def slack(self, eta, theta, pool):
         """The loss's part of the duality gap of eta and theta; infinite where theta is infeasible."""
-        return self._mean_of(pool, lambda a, b: self.loss.slack(eta[a:b], self.y[a:b], theta[a:b]))
+        return self._means_of(pool, lambda a, b: [self.loss.slack(eta[a:b], self.y[a:b], theta[a:b])])[0]
 
-    def land(self, theta, curvature, total, before, after, pool):
-        """Finish a Newton step: return (theta, shift, F, slack); theta and the scores `after` are changed in place.
+    def land(self, theta, curvature, total, ratio, before, after, pool):
+        """Finish a Newton step: return (shift, F, slack); theta and the scores `after` are changed in place.
 
-        theta + curvature (before - after) is the Newton dual. With an intercept the scores move on by the shift that
-        makes its mean zero. `total` is the mean curvature.
+        theta + ratio curvature (before - after) is the Newton dual. With an intercept the scores move on by the shift
+        that makes its mean zero. `total` is the mean curvature.
         """
-        run_sums(pool, len(theta), lambda a, b: engine.add_change(theta, curvature, before, after, a, b))
-        shift = self.balance(theta, curvature, total, pool, after)
-        values, slacks = np.empty(len(theta)), np.empty(len(theta))
+        run_sums(pool, len(theta), lambda a, b: engine.add_change(theta, curvature, ratio, before, after, a, b))
+        shift = self.balance(theta, curvature, total, pool) / ratio
+        if shift:
+            after += shift
+        return shift, *self._means_of(pool, lambda a, b: self.loss.terms(after[a:b], self.y[a:b], theta[a:b]))
 
-        def chunk(a, b):
-            values[a:b], slacks[a:b] = self.loss.terms(after[a:b], self.y[a:b], theta[a:b])
-
-        run_chunks(pool, len(theta), chunk)
-        return shift, self._mean_that_counts(values), self._mean_that_counts(slacks)
-
-    def balance(self, v, curvature, total, pool, scores=None):
-        """Subtract from v the multiple of the curvature that makes its mean zero, and return it; 0 without intercept.
-
-        The multiple is added to the scores.
-        """
+    def balance(self, v, curvature, total, pool):
+        """Subtract from v the multiple of the curvature that makes its mean zero; return it, 0 without intercept."""
         if not self.fit_intercept:
             return 0.0
         shift, mean, most = 0.0, self.mean(v), MEAN_ROUNDING * self.norm_of(v)
@@ -166,27 +163,29 @@ class Risk:
             more = mean / total
             run_sums(pool, len(v), lambda a, b, more=more: engine.add_multiple(v, -more, curvature, a, b))
             shift, mean, most = shift + more, self.mean(v), 4 * most
-        if scores is not None and shift:
-            scores += shift
         return shift
 
-    def _mean_that_counts(self, values):
-        """Weighted mean of a vector in which samples of weight zero may be infinite or NaN; it may be changed."""
-        mean = float(self.mean(values))
-        if self.weights is not None and not np.isfinite(mean):
-            values[self.weights == 0] = 0.0
-            mean = float(self.mean(values))
-        return mean
+    def _means_of(self, pool, of_chunk):
+        """Return the weighted mean of each of the functions of the samples whose values `of_chunk` returns.
 
-    def _mean_of(self, pool, of_chunk):
-        """Weighted mean of a function of the samples."""
-        values = np.empty(len(self.y))
+        Samples of weight zero may have infinite values or NaN. Chunks are added up in their order.
+        """
+        n, sums = len(self.y), {}
 
         def chunk(a, b):
-            values[a:b] = of_chunk(a, b)
+            sums[a] = [self._sum(values, a, b) for values in of_chunk(a, b)]
 
-        run_chunks(pool, len(values), chunk)
-        return self._mean_that_counts(values)
+        run_chunks(pool, n, chunk)
+        total = np.add.reduce([sums[a] for a in sorted(sums)])
+        return (total / n if self.weights is None else total).tolist()
+
+    def _sum(self, values, a, b):
+        """Weighted sum of the values of samples a to b."""
+        if self.weights is None:
+            return np.add.reduce(values)
+        weights, values = self.weights[a:b], np.ascontiguousarray(values, np.float64)
+        total = engine.dot(weights, values)
+        return total if np.isfinite(total) else engine.dot(weights, np.where(weights == 0, 0.0, values))
 
     def explained(self, values):
         """1 - F / P(0) for each F, the share of the deviance explained; 0 where P(0) is 0."""

@@ -154,7 +154,7 @@ class Problem:
         if self.loss.is_quadratic:
             return self.design.gram(cols, len(cols))
         fitted = self.design.matrix.combine(cols, coef[None], self.design.pool)[0]
-        d = self.loss.local(self.loss.scores(intercept, fitted), self.design.pool)[1]
+        d = self.loss.local(self.loss.scores_of(fitted, intercept), self.design.pool)[1]
         mean = self.loss.mean(d)
         design = self.design.reweighted(self.design.weigh(d) / mean)
         design.measure_centres(cols)

@@ -35,7 +35,7 @@ from .screening import Anchor
 BATCH_RANGE = 4, 8
 # Dual points of a batch may take this share of X's bytes.
 BATCH_SHARE = 1 / 4
-# Dual points whose products with some columns are formed together.
+# Dual points whose products with all columns are formed together.
 PASS_ROWS = 4
 # Stored values of a working set from which X is read for two alphas at a time.
 LARGE = 1 << 21
@@ -51,6 +51,31 @@ APPROACH_STRIDE = 8
 LOOSE = 1e-3
 # Columns that nothing penalises are fitted to this share of the gap before alpha_max is known.
 FIRST_SHARE = 1e-3
+
+
+class Rows(list):
+    """The solutions of a batch so far, of class `Certified`.
+
+    Attributes
+    ----------
+    Theta : ndarray of shape (k, n_samples)
+        Their dual points.
+    """
+
+    def __init__(self, n_alphas, n_samples):
+        super().__init__()
+        self.Theta = np.empty((n_alphas, n_samples))
+
+    def put(self, k, row):
+        """Let a solution be the one at the k-th alpha, the next one or one that is there already."""
+        self.Theta[k] = row.theta
+        self[k:k + 1] = [row]
+
+    def release(self, count):
+        """Free the scores of the first solutions, and the copies that they have of their dual points."""
+        for k in range(count):
+            if self[k].point.eta is not None:
+                self[k] = replace(self[k], point=replace(self[k].point, eta=None), theta=self.Theta[k])
 
 
 class NewtonSolver(NewtonAlphas):
@@ -127,7 +152,7 @@ class NewtonSolver(NewtonAlphas):
                                        self._most_entering()))
 
     def _most_entering(self):
-        lead = 1 if self.design.matrix.by_columns else 2        # a pass over rows serves any number of columns
+        lead = 1 if self.design.matrix.by_columns else 4        # a pass over rows serves any number of columns
         return lead * max(LEAST_ENTERING, int(LEAD * self.n_used))
 
     # ------------------------------------------------------------ one batch
@@ -135,7 +160,8 @@ class NewtonSolver(NewtonAlphas):
     def solve(self, alphas):
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
         self._propose(alphas[0], alphas[-1])
-        before, start, rows, first, n_rounds = list(self.trail), self.anchors[-1:], [], 0, 0
+        before, start, first, n_rounds = list(self.trail), self.anchors[-1:], 0, 0
+        rows = Rows(len(alphas), self.design.n_samples)
         while first is not None:
             n_rounds += 1
             while first < len(alphas):
@@ -154,20 +180,20 @@ class NewtonSolver(NewtonAlphas):
             done = next((i for i, row in enumerate(leap) if row.gap > self.goal.gap), len(leap))
             missed = leap[done] if done < len(leap) else None
             for row in leap[:done]:
-                rows.append(self._observed(row))
+                rows.put(len(rows), self._observed(row))
             self.streak = self.streak + done if done == len(leap) else 0
             if done:
-                return self._follow(rows, before)
+                return self._follow(rows, len(rows), before)
         size = len(self.working_set)
         point = self._with_scores(rows[k].point).padded(size) if k < len(rows) else self._extrapolated(alphas[k])
         row = self._solve(alphas[k], point, self.goal.gap, missed)
-        rows[k:k + 1] = [self._observed(row)]
-        return self._follow(rows[:k + 1], before, rows)
+        rows.put(k, self._observed(row))
+        return self._follow(rows, k + 1, before)
 
-    def _follow(self, solved, before, rows=None):
-        """Extrapolate from the last two of the rows solved from now on; drop the scores of those before."""
-        self._drop_scores(solved if rows is None else rows, len(solved) - 2)
-        self.trail = [*before, *solved][-2:]
+    def _follow(self, rows, count, before):
+        """Extrapolate from the last two of the first `count` rows from now on."""
+        rows.release(count - 2)
+        self.trail = [*before, *rows[:count]][-2:]
 
     def _stride(self):
         """How many alphas to leap to at once: two where reading the working set takes long and leaps succeed."""
@@ -190,12 +216,6 @@ class NewtonSolver(NewtonAlphas):
         if np.isinf(row.gap):       # P itself is the gap of the dual point 0
             row = replace(row, gap=row.value + self.penalty.value(row.point.padded(len(self.working_set)).b, row.alpha))
         return row if self.on_residual is None else replace(row, observed=self.on_residual(row.point.eta))
-
-    def _drop_scores(self, rows, count):
-        """Drop the scores of the first rows, from which nothing is extrapolated any more: they take memory."""
-        for k in range(count):
-            if rows[k].point.eta is not None:
-                rows[k] = replace(rows[k], point=replace(rows[k].point, eta=None))
 
     def _correlations(self, row):
         """X'theta of all columns; those of the working set are known where columns may be read apart."""
@@ -263,12 +283,11 @@ class NewtonSolver(NewtonAlphas):
 
     def _products(self, rows, cols):
         """The products of the rows' dual points with some columns."""
-        parts, select = [], self.design.matrix.pays_to_select(len(cols))
-        for start in range(0, len(rows), PASS_ROWS):
-            Theta = np.array([row.theta for row in rows[start:start + PASS_ROWS]])
-            parts.append(self.design.correlations_at(Theta, cols) if select
-                         else self.design.correlations(Theta)[:, cols])
-        return np.concatenate(parts)
+        Theta = rows.Theta[:len(rows)]
+        if self.design.matrix.pays_to_select(len(cols)):
+            return self.design.correlations_at(Theta, cols)
+        return np.concatenate([self.design.correlations(Theta[start:start + PASS_ROWS])[:, cols]
+                               for start in range(0, len(rows), PASS_ROWS)])
 
     def _violators(self, rows, k, cols, z):
         """The places in `cols` of the columns that violate at row k and leave its gap too large.
@@ -289,8 +308,8 @@ class NewtonSolver(NewtonAlphas):
             return self._outside(np.flatnonzero(penalty.usable))
         base = np.array([anchor.residual for anchor in self.anchors])
         gram = self.design.inner(base, base)
-        products = np.hstack([self.design.inner(base, row.theta[None]) for row in rows])
-        norms = np.array([self.design.norms2(row.theta[None])[0] for row in rows])
+        products = np.hstack([self.design.inner(base, theta[None]) for theta in rows.Theta[:len(rows)]])
+        norms = self.design.norms2(rows.Theta[:len(rows)])
         T = np.ascontiguousarray(np.linalg.lstsq(gram, products, rcond=1e-13)[0].T)
         left = norms - 2 * (T * products.T).sum(axis=1) + ((T @ gram) * T).sum(axis=1)
         distance = np.sqrt(np.maximum(left, 0.0) + screening.ROUNDING * (norms + np.abs(T) @ np.diagonal(gram)))

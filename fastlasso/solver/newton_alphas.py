@@ -57,7 +57,7 @@ class NewtonAlphas(NewtonSteps):
         score has changed by LARGEST_SCORE, and X'rho is infinite.
         """
         fitted = self.near.fitted(cols, coef[None])[0]
-        point = Point(coef, centre, self.problem.loss.scores(centre, fitted))
+        point = Point(coef, centre, self.problem.loss.scores_of(fitted, centre))
         value = self.problem.loss.mean_deviance(point.eta, self.design.pool)
         self.trail = [Certified(np.inf, point, point.eta, NO_VALUES, value)]
         self.working_set = cols
@@ -81,7 +81,7 @@ class NewtonAlphas(NewtonSteps):
         for step in range(min(most, max(self.goal.max_iter, 1))):
             self.design.pool.check()
             rho, d = loss.local(here.eta, self.design.pool)
-            self._keep_model(np.maximum(d, self.floor), step, renew)
+            self._keep_model(np.maximum(d, self.floor) if self.floor else d, step, renew)
             balanced, gradient = (part[0] for part in self._gradients([rho]))
             if row is not None and row.point is here and np.isinf(row.gap):
                 row = self._with_residual(row, balanced, gradient)

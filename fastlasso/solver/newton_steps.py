@@ -247,10 +247,10 @@ class NewtonSteps:
 
     def _landed(self, start, b, z, fitted):
         """Return the solution that a step leads to; its dual point takes the place of `start.rho`."""
-        loss, model, ratio = self.problem.loss, self.model, self.ratio
-        eta = loss.scores(start.here.centre, fitted)
-        e = model.curvature if ratio == 1 else ratio * model.curvature
-        shift, value, slack = loss.land(start.rho, e, ratio * model.total, start.here.eta, eta, self.design.pool)
+        loss, model = self.problem.loss, self.model
+        eta = loss.scores_of(fitted, start.here.centre)
+        shift, value, slack = loss.land(start.rho, model.curvature, model.total, self.ratio, start.here.eta, eta,
+                                        self.design.pool)
         row = Certified(start.alpha, Point(b, start.here.centre + shift, eta), start.rho, z, value)
         freed = self._freed(row)
         return replace(freed, gap=self._gap(freed, slack=slack if freed is row else None))
@@ -311,4 +311,4 @@ class NewtonSteps:
         if point.eta is not None:
             return point
         fitted = self.near.fitted(self.working_set[:len(point.b)], point.b[None])[0]
-        return replace(point, eta=self.problem.loss.scores(point.centre, fitted))
+        return replace(point, eta=self.problem.loss.scores_of(fitted, point.centre))
