@@ -41,6 +41,9 @@ PASS_ROWS = 4
 LARGE = 1 << 21
 # Leaps that must succeed in a row before two alphas are tried at a time.
 STREAK = 6
+# Columns whose predicted correlation reaches this share of alpha join the working set: correlations are less linear in
+# alpha than those of squared error. With 0.95 a path took up to 5 % more time, with 0.88 up to 8 %.
+CANDIDATE_SHARE = 0.92
 # Columns that may always join at once.
 LEAST_ENTERING = 40
 # Columns that may join at once, as a share of the columns in use.
@@ -149,7 +152,7 @@ class NewtonSolver(NewtonAlphas):
             top = max(self.alpha_max, first)
             self.anchors[-1], self.trail[-1] = replace(self.anchors[-1], alpha=top), replace(self.last, alpha=top)
         self._add(screening.candidates(self.problem.penalty, self.design.norm2, self.anchors, alpha, self._outside,
-                                       self._most_entering()))
+                                       self._most_entering(), CANDIDATE_SHARE))
 
     def _most_entering(self):
         lead = 1 if self.design.matrix.by_columns else 4        # a pass over rows serves any number of columns

@@ -11,7 +11,7 @@ import numpy as np
 
 # Rounding of a squared distance, per unit of the terms whose difference it is.
 ROUNDING = 64 * np.finfo(float).eps
-# Columns whose predicted correlation reaches this share of alpha join the working set.
+# Columns whose predicted correlation reaches this share of alpha join the working set, if nothing else is said.
 CANDIDATE_SHARE = 0.95
 
 
@@ -67,13 +67,14 @@ def predicted(anchors, alpha):
     return last.z + step * (last.z - before.z), 0.0
 
 
-def candidates(penalty, norm2, anchors, alpha, outside, limit):
+def candidates(penalty, norm2, anchors, alpha, outside, limit, share=CANDIDATE_SHARE):
     """Return columns outside the working set worth having at `alpha`, at most `limit`, the most promising ones.
 
-    `outside(columns)` keeps those that are not in the working set; norm2[j] is |x_j|^2.
+    Their predicted correlation reaches a share of alpha. `outside(columns)` keeps those that are not in the working
+    set; norm2[j] is |x_j|^2.
     """
     z, reach = predicted(anchors, alpha)
-    bar = max(CANDIDATE_SHARE * alpha - reach, 0.0)
+    bar = max(share * alpha - reach, 0.0)
     return strongest(penalty, z, outside(penalty.violators(z, norm2, bar, 1.0)), limit)
 
 
