@@ -109,8 +109,10 @@ def slack_of_zero_is_the_deviance(case):
         assert (slack >= deviance * (1 - 1e-8) - 1e-12).all()
         if case.exact:
             np.testing.assert_allclose(slack, deviance, rtol=1e-8, atol=1e-12)
-        both = case.object.terms(SCORES, y, 0.5 * case.object.local(SCORES, y)[0])
+        theta = 0.5 * case.object.local(SCORES, y)[0]
+        both = case.object.terms(SCORES, y, theta)
         np.testing.assert_allclose(both[0], deviance, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(both[1], case.object.slack(SCORES, y, theta), rtol=1e-12, atol=1e-14)
 
 
 # ---------------------------------------------------------------- whole paths

@@ -255,6 +255,45 @@ def test_columns_on_the_edge_are_checked():
     assert found[:2].tolist() == [0, 1]
 
 
+# ---------------------------------------------------------------- vectors of samples
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 64, 101])
+def test_vectors_are_formed_entry_by_entry(n):
+    rng = np.random.default_rng(n)
+    x, y, w = rng.normal(size=(3, n))
+    np.testing.assert_allclose(engine.line(x, y, 1.5), [a + 1.5 * (b - a) for a, b in zip(x, y, strict=True)],
+                               rtol=1e-15, atol=1e-15)
+    assert engine.farthest(x, y) == (max(np.abs(y - x)), max(np.abs(y)))
+    start, stop, out, more = n // 3, n - n // 4, np.ones(n), np.ones(n)
+    engine.add_change(out, w, 0.5, x, y, start, stop)
+    engine.add_multiple(more, -2.0, x, start, stop)
+    inside = np.arange(start, stop)
+    expected, also = np.ones(n), np.ones(n)
+    expected[inside] += 0.5 * w[inside] * (x - y)[inside]
+    also[inside] -= 2.0 * x[inside]
+    np.testing.assert_allclose(out, expected, rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(more, also, rtol=1e-15, atol=1e-15)
+    assert (out[:start] == 1).all() and (out[stop:] == 1).all() and (more[:start] == 1).all()
+
+
+@pytest.mark.parametrize("broken", ["x", "y"])
+@pytest.mark.parametrize("at", [0, 5, 19])
+def test_the_farthest_change_is_nan_where_one_is(at, broken):
+    vectors = {"x": np.zeros(20), "y": np.full(20, 2.0)}
+    vectors[broken][at] = np.nan
+    change, size = engine.farthest(vectors["x"], vectors["y"])
+    assert np.isnan(change)
+    assert size == 2.0
+
+
+def test_vectors_without_entries():
+    none = np.empty(0)
+    assert engine.line(none, none, 2.0).shape == (0,)
+    assert engine.farthest(none, none) == (0.0, 0.0)
+    engine.add_change(none, none, 1.0, none, none, 0, 0)
+
+
 # ---------------------------------------------------------------- sweeps
 
 

@@ -23,6 +23,7 @@ from fastlasso import (
     verify,
 )
 from fastlasso.losses.risk import Risk
+from fastlasso.parallel import Pool
 from fastlasso.ways import going
 
 
@@ -299,3 +300,16 @@ def test_the_loss_is_named_where_y_holds_classes(loss, y):
     name = getattr(loss, "name", loss)
     with pytest.raises(TypeError, match=re.escape(f"under loss={name!r}")):
         fit(np.eye(6), y, 0.1, loss=loss)
+
+
+def test_a_row_of_weight_zero_may_have_an_infinite_slack():
+    y, weights = np.array([1.0, 2.0, 0.0, 4.0]), np.array([1.0, 1.0, 0.0, 1.0]) / 3
+    with Pool(1) as pool:
+        risk = Risk.of(Poisson(), y, None, weights, True, pool)
+        eta, theta = np.zeros(4), np.array([0.5, 0.5, 3.0, 0.5])        # m = y - theta = -3 where the weight is 0
+        counted = weights > 0
+        assert risk.loss.slack(eta, y, theta)[2] == np.inf
+        expected = weights[counted] @ risk.loss.slack(eta[counted], y[counted], theta[counted])
+        np.testing.assert_allclose(risk.slack(eta, theta, pool), expected, rtol=1e-15)
+        theta[0] = 3.0      # and here it is not
+        assert risk.slack(eta, theta, pool) == np.inf
