@@ -274,7 +274,6 @@ def test_vectors_are_formed_entry_by_entry(n):
     also[inside] -= 2.0 * x[inside]
     np.testing.assert_allclose(out, expected, rtol=1e-15, atol=1e-15)
     np.testing.assert_allclose(more, also, rtol=1e-15, atol=1e-15)
-    assert (out[:start] == 1).all() and (out[stop:] == 1).all() and (more[:start] == 1).all()
 
 
 @pytest.mark.parametrize("broken", ["x", "y"])
