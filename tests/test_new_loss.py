@@ -5,6 +5,7 @@ The pseudo-Huber loss of the residual r = y - eta (Charbonnier et al. 1997, IEEE
     f = delta^2 (sqrt(1 + (r / delta)^2) - 1),      f* + r theta from the r at which f' = theta
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +17,8 @@ from loss_contract import Case
 from fastlasso import cross_validate_path, fit_path
 from fastlasso.judge.registry import register
 from fastlasso.losses.base import Loss, numbers
+from fastlasso.losses.risk import Risk
+from fastlasso.parallel import Pool
 
 
 @dataclass(frozen=True)
@@ -127,3 +130,32 @@ def test_the_name_serves_too():
 
 def test_files(tmp_path):
     contract.path_survives_a_file(CASE, tmp_path)
+
+
+@dataclass(frozen=True)
+class Shaped(PseudoHuber):
+    """The same with deviances of another shape or type."""
+
+    shaped: Callable = np.asarray
+    name: ClassVar[str] = "shaped"
+
+    def deviance(self, eta, y):
+        return self.shaped(super().deviance(eta, y))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_values_are_one_number_for_each_sample(weighted):
+    y, n = np.linspace(-3, 2, 20_000), 20_000
+    weights = np.full(n, 1 / n) if weighted else None
+
+    def mean(shaped):
+        with Pool(2) as pool:
+            return Risk(Shaped(shaped=shaped), y, None, None, weights, True).mean_deviance(np.zeros(n), pool)
+
+    expected = PseudoHuber().deviance(np.zeros(n), y).mean()
+    np.testing.assert_allclose(mean(np.asarray), expected, rtol=1e-13)
+    np.testing.assert_allclose(mean(lambda values: np.repeat(values, 2)[::2]), expected, rtol=1e-13)
+    np.testing.assert_allclose(mean(np.float32), expected, rtol=1e-8)
+    np.testing.assert_allclose(mean(lambda values: 0.5), 0.5, rtol=1e-13)
+    with pytest.raises(ValueError, match="broadcast"):
+        mean(lambda values: values[:5])

@@ -12,6 +12,7 @@ from fastlasso import cross_validate_path, fit, fit_path, relaxed_path, verify
 from fastlasso.matrices.base import Matrix
 from fastlasso.matrices.gathered import GatheredDense
 from fastlasso.parallel import Pool
+from fastlasso.solver import newton
 
 ROWS = 16       # rows of a block
 
@@ -147,3 +148,22 @@ def test_what_is_not_finite_is_refused():
     A[40, 3] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         fit_path(row_blocks(A)[0], np.arange(60.0))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("kind", ["by columns", "read-only", "float32"])
+def test_what_combine_returns_may_be_stored_in_any_way(kind, fit_intercept, monkeypatch):
+    class Stored(RowBlocks):
+        def combine(self, cols, B, pool):
+            out = super().combine(cols, B, pool)
+            out = np.asfortranarray(out) if kind == "by columns" else out.astype("f4") if kind == "float32" else out
+            out.flags.writeable = kind != "read-only"
+            return out
+
+    monkeypatch.setattr(newton, "LARGE", 0)     # two alphas at a time
+    monkeypatch.setattr(newton, "STREAK", 0)
+    A = exact_matrix(60, 150, seed=2)
+    y = np.random.default_rng(0).poisson(np.exp(0.3 * A[:, 0] / A[:, 0].std()))
+    matrix = Stored(lambda start, stop: A[start:stop], *A.shape)
+    path = fit_path(matrix, y, loss="poisson", alphas=20, eps=0.1, fit_intercept=fit_intercept)
+    assert path.certified.all()

@@ -1,6 +1,6 @@
 # Functions of vectors, entry by entry, with the same bits on every machine.
 
-def line(const double[::1] x, const double[::1] y, double share):
+def line(const double[::1] x not None, const double[::1] y not None, double share):
     """Return x + share (y - x)."""
     cdef ptrdiff_t n = x.shape[0]
     out = np.empty(n)
@@ -26,7 +26,7 @@ def add_multiple(double[::1] out, double factor, const double[::1] x, ptrdiff_t 
             KERNELS.axpy(stop - start, factor, &x[start], &out[start])
 
 
-def farthest(const double[::1] x, const double[::1] y):
+def farthest(const double[::1] x not None, const double[::1] y not None):
     """Return (max |y - x|, NaN where one is; max |y|); 0 where there are none."""
     cdef double[2] most
     most[0] = most[1] = 0.0

@@ -1,4 +1,4 @@
-/* exp, the entropy divergence and two losses of vectors: included by simd_body.h, so that all levels give the same bits.
+/* exp, the entropy divergence and two losses of vectors: included by simd_body.h: all levels give the same bits.
  *
  * Numbers are taken apart and put together by their bits. `pick` chooses by a mask, lane by lane. What works on whole
  * blocks is a call (ONCE): inlined at its ten places it took 80 KB of the module and saved nothing.

@@ -188,7 +188,7 @@ class Design:
     def fitted(self, cols, B):
         """Return B X[:, cols]' of shape (k, n), centred."""
         self.passes += self.matrix.share_of_sum(cols)
-        return self._centred(self.matrix.combine(cols, B, self.pool))
+        return self._centred(np.require(self.matrix.combine(cols, B, self.pool), np.float64, "CW"))
 
     def _centred(self, R):
         """Subtract the mean of each row, where there is an intercept."""

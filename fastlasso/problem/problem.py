@@ -153,7 +153,7 @@ class Problem:
         """The second derivative of the loss in some coefficients, the intercept at its best."""
         if self.loss.is_quadratic:
             return self.design.gram(cols, len(cols))
-        fitted = self.design.matrix.combine(cols, coef[None], self.design.pool)[0]
+        fitted = np.require(self.design.matrix.combine(cols, coef[None], self.design.pool), np.float64, "CW")[0]
         d = self.loss.local(self.loss.scores_of(fitted, intercept), self.design.pool)[1]
         mean = self.loss.mean(d)
         design = self.design.reweighted(self.design.weigh(d) / mean)

@@ -81,7 +81,7 @@ class NewtonAlphas(NewtonSteps):
         for step in range(min(most, max(self.goal.max_iter, 1))):
             self.design.pool.check()
             rho, d = loss.local(here.eta, self.design.pool)
-            self._keep_model(np.maximum(d, self.floor) if self.floor else d, step, renew)
+            self._keep_model(np.maximum(d, self.floor, out=d), step, renew)
             balanced, gradient = (part[0] for part in self._gradients([rho]))
             if row is not None and row.point is here and np.isinf(row.gap):
                 row = self._with_residual(row, balanced, gradient)
