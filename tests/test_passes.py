@@ -50,7 +50,7 @@ PINNED = {
     "sparse": (lambda: fit_path(*data(400, 3_000, density=0.02)), 62.9),
     "elastic net": (lambda: fit_path(*data(100, 2_000), l1_ratio=0.5), 51.3),
     "compressed": (lambda: fit_path(*data(3_000, 40)), 2.0),
-    "logistic, by columns": (lambda: fit_path(*classes(data(300, 10_000, "F")), loss="log_loss", eps=1e-2), 16.6),
+    "logistic, by columns": (lambda: fit_path(*classes(data(300, 10_000, "F")), loss="log_loss", eps=1e-2), 15.3),
     "logistic, sparse": (lambda: fit_path(*classes(data(400, 3_000, density=0.02)), loss="log_loss", eps=1e-2), 43.9),
     "cold fit": (lambda: fit(*data(100, 2_000), 0.01), 21.3),
 }
