@@ -313,3 +313,12 @@ def test_a_row_of_weight_zero_may_have_an_infinite_slack():
         np.testing.assert_allclose(risk.slack(eta, theta, pool), expected, rtol=1e-15)
         theta[0] = 3.0      # and here it is not
         assert risk.slack(eta, theta, pool) == np.inf
+
+
+def test_ridge_on_large_columns_has_a_minimum_where_a_column_is_left_out():
+    """A start at alpha 1 nearly separates the classes, which says nothing of a ridge at 1e12."""
+    X = 5e5 * np.random.default_rng(0).standard_normal((5, 70))
+    upper = np.where(np.arange(70) == 3, 0.0, np.inf)
+    path = fit_path(X, [0, 1, 1, 1, 1], loss="log_loss", l1_ratio=0, lower=-upper, upper=upper, alphas=8, tol=1e-3)
+    assert path.certified.all()
+    assert np.isfinite(path.intercepts).all()

@@ -116,10 +116,10 @@ class NewtonSolver(NewtonAlphas):
         empty = Certified(np.inf, point, loss.null_residual, np.empty(0), loss.null_value, 0.0, "residual")
         self.trail, z = [empty], self.problem.correlation
         self._add(np.flatnonzero(penalty.unscreened))
-        if len(self.working_set) and (penalty.has_unpenalised or not penalty.unscreened.all()):
+        if len(self.working_set) and (penalty.has_unpenalised or not penalty.unscreened[penalty.usable].all()):
             fitted = self._solve(1.0, self.last.point, self.goal.gap * FIRST_SHARE)
             self.trail, z = [replace(fitted, alpha=np.inf)], self.design.correlations(fitted.theta[None])[0]
-            self.separated = self._is_separated(self.last)
+            self.separated = penalty.has_unpenalised and self._is_separated(self.last)
         self.alpha_max = penalty.first_entry(penalty.reach(z))
         self.anchors = [self._anchor_of(self.last, z)]
 
@@ -217,10 +217,14 @@ class NewtonSolver(NewtonAlphas):
     def _observed(self, row):
         """The row with what `on_residual` returns for its scores; not certified where there is no minimum."""
         if self.separated or (row.alpha == 0 and self._is_separated(row)):
-            row = replace(row, gap=self.problem.null_objective)
+            row = replace(row, gap=max(self.problem.null_objective, self._objective_of(row)))
         if np.isinf(row.gap):       # P itself is the gap of the dual point 0
-            row = replace(row, gap=row.value + self.penalty.value(row.point.padded(len(self.working_set)).b, row.alpha))
+            row = replace(row, gap=self._objective_of(row))
         return row if self.on_residual is None else replace(row, observed=self.on_residual(row.point.eta))
+
+    def _objective_of(self, row):
+        """P at a row."""
+        return row.value + self.penalty.value(row.point.padded(len(self.working_set)).b, row.alpha)
 
     def _correlations(self, row):
         """X'theta of all columns; those of the working set are known where columns may be read apart."""
