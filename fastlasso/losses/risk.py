@@ -166,7 +166,7 @@ class Risk:
         return shift
 
     def _means_of(self, pool, of_chunk):
-        """Return the weighted mean of each of the functions of the samples whose values `of_chunk` returns.
+        """Return the weighted means of functions of the samples; `of_chunk(a, b)` returns their values from a to b.
 
         Samples of weight zero may have infinite values or NaN. Chunks are added up in their order.
         """

@@ -31,8 +31,8 @@ from .newton_alphas import NewtonAlphas
 from .newton_steps import Certified, Point
 from .screening import Anchor
 
-# Least value of `longest_batch`, and the largest where X is stored by columns and by rows. With 8 for 10, wide data
-# took 4 % more time; with 12 for 8, text 5 to 12 %.
+# Least value of `longest_batch`, and the largest ones where X is stored by columns and by rows. With 8 in place of 10
+# wide data took 4 % more time. With 12 in place of 8 text took 5 to 12 % more.
 SHORTEST_BATCH = 4
 MOST_BY_COLUMNS, MOST_BY_ROWS = 10, 8
 # Dual points of a batch may take this share of X's bytes.
@@ -43,8 +43,9 @@ PASS_ROWS = 4
 LARGE = 1 << 21
 # Leaps that must succeed in a row before two alphas are tried at a time.
 STREAK = 6
-# Columns whose predicted correlation reaches this share of alpha join the working set: correlations are less linear in
-# alpha than those of squared error. With 0.95 a path took up to 5 % more time, with 0.88 up to 8 %.
+# Columns whose predicted correlation reaches this share of alpha join the working set. It is less than for squared
+# error, whose correlations are linear in alpha between knots. With 0.95 a path took up to 5 % more time, with 0.88 up
+# to 8 %.
 CANDIDATE_SHARE = 0.92
 # Columns that may always join at once.
 LEAST_ENTERING = 40

@@ -11,7 +11,7 @@ import numpy as np
 
 # Rounding of a squared distance, per unit of the terms whose difference it is.
 ROUNDING = 64 * np.finfo(float).eps
-# Columns whose predicted correlation reaches this share of alpha join the working set, if nothing else is said.
+# Under squared error, columns whose predicted correlation reaches this share of alpha join the working set.
 CANDIDATE_SHARE = 0.95
 
 
