@@ -17,6 +17,7 @@ from fastlasso import (
     NegativeBinomial,
     Stage,
     Tweedie,
+    alpha_max,
     cross_validate_path,
     fit,
     fit_path,
@@ -150,6 +151,18 @@ def test_columns_leave_a_full_working_set(monkeypatch):
     assert max(sizes) <= most
     assert is_optimal(X, y, path)
     np.testing.assert_allclose(path.coefs.toarray(), fit_path(X, y).coefs.toarray(), atol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "p", "most"), [(300, 1_200, 360), (400, 1_600, 600)])
+def test_columns_leave_a_full_working_set_on_the_way_to_a_cold_start(monkeypatch, n, p, most):
+    """A cold fit never let columns leave: it swept as soon as more than `most` had been on the way."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    y = X[:, :20] @ rng.standard_normal(20) + rng.standard_normal(n)
+    forbid(monkeypatch, ResidualForm, "solve")
+    with going(gram_bytes=16 * most**2):
+        found = fit(X, y, 1e-3 * alpha_max(X, y))
+    assert found.certified and np.count_nonzero(found.coef) > 0.95 * n
 
 
 def test_ridge_is_one_linear_system():

@@ -52,7 +52,7 @@ PINNED = {
     "compressed": (lambda: fit_path(*data(3_000, 40)), 2.0),
     "logistic, by columns": (lambda: fit_path(*classes(data(300, 10_000, "F")), loss="log_loss", eps=1e-2), 15.3),
     "logistic, sparse": (lambda: fit_path(*classes(data(400, 3_000, density=0.02)), loss="log_loss", eps=1e-2), 43.9),
-    "cold fit": (lambda: fit(*data(100, 2_000), 0.01), 21.3),
+    "cold fit": (lambda: fit(*data(100, 2_000), 0.01), 14.2),
 }
 
 

@@ -119,8 +119,10 @@ def test_both_forms_of_the_working_set_solve_every_problem(form, name, layout, j
     A, y, options = data("wide", name)
     path = fit_path(build(layout, A), y, alphas=6, eps=0.05, **options)
     assert path.certified.all()
-    judge(A, y, path, (1, 5), **options)
-    judge(A, y, fit(build(layout, A), y, path.alphas[4], **options), **options)
+    # Sweeps take bounded columns without a penalty one by one: that claims up to three times the true gap.
+    tight = form or name != "bounded_free"
+    judge(A, y, path, (1, 5), tight=tight, **options)
+    judge(A, y, fit(build(layout, A), y, path.alphas[4], **options), tight=tight, **options)
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4"])

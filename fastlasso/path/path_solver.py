@@ -14,8 +14,6 @@ from .warn import NO_MINIMUM, rounding_words
 
 # Alphas of the first batch.
 FIRST_BATCH = 4
-# A long step down is taken in steps by this factor, uncertified until the end.
-APPROACH_RATIO = 0.94
 # Paths fitted at once may take this share of X's bytes or PATHS_BYTES, whichever is more.
 PATHS_SHARE = 0.3
 # 16 MB.
@@ -139,8 +137,7 @@ class PathSolver:
         top = self.solver.last.alpha if np.isfinite(self.solver.last.alpha) else self.solver.alpha_max
         low = max(alpha, LOWEST_APPROACH * top)
         if top > 0 and low < LONG_STEP * top:
-            steps = int(np.ceil(np.log(low / top) / np.log(APPROACH_RATIO)))
-            self.solver.approach(np.geomspace(top, low, steps + 1)[1:-1])
+            self.solver.approach(top, low)
 
     def _take(self, batch, n_alphas):
         """Keep the solutions of a batch up to the first that ends the path."""

@@ -51,8 +51,8 @@ CANDIDATE_SHARE = 0.92
 LEAST_ENTERING = 40
 # Columns that may join at once, as a share of the columns in use.
 LEAD = 0.25
-# Alphas on the way to a cold start follow each other by about this many of the steps given.
-APPROACH_STRIDE = 8
+# Ratio of two alphas on the way to a cold start.
+APPROACH_RATIO = 0.6
 # Gaps there may be this share of P(0): steps from a looser point wander far.
 LOOSE = 1e-3
 # Columns that nothing penalises are fitted to this share of the gap before alpha_max is known.
@@ -205,9 +205,10 @@ class NewtonSolver(NewtonAlphas):
         """How many alphas to leap to at once: two where reading the working set takes long and leaps succeed."""
         return 2 if self.streak >= STREAK and self.design.stored(self.working_set) > LARGE else 1
 
-    def approach(self, alphas):
-        """Walk down some of `alphas` to a warm start for the alpha that follows; nothing is certified on the way."""
-        for alpha in () if self.separated else alphas[::APPROACH_STRIDE]:
+    def approach(self, top, low):
+        """Walk down from the solution at alpha `top` to a warm start for `low`; nothing is certified on the way."""
+        steps = int(np.ceil(np.log(low / top) / np.log(APPROACH_RATIO)))
+        for alpha in () if self.separated else np.geomspace(top, low, steps + 1)[1:-1]:
             self._propose(alpha, alpha)
             row = self._solve(alpha, self._extrapolated(alpha), max(LOOSE * self.problem.null_objective, self.goal.gap))
             z = self._correlations(row)

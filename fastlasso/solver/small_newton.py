@@ -57,7 +57,7 @@ class SmallNewton(NewtonSolver):
     def resume(self, alpha, cols, coef, centre):
         del alpha, cols, coef, centre       # every batch starts anew
 
-    def approach(self, alphas):
+    def approach(self, top, low):
         """Do nothing: Newton's method reaches any alpha from any other."""
 
     def longest_batch(self):

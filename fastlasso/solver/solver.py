@@ -33,10 +33,12 @@ COLD_LEAD = 1.0
 PROVES_LITTLE = 8
 # Alphas from anchor to anchor then.
 CLOSE = 4
-# Alphas between two passes on the way to a cold start.
+# Alphas between two passes on the way to a cold start, at most.
 STEPS_PER_CHECK = 8
 # Gaps on the way to a cold start may be this many times as large as the one promised.
 LOOSE = 100.0
+# Ratio of two alphas on the way to a cold start; NEAR where face steps cost as much as passes.
+FAR, NEAR = 0.9, 0.94
 
 
 @dataclass(slots=True)
@@ -219,28 +221,49 @@ class Solver(WorkingSet):
             if batch is not None:
                 return batch
 
-    def approach(self, alphas):
-        """Walk down `alphas` to a warm start for the alpha that follows; nothing is certified on the way.
+    def approach(self, top, low):
+        """Walk down from the solution at alpha `top` to a warm start for `low`; nothing is certified on the way.
 
-        A pass over X every STEPS_PER_CHECK alphas finds missing columns. The walk then goes back to the first solution
-        that they violate.
+        A pass over X every few alphas finds missing columns. The walk then goes back to the first solution that they
+        violate. Where a pass costs more than face steps the last few alphas do without, as `low` has a pass of its own.
         """
-        B, first = None, 0
-        for stop in [*range(STEPS_PER_CHECK, len(alphas), STEPS_PER_CHECK), len(alphas)]:
-            here = alphas[:stop]
-            self._propose(alphas[0], here[-1], STEPS_PER_CHECK, COLD_LEAD)
-            while first < stop:
-                B, first = self._solve_from(here, first, B, loose=LOOSE)
-            B[-1:], (end,) = self._anchors_at(here[-1:], B[-1:])
-            self.last, self.anchors = replace(self.last, b=B[-1]), [self.anchors[-1], end]
-            missing = screening.strongest(self.problem.penalty, end.z, self._violators(end.z, here[-1]),
-                                          self._most_entering(COLD_LEAD))
-            if len(missing):
-                self._add(missing, STEPS_PER_CHECK)
-                clean = self.form.first_violated(here, B, VIOLATION)
-                first = stop if clean is None else clean
-        b = widened(B, first, self.form.size)[first - 1] if first else np.zeros(self.form.size)
-        self.last, self.moved = Solution(alphas[first - 1] if first else self.last.alpha, b), True
+        while (steps := int(np.ceil(np.log(low / top) / np.log(self._ratio())))) > 1:
+            count = min(self.longest_batch(), STEPS_PER_CHECK, steps - 1)
+            alphas = np.geomspace(top, low, steps + 1)[1:count + 1]
+            if count == steps - 1 and self._ratio() == FAR:
+                self._walk(alphas, low)
+                break
+            top = self._check(*self._walk(alphas, alphas[-1]))
+        self.moved = True
+
+    def _ratio(self):
+        """The ratio of two alphas on the way to a cold start."""
+        return NEAR if self.longest_batch() == SHORTEST_BATCH else FAR
+
+    def _walk(self, alphas, low):
+        """Solve some alphas on a working set that is to serve down to `low`; return (last solution before, Attempt)."""
+        self._make_room()
+        self._leave_gram()
+        self._propose(alphas[0], low, len(alphas), COLD_LEAD)
+        before, attempt, B, done = self.last, Attempt(alphas, len(alphas)), None, 0
+        while done < len(alphas):
+            B, done = self._solve_cheaply(alphas, done, B, LOOSE)
+        attempt.take_solved(B, done)
+        self.last = Solution(alphas[-1], B[-1])
+        return before, attempt
+
+    def _check(self, before, attempt):
+        """Take in what violates at the end of the attempt, and go back; return the alpha of the last solution."""
+        alphas, B = attempt.alphas, attempt.B
+        B[-1:], (end,) = self._anchors_at(alphas[-1:], B[-1:])
+        self.last, self.anchors = Solution(alphas[-1], B[-1]), [self.anchors[-1], end]
+        missing = screening.strongest(self.problem.penalty, end.z, self._violators(end.z, alphas[-1]),
+                                      self._most_entering(COLD_LEAD))
+        if len(missing):
+            clean = self._admit_columns(missing, attempt)
+            alpha, b = (alphas[clean - 1], B[clean - 1]) if clean else (before.alpha, before.b)
+            self.last = Solution(alpha, widened(b[None], 1, self.form.size)[0])
+        return self.last.alpha
 
     def _look_ahead(self, alphas):
         """Make ready for the batch after these alphas: here nothing, as each Gram row costs no more than its column."""

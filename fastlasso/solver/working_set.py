@@ -15,6 +15,8 @@ from .residual_form import ResidualForm
 LEAST_ENTERING = 80
 # Columns that may join at once, as a share of the columns in use.
 LEAD = 0.5
+# Columns that may join at once where little room is left for a Gram matrix.
+LEAST_LEFT = 16
 # Alphas over which a Gram matrix that takes the place of sweeps is to pay.
 REPAID = 32
 # Sweeps that an alpha may take in any case.
@@ -57,7 +59,9 @@ class WorkingSet(Prover):
         """How many columns may join at once: enough for the next alphas, few that stay zero."""
         room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
         most = max(LEAST_ENTERING, min(int(lead * self.n_used), room))
-        return max(min(most, room // 2), 1) if self.form.swept else most    # a Gram matrix instead of sweeps must fit
+        if not self.form.has_gram:
+            return most
+        return max(min(most, room // 2), 1 if self.form.swept else LEAST_LEFT)      # misses of a batch must fit, too
 
     # ------------------------------------------------------------ Gram matrix or sweeps
 
@@ -85,18 +89,18 @@ class WorkingSet(Prover):
             self.form = ResidualForm(self.problem)
             self.form.extend(columns, penalty)
 
-    def _solve_cheaply(self, alphas, start, B):
+    def _solve_cheaply(self, alphas, start, B, loose=1.0):
         """As `_solve_from`; changes to a Gram matrix where an alpha takes too many sweeps."""
         limit = np.inf
         if not self.form.has_gram and ways().gram_form is None:
             sizes = self._sizes(self.working_set, self.form.penalty, self.form.size / REPAID)
             limit = max(cost.gram_in_sweeps(*sizes), LEAST_LIMIT)
             self.form.end_at(limit)
-        solved = self._solve_from(alphas, start, B)
+        solved = self._solve_from(alphas, start, B, loose=loose)
         if self.form.has_gram or self.form.swept < limit:
             return solved
         self.form = self._gram_form_of(np.arange(self.form.size))
-        return self._solve_from(alphas, start, B)
+        return self._solve_from(alphas, start, B, loose=loose)
 
     def _is_swept_too_much(self):
         """Whether an alpha of the last batch took so many sweeps that a working set pays whose Gram matrix fits."""
