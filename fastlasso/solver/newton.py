@@ -51,8 +51,8 @@ CANDIDATE_SHARE = 0.92
 LEAST_ENTERING = 40
 # Columns that may join at once, as a share of the columns in use.
 LEAD = 0.25
-# Ratio of two alphas on the way to a cold start.
-APPROACH_RATIO = 0.6
+# The way to a cold start is cut into steps by this ratio, and every eighth is solved: the first of them is near.
+APPROACH_RATIO, APPROACH_STRIDE = 0.94, 8
 # Gaps there may be this share of P(0): steps from a looser point wander far.
 LOOSE = 1e-3
 # Columns that nothing penalises are fitted to this share of the gap before alpha_max is known.
@@ -208,7 +208,7 @@ class NewtonSolver(NewtonAlphas):
     def approach(self, top, low):
         """Walk down from the solution at alpha `top` to a warm start for `low`; nothing is certified on the way."""
         steps = int(np.ceil(np.log(low / top) / np.log(APPROACH_RATIO)))
-        for alpha in () if self.separated else np.geomspace(top, low, steps + 1)[1:-1]:
+        for alpha in () if self.separated else np.geomspace(top, low, steps + 1)[1:-1:APPROACH_STRIDE]:
             self._propose(alpha, alpha)
             row = self._solve(alpha, self._extrapolated(alpha), max(LOOSE * self.problem.null_objective, self.goal.gap))
             z = self._correlations(row)
