@@ -332,6 +332,16 @@ def test_few_steps_where_the_objective_has_no_minimum(monkeypatch, seed):
     assert len(steps) < 70
 
 
+def test_an_alpha_that_rounding_leaves_uncertified_is_no_start_of_a_long_way(monkeypatch):
+    """Columns of mean 1e5 and deviation 1e-3, no intercept: each alpha below took as many steps again on its way."""
+    case, steps, step = fuzz.random_case(20000018030150), [], NewtonSolver._step
+    monkeypatch.setattr(NewtonSolver, "_step", lambda *given: steps.append(0) or step(*given))
+    with pytest.warns(ConvergenceWarning):
+        path = fit_path(case.X, case.y, **case.how, **case.options)
+    assert len(steps) < 200
+    assert (path.gaps <= path.null_objective).all()     # as P itself bounds them
+
+
 @pytest.mark.parametrize(("kind", "seed"), [("copies", 0), ("copies", 2), ("copies", 15), ("low rank", 21)])
 def test_small_problems_with_dependent_columns_in_use_need_no_other_steps(kind, seed):
     """The exact step on columns in use failed where they depended on each other: 100,000 sweeps, 20 s for 100 of them.

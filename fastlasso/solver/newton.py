@@ -208,9 +208,12 @@ class NewtonSolver(NewtonAlphas):
     def approach(self, top, low):
         """Walk down from the solution at alpha `top` to a warm start for `low`; nothing is certified on the way."""
         steps = int(np.ceil(np.log(low / top) / np.log(APPROACH_RATIO)))
-        for alpha in () if self.separated else np.geomspace(top, low, steps + 1)[1:-1:APPROACH_STRIDE]:
+        target = max(LOOSE * self.problem.null_objective, self.goal.gap)
+        for alpha in np.geomspace(top, low, steps + 1)[1:-1:APPROACH_STRIDE]:
+            if self.separated or self.last.gap > target:        # where rounding is in the way, it will be below, too
+                break
             self._propose(alpha, alpha)
-            row = self._solve(alpha, self._extrapolated(alpha), max(LOOSE * self.problem.null_objective, self.goal.gap))
+            row = self._solve(alpha, self._extrapolated(alpha), target)
             z = self._correlations(row)
             self.trail, self.anchors = [self.last, row], [self.anchors[-1], self._anchor_of(row, z)]
             found = self._outside(self.problem.penalty.violators(z, self.design.norm2, alpha, VIOLATION))
@@ -220,8 +223,8 @@ class NewtonSolver(NewtonAlphas):
         """The row with what `on_residual` returns for its scores; not certified where there is no minimum."""
         if self.separated or (row.alpha == 0 and self._is_separated(row)):
             row = replace(row, gap=max(self.problem.null_objective, self._objective_of(row)))
-        if np.isinf(row.gap):       # P itself is the gap of the dual point 0
-            row = replace(row, gap=self._objective_of(row))
+        if row.gap > self.problem.null_objective:       # P itself is the gap of the dual point 0
+            row = replace(row, gap=min(row.gap, self._objective_of(row)))
         return row if self.on_residual is None else replace(row, observed=self.on_residual(row.point.eta))
 
     def _objective_of(self, row):
