@@ -210,7 +210,7 @@ class NewtonSolver(NewtonAlphas):
         steps = int(np.ceil(np.log(low / top) / np.log(APPROACH_RATIO)))
         target = max(LOOSE * self.problem.null_objective, self.goal.gap)
         for alpha in np.geomspace(top, low, steps + 1)[1:-1:APPROACH_STRIDE]:
-            if self.separated or self.last.gap > target:        # where rounding is in the way, it will be below, too
+            if self.separated or self.last.gap > target:        # rounding that kept it so does below, too
                 break
             self._propose(alpha, alpha)
             row = self._solve(alpha, self._extrapolated(alpha), target)

@@ -37,8 +37,9 @@ CLOSE = 4
 STEPS_PER_CHECK = 8
 # Gaps on the way to a cold start may be this many times as large as the one promised.
 LOOSE = 100.0
-# Ratio of two alphas on the way to a cold start; NEAR where face steps cost as much as passes.
-FAR, NEAR = 0.9, 0.94
+# Ratio of two alphas on the way to a cold start: that of a long step, and that of a short one, where face steps cost
+# as much as passes.
+LONG, SHORT = 0.9, 0.94
 
 
 @dataclass(slots=True)
@@ -230,7 +231,7 @@ class Solver(WorkingSet):
         while (steps := int(np.ceil(np.log(low / top) / np.log(self._ratio())))) > 1:
             count = min(self.longest_batch(), STEPS_PER_CHECK, steps - 1)
             alphas = np.geomspace(top, low, steps + 1)[1:count + 1]
-            if count == steps - 1 and self._ratio() == FAR:
+            if count == steps - 1 and self._ratio() == LONG:
                 self._walk(alphas, low)
                 break
             top = self._check(*self._walk(alphas, alphas[-1]))
@@ -238,7 +239,7 @@ class Solver(WorkingSet):
 
     def _ratio(self):
         """The ratio of two alphas on the way to a cold start."""
-        return NEAR if self.longest_batch() == SHORTEST_BATCH else FAR
+        return SHORT if self.longest_batch() == SHORTEST_BATCH else LONG
 
     def _walk(self, alphas, low):
         """Solve some alphas on a working set that is to serve down to `low`; return (last solution before, Attempt)."""
