@@ -395,8 +395,7 @@ cdef inline void csr_add_lanes(const real[::1] data, const index[::1] indices, c
         while k < stop_k and indices[k] < last:
             to = out + lanes * indices[k]
             x = data[k]
-            for c in range(lanes):
-                to[c] += x * r[c]
+            fl_add_lanes(to, x, r, lanes)
             k += 1
 
 
@@ -445,17 +444,42 @@ cdef inline ptrdiff_t compacted(const real* data, const index* indices, ptrdiff_
     return count
 
 
+cdef inline void sum_lanes(ptrdiff_t n, const int32_t* slots, const double* values, const double* B, ptrdiff_t width,
+                           double* out, ptrdiff_t ldo, ptrdiff_t k, const int lanes) noexcept nogil:
+    """As sum_row; `lanes` is a constant of the call."""
+    cdef ptrdiff_t a, c
+    cdef double[LANES] acc
+    memset(acc, 0, sizeof(acc))
+    for a in range(n):
+        fl_add_lanes(acc, values[a], B + width * slots[a], lanes)
+    out[0] = acc[0]
+    if lanes > 1:
+        for c in range(1, k):
+            out[c * ldo] = acc[c]
+
+
+cdef inline void sum_row(ptrdiff_t n, const int32_t* slots, const double* values, const double* B, ptrdiff_t width,
+                         double* out, ptrdiff_t ldo, ptrdiff_t k) noexcept nogil:
+    """out[c * ldo] = sum_a values[a] B[slots[a], c] for c < k; B has `width` columns: 1, 2, 4, or LANES or more."""
+    if width == 1:
+        sum_lanes(n, slots, values, B, 1, out, ldo, k, 1)
+    elif width == 2:
+        sum_lanes(n, slots, values, B, 2, out, ldo, k, 2)
+    elif width == 4:
+        sum_lanes(n, slots, values, B, 4, out, ldo, k, 4)
+    else:
+        sum_lanes(n, slots, values, B, width, out, ldo, k, LANES)
+
+
 def csr_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
                 const uint64_t[::1] taken,
                 const double[:, ::1] Bt, ptrdiff_t start, ptrdiff_t stop, int32_t[::1] row_slots,
                 double[::1] row_values, double[:, ::1] out):
     """out[c, i] = sum_j X[i, j] Bt[slot[j], c] over the columns with a slot, rows start..stop.
 
-    Bt has one column, or a multiple of LANES columns, of which the first out.shape[0] are used.
+    Bt has 1, 2 or 4 columns, or a multiple of LANES, of which the first out.shape[0] are used.
     """
-    cdef ptrdiff_t i, a, c, group, first, count
-    cdef double[LANES] acc
-    cdef const double* values
+    cdef ptrdiff_t i, group, first, count
     with nogil:
         for i in range(start, stop):
             if indptr[i] == indptr[i + 1]:
@@ -465,17 +489,29 @@ def csr_combine(const real[::1] data, const index[::1] indices, const index[::1]
                                   &row_slots[0], &row_values[0])
             for group in range((out.shape[0] + LANES - 1) // LANES):
                 first = group * LANES
-                memset(acc, 0, sizeof(acc))
-                if Bt.shape[1] == 1:
-                    for a in range(count):
-                        acc[0] += row_values[a] * Bt[row_slots[a], 0]
-                else:
-                    for a in range(count):
-                        values = &Bt[row_slots[a], first]
-                        for c in range(LANES):
-                            acc[c] += row_values[a] * values[c]
-                for c in range(min(LANES, out.shape[0] - first)):
-                    out[first + c, i] = acc[c]
+                sum_row(count, &row_slots[0], &row_values[0], &Bt[0, first], Bt.shape[1], &out[first, i],
+                        out.shape[1], min(LANES, out.shape[0] - first))
+
+
+cdef inline void add_lanes(ptrdiff_t n, const int32_t* slots, const double* values, const double* r, double* out,
+                           ptrdiff_t width, const int lanes) noexcept nogil:
+    """As add_row; `lanes` is a constant of the call."""
+    cdef ptrdiff_t a
+    for a in range(n):
+        fl_add_lanes(out + width * slots[a], values[a], r, lanes)
+
+
+cdef inline void add_row(ptrdiff_t n, const int32_t* slots, const double* values, const double* r, double* out,
+                         ptrdiff_t width) noexcept nogil:
+    """out[slots[a], c] += values[a] r[c] for the first 1, 2, 4 or LANES of the `width` columns of out."""
+    if width == 1:
+        add_lanes(n, slots, values, r, out, 1, 1)
+    elif width == 2:
+        add_lanes(n, slots, values, r, out, 2, 2)
+    elif width == 4:
+        add_lanes(n, slots, values, r, out, 4, 4)
+    else:
+        add_lanes(n, slots, values, r, out, width, LANES)
 
 
 def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
@@ -484,10 +520,9 @@ def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1]
                 double[::1] row_values, double[:, ::1] out):
     """out[slot[j], c] += sum_i X[i, j] R[c, i] over the columns with a slot, rows start..stop.
 
-    `out` has a multiple of LANES columns, of which the first len(R) are used.
+    `out` has 1, 2 or 4 columns, or a multiple of LANES, of which the first len(R) are used.
     """
-    cdef ptrdiff_t i, a, c, group, first, count
-    cdef double* to
+    cdef ptrdiff_t i, c, group, first, count
     cdef double[LANES] r
     memset(r, 0, sizeof(r))
     with nogil:
@@ -500,10 +535,7 @@ def csr_dots_at(const real[::1] data, const index[::1] indices, const index[::1]
                 first = group * LANES
                 for c in range(min(LANES, R.shape[0] - first)):
                     r[c] = R[first + c, i]
-                for a in range(count):
-                    to = &out[row_slots[a], first]
-                    for c in range(LANES):
-                        to[c] += row_values[a] * r[c]
+                add_row(count, &row_slots[0], &row_values[0], r, &out[0, first], out.shape[1])
 
 
 cdef inline ptrdiff_t merged(int32_t* slots, double* values, ptrdiff_t n, int32_t* places) noexcept nogil:

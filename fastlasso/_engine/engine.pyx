@@ -13,15 +13,9 @@ import os
 
 import numpy as np
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    #define FL_FETCH(place) __builtin_prefetch(place, 1, 2)
-    #else
-    #define FL_FETCH(place) (void) (place)
-    #endif
-    """
-    void FL_FETCH(const void*) noexcept nogil
+cdef extern from "lanes.h" nogil:
+    void FL_FETCH(const void*) noexcept
+    void fl_add_lanes(double* to, double x, const double* r, int lanes) noexcept
 
 ctypedef void (*loss_terms)(ptrdiff_t, const double*, const double*, const double*, double*, double*) noexcept nogil
 

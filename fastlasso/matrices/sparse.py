@@ -28,6 +28,11 @@ MANY_COLUMNS = 1 << 16
 SAMPLE = 1 << 12
 
 
+def lanes(k):
+    """Return the width of rows that hold k numbers: 1, 2 or 4, or a multiple of LANES."""
+    return 1 << (k - 1).bit_length() if k <= LANES else -(-k // LANES) * LANES
+
+
 class Sparse(Matrix):
     """What CSC and CSR share."""
 
@@ -311,7 +316,7 @@ class SparseRows(Sparse):
 
     def _lanes(self, R, pool):
         """As dots for up to LANES residuals: a view in which those of a column lie together."""
-        sums, stripes = zero_lanes(self.shape[1], 1 << (len(R) - 1).bit_length()), self._stripes(pool)
+        sums, stripes = zero_lanes(self.shape[1], lanes(len(R))), self._stripes(pool)
         for rows in self._row_pieces(len(R)):
             pool.run(lambda a, b, rows=rows: engine.csr_dots_lanes(*self.parts, *rows, a, b, R, sums), stripes)
         return sums.T[:len(R)]
@@ -326,9 +331,9 @@ class SparseRows(Sparse):
         return out
 
     def dots_at(self, R, cols, pool, w=None):
-        place, lanes = self.places(cols), -(-len(R) // LANES) * LANES
-        parts = even_cuts(self.shape[0], self.nnz // max(SPLIT_PASS, LANES * len(cols) * lanes))
-        sums = np.zeros((len(parts), len(cols), lanes))
+        place, whole = self.places(cols), -(-len(R) // LANES) * LANES
+        parts = even_cuts(self.shape[0], self.nnz // max(SPLIT_PASS, LANES * len(cols) * whole))
+        sums = np.zeros((len(parts), len(cols), lanes(len(R))))
         pool.run(lambda a, b, own: self._add_dots(place, R, w, a, b, own, pool),
                  [(*part, own) for part, own in zip(parts, sums, strict=True)])
         return np.ascontiguousarray(sums.sum(axis=0).T[:len(R)])
@@ -359,7 +364,7 @@ class SparseRows(Sparse):
     def combine(self, cols, B, pool):
         place, out = self.places(cols), np.zeros((len(B), self.shape[0]))
         if len(cols):
-            Bt = np.zeros((len(cols), 1 if len(B) == 1 else -(-len(B) // LANES) * LANES))
+            Bt = np.zeros((len(cols), lanes(len(B))))
             Bt[:, :len(B)] = B.T
             pool.run(lambda a, b: engine.csr_combine(*self.parts, *place, Bt, a, b, *self._scratch(), out),
                      pool.split(self.shape[0], self.nnz // self.shape[0] + 1))
