@@ -165,6 +165,14 @@ def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[
                          rows, &out[0, 0], out.strides[0] // 8, out.strides[1] // 8)
 
 
+def row_products(const double[:, ::1] A, const double[:, ::1] B, double[::1] out):
+    """out[k] += A[k] . B[k]."""
+    cdef ptrdiff_t k, n = A.shape[1]
+    with nogil:
+        for k in range(A.shape[0]):
+            KERNELS.dots_f64(&A[k, 0], n, NULL, 1, &B[k, 0], n, 1, n, &out[k], 1, 1)
+
+
 def subtract_outer(double[:, :] G, const double[::1] x, const double[::1] y):
     """G -= x y'."""
     cdef ptrdiff_t i, j

@@ -40,6 +40,7 @@ cdef extern from "simd.h" nogil:
         void (*line)(ptrdiff_t, const double*, const double*, double, double*) noexcept nogil
         void (*add_change)(ptrdiff_t, const double*, double, const double*, const double*, double*) noexcept nogil
         void (*farthest)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
+        void (*largest)(ptrdiff_t, ptrdiff_t, const double*, ptrdiff_t, double*) noexcept nogil
         void (*exp)(ptrdiff_t, const double*, double*) noexcept nogil
         void (*divergence)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
         void (*logistic)(ptrdiff_t, const double*, double*, double*) noexcept nogil

@@ -15,7 +15,7 @@
 #define FL_INLINE static __forceinline
 #endif
 
-#if defined(__GNUC__) && !defined(FL_PLAIN)
+#if defined(__GNUC__)
 typedef double fl_pair __attribute__((vector_size(16), aligned(8), may_alias));
 FL_INLINE void fl_add_pair(double *to, double x, const double *r) { *(fl_pair *)to += x * *(const fl_pair *)r; }
 #else

@@ -6,6 +6,8 @@
 cdef enum:
     # Screening tries its bound on this many columns together before it looks at single ones.
     CHECK_BLOCK = 512
+    # From this many of them on, the sums that decide about single ones are formed for all of them at once.
+    CHECK_MANY = 64
 
 
 cdef inline double prox(double u, double curvature, double a1, double a2, double lower, double upper) noexcept nogil:
@@ -86,35 +88,77 @@ def columns_to_check(const double[:, ::1] Z, const double[:, ::1] T, const doubl
         |x_j . r_k| <= |sum_a T[k, a] Z[a, j]| + |x_j| distance[k].
 
     Most columns are cleared for all k at once, by |sum_a T[k, a] Z[a, j]| <= max_k sum_a |T[k, a]| max_a |Z[a, j]|.
-    The sums are formed only for blocks of columns in which that leaves some.
+    The sums are formed for the columns that this leaves.
     """
-    cdef ptrdiff_t i, j, at, left, size, first = 0, p = Z.shape[1], n = T.shape[1], m = T.shape[0], count = 0
+    cdef ptrdiff_t k, size, left, first = 0, p = Z.shape[1], count = 0
     cdef double reach = most_weight(T), farthest = 0.0, lowest = INFINITY
     cdef double[CHECK_BLOCK] largest
-    cdef double[:, ::1] sums = np.empty((m, CHECK_BLOCK))
-    for i in range(m):
-        farthest, lowest = max(farthest, distance[i]), min(lowest, alphas[i])
+    cdef double[::1] sums = np.empty(len(T) * CHECK_BLOCK)
+    for k in range(T.shape[0]):
+        farthest, lowest = max(farthest, distance[k]), min(lowest, alphas[k])
     with nogil:
         while first < p:
-            size, left = min(CHECK_BLOCK, p - first), count
-            largest_sizes(&Z[0, first], n, p, size, &largest[0])
-            for i in range(size):
-                j, largest[i] = first + i, reach * largest[i]
-                if largest[i] + sqrt(norm2[j]) * farthest >= lowest * l1[j]:
-                    found[left] = j
-                    left += 1
-            if left > count:
-                memset(&sums[0, 0], 0, m * CHECK_BLOCK * sizeof(double))
-                KERNELS.combine_f64(&Z[0, first], p, NULL, n, &T[0, 0], 1, n, m, size, &sums[0, 0], CHECK_BLOCK)
-            for at in range(count, left):
-                j = found[at]
-                i = j - first
-                if not_cleared(&sums[0, i], distance, alphas, sqrt(norm2[j]), 1e-12 * largest[i], l1[j], lower[j] < 0,
-                               upper[j] > 0):
-                    found[count] = j
-                    count += 1
+            size = min(CHECK_BLOCK, p - first)
+            KERNELS.largest(Z.shape[0], size, &Z[0, first], p, largest)
+            left = may_reach(largest, reach, norm2, l1, first, size, farthest, lowest, &found[count])
+            count += keep_not_cleared(Z, T, distance, norm2, l1, lower, upper, alphas, first, largest, reach, &sums[0],
+                                      left, &found[count])
             first += size
     return count
+
+
+cdef ptrdiff_t may_reach(const double* largest, double reach, const double[:] norm2, const double[:] l1,
+                         ptrdiff_t first, ptrdiff_t size, double farthest, double lowest,
+                         int64_t* found) noexcept nogil:
+    """List the columns from `first` on with reach * largest + |x_j| farthest >= lowest l1_j; return how many."""
+    cdef ptrdiff_t i, count = 0
+    for i in range(size):
+        if reach * largest[i] + sqrt(norm2[first + i]) * farthest >= lowest * l1[first + i]:
+            found[count] = first + i
+            count += 1
+    return count
+
+
+cdef ptrdiff_t keep_not_cleared(const double[:, ::1] Z, const double[:, ::1] T, const double[::1] distance,
+                                const double[:] norm2, const double[:] l1, const double[:] lower,
+                                const double[:] upper, const double[::1] alphas, ptrdiff_t first,
+                                const double* largest, double reach, double* sums, ptrdiff_t n,
+                                int64_t* found) noexcept nogil:
+    """Keep of n columns those that their own sums do not clear; return how many.
+
+    No sum of column j is larger than reach * largest[j - first].
+    """
+    cdef ptrdiff_t a, i, j, count = 0
+    cdef bint many = n >= CHECK_MANY
+    if many:
+        form_sums(Z, T, first, min(CHECK_BLOCK, Z.shape[1] - first), sums)
+    for a in range(n):
+        j = found[a]
+        i = j - first
+        if not many:
+            form_sums_of_one(Z, T, j, sums)
+        if not_cleared(sums + (i if many else 0), CHECK_BLOCK if many else 1, distance, alphas, sqrt(norm2[j]),
+                       1e-12 * reach * largest[i], l1[j], lower[j] < 0, upper[j] > 0):
+            found[count] = j
+            count += 1
+    return count
+
+
+cdef void form_sums(const double[:, ::1] Z, const double[:, ::1] T, ptrdiff_t first, ptrdiff_t size,
+                    double* sums) noexcept nogil:
+    """sums[k, j - first] = sum_a T[k, a] Z[a, j] for `size` columns j; a row of sums has room for CHECK_BLOCK."""
+    cdef ptrdiff_t n = T.shape[1], m = T.shape[0]
+    memset(sums, 0, m * CHECK_BLOCK * sizeof(double))
+    KERNELS.combine_f64(&Z[0, first], Z.shape[1], NULL, n, &T[0, 0], 1, n, m, size, sums, CHECK_BLOCK)
+
+
+cdef void form_sums_of_one(const double[:, ::1] Z, const double[:, ::1] T, ptrdiff_t j, double* sums) noexcept nogil:
+    """sums[k] = sum_a T[k, a] Z[a, j]."""
+    cdef ptrdiff_t k, a
+    for k in range(T.shape[0]):
+        sums[k] = 0.0
+        for a in range(T.shape[1]):
+            sums[k] += T[k, a] * Z[a, j]
 
 
 cdef double most_weight(const double[:, ::1] T) noexcept nogil:
@@ -129,30 +173,17 @@ cdef double most_weight(const double[:, ::1] T) noexcept nogil:
     return most * (1 + 1e-11)
 
 
-cdef inline void largest_sizes(const double* Z, ptrdiff_t n_rows, ptrdiff_t stride, ptrdiff_t size,
-                               double* out) noexcept nogil:
-    """out[j] = max_a |Z[a, j]|."""
-    cdef ptrdiff_t j, a
-    cdef double z
-    for j in range(size):
-        out[j] = fabs(Z[j])
-    for a in range(1, n_rows):
-        for j in range(size):
-            z = fabs(Z[a * stride + j])
-            out[j] = z if z > out[j] else out[j]
-
-
-cdef inline bint not_cleared(const double* z, const double[::1] distance, const double[::1] alphas, double length,
-                             double rounding, double l1, bint may_fall, bint may_rise) noexcept nogil:
+cdef inline bint not_cleared(const double* z, ptrdiff_t stride, const double[::1] distance, const double[::1] alphas,
+                             double length, double rounding, double l1, bint may_fall, bint may_rise) noexcept nogil:
     """Whether some z_k +- (length distance[k] + rounding) reaches alphas[k] l1, on a side that the bounds leave open.
 
-    z_k stands at z[k * CHECK_BLOCK].
+    z_k stands at z[k * stride].
     """
     cdef ptrdiff_t k
     cdef double least
     for k in range(alphas.shape[0]):
         least = alphas[k] * l1 - length * distance[k] - rounding
-        if z[k * CHECK_BLOCK] >= least and may_rise or -z[k * CHECK_BLOCK] >= least and may_fall:
+        if z[k * stride] >= least and may_rise or -z[k * stride] >= least and may_fall:
             return True
     return False
 
@@ -165,8 +196,9 @@ def violators(const double[:] z, const double[:] l1, const double[:] lower, cons
     with nogil:
         for j in range(z.shape[0]):
             limit = slack * alpha * l1[j]
-            if (z[j] > limit and upper[j] > 0 or -z[j] > limit and lower[j] < 0) and (
-                    fabs(z[j]) > limit + noise * sqrt(norm2[j])):
+            if not fabs(z[j]) > limit:
+                continue
+            if (upper[j] > 0 if z[j] > 0 else lower[j] < 0) and fabs(z[j]) > limit + noise * sqrt(norm2[j]):
                 found[count] = j
                 count += 1
     return count

@@ -44,6 +44,8 @@ typedef struct {
     void (*add_change)(ptrdiff_t n, const double *w, double scale, const double *x, const double *y, double *out);
     /* most[0] = max |y - x|, NaN where one is; most[1] = max |y| */
     void (*farthest)(ptrdiff_t n, const double *x, const double *y, double *most);
+    /* out[i] = max_a |Z[i + a*ldz]|,  a < m, i < n; m >= 1 */
+    void (*largest)(ptrdiff_t m, ptrdiff_t n, const double *Z, ptrdiff_t ldz, double *out);
     /* out = e^x, 0 below x = -708, infinite above 709 */
     void (*exp)(ptrdiff_t n, const double *x, double *out);
     /* out = m ln(m / mu) - m + mu with m = mu + change, mu >= 0: 0 for 0 and 0, infinite where m < 0 or mu = 0 < m */
@@ -58,7 +60,7 @@ typedef struct {
                     double *slack);
 } fl_kernels;
 
-/* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if absent. */
+/* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if none. */
 const fl_kernels *fl_choose_kernels(const char *name);
 
 #endif

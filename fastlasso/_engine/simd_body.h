@@ -323,8 +323,8 @@ static void LEVEL(add_change)(ptrdiff_t n, const double *w, double scale, const 
 static const fl_kernels LEVEL(kernels) = {
     &NAME_OF(LEVEL(x))[2], LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
     LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate),
-    LEVEL(line), LEVEL(add_change), LEVEL(farthest), LEVEL(exp), LEVEL(divergence), LEVEL(logistic), LEVEL(log_loss),
-    LEVEL(poisson)};
+    LEVEL(line), LEVEL(add_change), LEVEL(farthest), LEVEL(largest), LEVEL(exp), LEVEL(divergence), LEVEL(logistic),
+    LEVEL(log_loss), LEVEL(poisson)};
 #undef PARTS
 #undef VEC
 #undef INTS

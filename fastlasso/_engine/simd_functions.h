@@ -250,3 +250,14 @@ static void LEVEL(farthest)(ptrdiff_t n, const double *x, const double *y, doubl
     most[0] = broken ? NAN : far;
     most[1] = large;
 }
+
+/* The largest of m rows, column by column. */
+static void LEVEL(largest)(ptrdiff_t m, ptrdiff_t n, const double *Z, ptrdiff_t ldz, double *out)
+{
+    for (ptrdiff_t i = 0; i < n; i++) out[i] = fabs(Z[i]);
+    for (ptrdiff_t a = 1; a < m; a++)
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const double z = fabs(Z[a * ldz + i]);
+            out[i] = z > out[i] ? z : out[i];
+        }
+}

@@ -24,6 +24,13 @@ def products(R, S):
     return out
 
 
+def row_products(R, S):
+    """The inner product of each row of R with the same row of S, to the bits of `products`."""
+    out = np.zeros(len(R))
+    engine.row_products(np.ascontiguousarray(R), np.ascontiguousarray(S), out)
+    return out
+
+
 def equal_weights(n):
     """1/n, n times."""
     return np.full(n, 1.0 / n)

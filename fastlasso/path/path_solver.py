@@ -219,7 +219,8 @@ class PathSolver:
             n_features=problem.design.n_features, params=scalars(options), loss=problem.loss_given,
             classes=problem.classes, newton_dual=None if problem.loss.is_quadratic else gather("newton"),
             scale=problem.scale if problem.standardize else None, **problem.origin.facts())
-        path.note_limit(self.limit)
+        if not path.certified.all():
+            path.note_limit(self.limit)
         return path
 
 

@@ -96,6 +96,8 @@ class Penalty:
     @property
     def never_bind(self):
         """Where a column costs nothing at any alpha, and nothing bounds it."""
+        if not self.has_unpenalised:
+            return np.zeros(len(self.l1), bool)
         above, below = self.open_sides
         return (self.l1 == 0) & (self.l2 == 0) & above & below
 

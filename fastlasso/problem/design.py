@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 
 from ..matrices.summed import CONSTANT
-from ..matrices.tiling import equal_weights, products, root_weights
+from ..matrices.tiling import equal_weights, products, root_weights, row_products
 from ..validation import SMALLEST_SQUARE
 
 # (mean / standard deviation)^2 from which both factors of a product must be centred.
@@ -217,7 +217,7 @@ class Design:
 
     def norms2(self, R):
         """Weighted squared norm of each row of R."""
-        return np.array([self.inner(r[None], r[None])[0, 0] for r in R])
+        return self._weighted(row_products, R, R)
 
     def gram(self, cols, n_new):
         """Return the inner products of the last n_new of cols with all of cols, shape (n_new, len(cols))."""

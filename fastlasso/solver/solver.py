@@ -168,20 +168,27 @@ class Solver(WorkingSet):
         took long because the Gram matrix of all columns did not fit.
         """
         most, size = cost.most_gram_columns(self.design), self.form.size
-        zero = (self.last.b == 0) & ~self.form.penalty.unscreened
-        for anchor in self.anchors:
-            zero &= widened(anchor.coef[None], 1, size)[0] == 0
-        leaving = np.count_nonzero(zero)
         if self.form.has_gram:
             room = max(ROOM * most, LEAD * self.n_used if self.form.swept else 0)
-            leave = size + room >= most and leaving >= LEAST_LEAVING * size
-        else:
-            leave = self._is_swept_too_much() and size - leaving < (1 - ROOM) * most
+            if size + room < most:
+                return
+        elif not self._is_swept_too_much():
+            return
+        zero = self._unused()
+        leaving = np.count_nonzero(zero)
+        leave = leaving >= LEAST_LEAVING * size if self.form.has_gram else size - leaving < (1 - ROOM) * most
         if leave:
             kept = np.flatnonzero(~zero)
             self.inside[self.working_set[zero]] = False
             self.anchors = [anchor.on(kept, size) for anchor in self.anchors]
             self.form, self.last = self._gram_form_of(kept), replace(self.last, b=self.last.b[kept])
+
+    def _unused(self):
+        """Where a column of the working set is zero in the last solution and in the anchors, and may leave."""
+        zero = (self.last.b == 0) & ~self.form.penalty.unscreened
+        for anchor in self.anchors:
+            zero[:len(anchor.coef)] &= anchor.coef == 0
+        return zero
 
     def _propose(self, first, alpha, batch_size, lead=LEAD):
         """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""
