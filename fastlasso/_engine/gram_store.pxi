@@ -19,9 +19,8 @@
 cdef enum:
     # A matrix with at most this many rows grows by little at a time: 4 MB.
     ROOMY = 700
-    # New arrays from 8 MB on lie on huge pages, and up to 64 MB the old one may stand beside the new one. Smaller ones
-    # went back to the system after each path: 1,900 page faults, 5 ms of 75.
-    LEAST_HUGE = 1 << 23
+    # New arrays from 4 MB on lie on huge pages, and up to 64 MB the old one may stand beside the new one.
+    LEAST_HUGE = 1 << 22
     MOST_TWICE = 1 << 26
     # A value read or written across the rows of a large matrix takes as long as this many multiply-adds.
     ACROSS = 16
@@ -48,21 +47,24 @@ cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
     """Return a square matrix of `need` rows or more that begins with the `used` leading rows and columns of `matrix`.
 
     Where there was none, it is not filled. A matrix that grows for the second time gets spare room: a little up to
-    ROOMY rows, then a quarter. It grows in place, so that old and new memory do not stand beside each other. Memory
-    that has grown lies on small pages, which the system finds one by one: 134 MB took 230 ms. So from LEAST_HUGE to
-    MOST_TWICE bytes a new array is made; without it a path over 215 x 5,150 took a fifth longer. Frequent moves of
-    1,500 active columns take 2 to 5 %.
+    ROOMY rows, where it grows in place, so that old and new memory do not stand beside each other. From there on it
+    moves to a new array, half as wide again. Memory that has grown lies on small pages, which the system finds one by
+    one: that took a fifth of a path over 215 x 5,150. With a quarter for half, old and new array are more at once than
+    the C library keeps for the next path: 2,600 pages were found anew by each one, 10 ms of 66. A matrix above
+    MOST_TWICE bytes grows in place, by a quarter.
     """
     cdef ptrdiff_t stride, side = need + max(32, need // 8) if used else need
     if matrix is None:
         return np.empty((side, side))
     stride = matrix.shape[0]
     if side > ROOMY and used:
-        side = need + need // 4
+        side = need + need // 2
     if LEAST_HUGE <= 8 * side * side <= MOST_TWICE:
         larger = np.empty((side, side))
         larger[:used, :used] = matrix[:used, :used]
         return larger
+    if side > ROOMY and used:
+        side = need + need // 4
     matrix.resize((side, side), refcheck=False)
     if used:
         spread(matrix.reshape(-1), stride, used, matrix.reshape(-1), side)
