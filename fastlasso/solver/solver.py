@@ -27,8 +27,6 @@ FILTER_RESIDUALS = 8, 16
 ROOM = 1 / 16
 # Columns leave only if they are at least this share of the working set: a smaller Gram matrix needs a new factor.
 LEAST_LEAVING = 1 / 8
-# Columns that may join at once on the way to a cold start, where a miss costs more, as a share of those in use.
-COLD_LEAD = 1.0
 # Once the bound leaves more than 1 / PROVES_LITTLE of all columns, anchors stand closer.
 PROVES_LITTLE = 8
 # Alphas from anchor to anchor then.
@@ -114,11 +112,13 @@ class Solver(WorkingSet):
         Alphas from anchor to anchor; falls to CLOSE once the bound has proven too little.
     alpha_max : float
         Smallest alpha at which every column with an L1 part is zero; set by `start`.
+    proposed : float
+        Alpha for which the columns that the anchors predict have joined already; inf after each batch.
     """
 
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal, on_residual)
-        self.anchors, self.moved, self.spacing, self.alpha_max = [], False, SPACING, np.inf
+        self.anchors, self.moved, self.spacing, self.alpha_max, self.proposed = [], False, SPACING, np.inf, np.inf
 
     def start(self):
         """Take in the columns that are never screened (no L1 part) and settle the state at alpha_max."""
@@ -190,12 +190,12 @@ class Solver(WorkingSet):
             zero[:len(anchor.coef)] &= anchor.coef == 0
         return zero
 
-    def _propose(self, first, alpha, batch_size, lead=LEAD):
+    def _propose(self, first, alpha, batch_size):
         """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""
         if np.isinf(self.anchors[-1].alpha):
             top = max(self.alpha_max, first)
             self.anchors[-1], self.last = replace(self.anchors[-1], alpha=top), replace(self.last, alpha=top)
-        cols = self._candidates(alpha, self._most_entering(lead))
+        cols = self._candidates(alpha, self._most_entering())
         if not self.anchors[-1].prepared or self._are_missed(cols, alpha):
             self._add(cols, batch_size)
 
@@ -214,7 +214,9 @@ class Solver(WorkingSet):
         attempt, first = Attempt(alphas, len(alphas)), 0
         self._make_room()
         self._leave_gram()
-        self._propose(alphas[0], alphas[-1], attempt.size)
+        if alphas[-1] < self.proposed:
+            self._propose(alphas[0], alphas[-1], attempt.size)
+        self.proposed = np.inf
         self._look_ahead(alphas)
         del self.anchors[:-1]
         while True:
@@ -240,6 +242,7 @@ class Solver(WorkingSet):
             alphas = np.geomspace(top, low, steps + 1)[1:count + 1]
             if count == steps - 1 and self._ratio() == LONG:
                 self._walk(alphas, low)
+                self.proposed = low
                 break
             top = self._check(*self._walk(alphas, alphas[-1]))
         self.moved = True
@@ -252,7 +255,7 @@ class Solver(WorkingSet):
         """Solve some alphas on a working set that is to serve down to `low`; return (last solution before, Attempt)."""
         self._make_room()
         self._leave_gram()
-        self._propose(alphas[0], low, len(alphas), COLD_LEAD)
+        self._propose(alphas[0], low, len(alphas))
         before, attempt, B, done = self.last, Attempt(alphas, len(alphas)), None, 0
         while done < len(alphas):
             B, done = self._solve_cheaply(alphas, done, B, LOOSE)
@@ -266,7 +269,7 @@ class Solver(WorkingSet):
         B[-1:], (end,) = self._anchors_at(alphas[-1:], B[-1:])
         self.last, self.anchors = Solution(alphas[-1], B[-1]), [self.anchors[-1], end]
         missing = screening.strongest(self.problem.penalty, end.z, self._violators(end.z, alphas[-1]),
-                                      self._most_entering(COLD_LEAD))
+                                      self._most_entering())
         if len(missing):
             clean = self._admit_columns(missing, attempt)
             alpha, b = (alphas[clean - 1], B[clean - 1]) if clean else (before.alpha, before.b)

@@ -55,10 +55,10 @@ class WorkingSet(Prover):
         else:
             self.form.extend(cols, penalty)
 
-    def _most_entering(self, lead=LEAD):
+    def _most_entering(self):
         """How many columns may join at once: enough for the next alphas, few that stay zero."""
         room = cost.most_gram_columns(self.design) - self.form.size if self.form.has_gram else self.design.n_features
-        most = max(LEAST_ENTERING, min(int(lead * self.n_used), room))
+        most = max(LEAST_ENTERING, min(int(LEAD * self.n_used), room))
         if not self.form.has_gram:
             return most
         return max(min(most, room // 2), 1 if self.form.swept else LEAST_LEFT)      # misses of a batch must fit, too
