@@ -109,6 +109,19 @@ def test_constant_and_zero_columns(layout, intercept, judge):
 
 
 @pytest.mark.parametrize("layout", PLAIN)
+def test_the_deviation_of_a_column_that_a_light_row_alone_does_not_have(layout, judge):
+    weights = np.array([1e-6, 1e3, 6e5, 2e4, 3e3, 1e3, 5e5, 1e4])
+    A, y = np.ones((8, 2)), np.random.default_rng(3).standard_normal(8)
+    A[0, 0], A[::2, 1] = 0.0, 0.0
+    shares = weights / weights.sum()
+    deviation = np.sqrt(shares[0] * shares[1:].sum())       # the mean square is 1e12 times its square
+    options = {"sample_weight": weights, "standardize": True, "fit_intercept": False}
+    X = build(layout, A)
+    assert alpha_max(X, y, **options) == pytest.approx(abs(shares[1:] @ y[1:]) / deviation, rel=1e-9)
+    judge(A, y, fit_path(X, y, alphas=5, **options), **options)     # of sparse X `verify` can tell 4e-9 of P(0)
+
+
+@pytest.mark.parametrize("layout", PLAIN)
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8])
 def test_nothing_but_constant_columns(layout, value, judge):
     A, y = np.full((12, 70), value), np.arange(12.0)

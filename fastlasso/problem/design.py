@@ -12,6 +12,10 @@ from ..validation import SMALLEST_SQUARE
 FAR_MEAN = 1e6
 # A column varies by rounding alone if its standard deviation is at most this share of its mean, as of .1 + .2 and .3.
 FLAT = 4 * float(np.finfo(float).eps)
+# A variance below this share of the mean square is measured anew, about the mean: rounding left it fewer than 6 digits.
+UNSURE = 1e-9
+# Columns that are measured anew at once.
+AT_ONCE = 16
 
 
 class Design:
@@ -133,6 +137,7 @@ class Design:
             raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
         if sums[:, 1].max() < SMALLEST_SQUARE and 0 < np.abs(sums[:, 0]).max() < SMALLEST_SQUARE**0.48:
             raise ValueError("X is too small: squares of its columns underflow; multiply X by a constant")
+        self._measure_anew(np.flatnonzero((self.variance < UNSURE * sums[:, 1]) & ~self.flat))
         return correlation
 
     def _set_moments(self, first, sums):
@@ -145,6 +150,15 @@ class Design:
         self.norm2 = self.variance if self.fit_intercept else second
         self.flat = self.variance <= np.maximum(CONSTANT * s1, (FLAT * mean) ** 2)
         self.constant = self.variance <= CONSTANT * s1 if self.fit_intercept else second <= 0
+
+    def _measure_anew(self, cols):
+        """Set the variances of some columns from their distances from the mean."""
+        for part in np.split(cols, np.arange(AT_ONCE, len(cols), AT_ONCE)) if len(cols) else ():
+            R = np.require(self.matrix.combine(part, np.eye(len(part)), self.pool), np.float64, "CW")
+            for _ in range(2):      # rounding left by large means
+                R -= self.means(R)[:, None]
+            self.variance[part] = self.norms2(R)
+            self.passes += self.matrix.share_of_sum(part)
 
     def correlations(self, R):
         """Return R'X, shape (k, p), for centred residuals R of shape (k, n)."""

@@ -32,6 +32,8 @@ class Anchor:
         |r|^2.
     prepared : bool
         Whether columns that are likely to matter below it have joined already.
+    served : float
+        The alpha down to which `Solver.approach` has let the columns join that it predicts.
     """
 
     alpha: float
@@ -40,6 +42,7 @@ class Anchor:
     z: np.ndarray
     norm2: float
     prepared: bool = False
+    served: float = np.inf
 
     def on(self, places, size):
         """Return the same for a working set of `size` columns of which those at some places are left."""

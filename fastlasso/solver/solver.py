@@ -112,13 +112,11 @@ class Solver(WorkingSet):
         Alphas from anchor to anchor; falls to CLOSE once the bound has proven too little.
     alpha_max : float
         Smallest alpha at which every column with an L1 part is zero; set by `start`.
-    proposed : float
-        Alpha for which the columns that the anchors predict have joined already; inf after each batch.
     """
 
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal, on_residual)
-        self.anchors, self.moved, self.spacing, self.alpha_max, self.proposed = [], False, SPACING, np.inf, np.inf
+        self.anchors, self.moved, self.spacing, self.alpha_max = [], False, SPACING, np.inf
 
     def start(self):
         """Take in the columns that are never screened (no L1 part) and settle the state at alpha_max."""
@@ -214,9 +212,8 @@ class Solver(WorkingSet):
         attempt, first = Attempt(alphas, len(alphas)), 0
         self._make_room()
         self._leave_gram()
-        if alphas[-1] < self.proposed:
+        if alphas[-1] < self.anchors[-1].served:
             self._propose(alphas[0], alphas[-1], attempt.size)
-        self.proposed = np.inf
         self._look_ahead(alphas)
         del self.anchors[:-1]
         while True:
@@ -242,7 +239,7 @@ class Solver(WorkingSet):
             alphas = np.geomspace(top, low, steps + 1)[1:count + 1]
             if count == steps - 1 and self._ratio() == LONG:
                 self._walk(alphas, low)
-                self.proposed = low
+                self.anchors[-1] = replace(self.anchors[-1], served=low)
                 break
             top = self._check(*self._walk(alphas, alphas[-1]))
         self.moved = True
