@@ -14,8 +14,8 @@ FAR_MEAN = 1e6
 FLAT = 4 * float(np.finfo(float).eps)
 # A variance below this share of the mean square is measured anew, about the mean: rounding left it fewer than 6 digits.
 UNSURE = 1e-9
-# Columns that are measured anew at once.
-AT_ONCE = 16
+# Columns that are measured anew at once, and the values that they may take (32 MB) unless one alone takes more.
+MOST_ANEW, ANEW_VALUES = 16, 1 << 22
 
 
 class Design:
@@ -153,7 +153,9 @@ class Design:
 
     def _measure_anew(self, cols):
         """Set the variances of some columns from their distances from the mean."""
-        for part in np.split(cols, np.arange(AT_ONCE, len(cols), AT_ONCE)) if len(cols) else ():
+        at_once = max(1, min(MOST_ANEW, ANEW_VALUES // self.n_samples))
+        for start in range(0, len(cols), at_once):
+            part = cols[start:start + at_once]
             R = np.require(self.matrix.combine(part, np.eye(len(part)), self.pool), np.float64, "CW")
             for _ in range(2):      # rounding left by large means
                 R -= self.means(R)[:, None]
