@@ -146,9 +146,9 @@ def exact_gap(X, y, coef, intercept, alpha, options):
     The dual point is the best multiple t of a residual's part orthogonal to 1 and to the columns without any penalty
     or bound; a column with one bound and no penalty is projected out where its sign would be infeasible. The residual
     is the solution's own or, where that proves less, the one of the best coefficients of the same face; that one stays
-    orthogonal to all columns that have no penalty and are clear of their bounds. Or it is `pushed` to where all signs
-    are feasible. What of a column that is projected out is not in the span of others counts as nothing where rounding
-    of X may have left it.
+    orthogonal to all columns that have no penalty and are clear of their bounds. Or it is `pushed` to where all
+    constraints hold. What of a column that is projected out is not in the span of others counts as nothing where
+    rounding of X may have left it.
     """
     with mp.workdps(digits_for(alpha)):
         A, z, l1, l2, lower, upper = exact_problem(X, y, alpha, options)
@@ -172,22 +172,28 @@ def digits_for(alpha):
 
 
 def pushed(rest, A, penalty):
-    """The residual, pushed along columns of infeasible sign that have a bound on the other side, a little too far.
+    """The residual, pushed along the columns whose constraints it breaks, one at a time, a little too far.
 
-    It suits near copies with one bound: projected out together, they would take what lies in their difference along.
+    It suits near copies: where one bound holds them and nothing penalises them, they would be projected out together
+    and take what lies in their difference along. Where alpha is tiny, a multiple that obeys all of them is far away.
     """
     l1, l2, lower, upper = penalty
     for _ in range(PUSHES * len(A)):
-        c = [mp.fdot(column, rest) for column in A]
-        wrong = [j for j in range(len(A)) if l1[j] == 0 and l2[j] == 0
-                 and ((lower[j] > -math.inf and c[j] > 0 and upper[j] == math.inf)
-                      or (upper[j] < math.inf and c[j] < 0 and lower[j] == -math.inf))]
-        if not wrong:
+        excess = [beyond(mp.fdot(column, rest), l1[j], l2[j], lower[j], upper[j]) for j, column in enumerate(A)]
+        j = max(range(len(A)), key=lambda j: abs(excess[j]))
+        if not excess[j]:
             break
-        j = max(wrong, key=lambda j: abs(c[j]))
-        share = TOO_FAR * c[j] / mp.fdot(A[j], A[j])
+        share = TOO_FAR * excess[j] / mp.fdot(A[j], A[j])
         rest = [v - share * a for v, a in zip(rest, A[j], strict=True)]
     return rest
+
+
+def beyond(c, l1, l2, lower, upper):
+    """How far c is from where h* is finite; 0 for a column of which only c = 0 would do, or that has a ridge part."""
+    if l2 > 0 or not mp.isfinite(l1) or (l1 == 0 and lower == -math.inf and upper == math.inf):
+        return mp.mpf(0)
+    return max(c - l1, mp.mpf(0)) if c > 0 and upper == math.inf else (
+        min(c + l1, mp.mpf(0)) if c < 0 and lower == -math.inf else mp.mpf(0))
 
 
 def last_places(X, options):
