@@ -4,6 +4,8 @@ A face is the set of the non-zero coordinates of a solution, with their signs. C
 2.1 GHz Xeon with AVX-512, on problems of 2,000 x 5,000. Only their ratios matter.
 """
 
+import math
+
 import numpy as np
 
 from ..ways import ways
@@ -46,7 +48,7 @@ def most_gram_columns(design):
     With its factor it takes 16 bytes for each pair of columns, and it may take a quarter of X's bytes or
     `Ways.gram_bytes`, whichever is more.
     """
-    return int(np.sqrt(max(ways().gram_bytes, design.matrix.nbytes / 4) / 16))
+    return int(math.sqrt(max(ways().gram_bytes, design.matrix.nbytes / 4) / 16))
 
 
 def gram_in_sweeps(design, stored, size, n_face, entering, ridge):

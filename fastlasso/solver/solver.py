@@ -71,7 +71,7 @@ class Attempt:
 
     def spread(self, n):
         """Return n places, evenly over the alphas, the last at their end."""
-        return len(self.alphas) * np.arange(1, n + 1) // n - 1
+        return np.array([len(self.alphas) * k // n - 1 for k in range(1, n + 1)])
 
     def widen(self, size):
         """Give the solutions zeros for columns that have joined since."""

@@ -1,12 +1,10 @@
 """The working set grows. The problem on it is solved on a Gram matrix or by sweeps, whichever costs less."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..ways import ways
 from . import cost
-from .base import widened
+from .base import Solution, widened
 from .gram_form import GramForm
 from .prover import Prover
 from .residual_form import ResidualForm
@@ -45,7 +43,7 @@ class WorkingSet(Prover):
         working_set = np.concatenate([self.working_set, cols])
         penalty = self.problem.penalty.at(working_set)
         self.inside[cols] = True
-        self.last = replace(self.last, b=widened(self.last.b[None], 1, len(working_set))[0])
+        self.last = Solution(self.last.alpha, widened(self.last.b[None], 1, len(working_set))[0])
         if self.form.has_gram and not self._gram_pays(working_set, penalty, len(cols) / batch_size):
             cols, self.form = working_set, ResidualForm(self.problem)
         if self.on_residual is not None or penalty.unscreened.any():
