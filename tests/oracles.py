@@ -175,7 +175,7 @@ def pushed(rest, A, penalty):
     """The residual, pushed along the columns whose constraints it breaks, one at a time, a little too far.
 
     It suits near copies: where one bound holds them and nothing penalises them, they would be projected out together
-    and take what lies in their difference along. Where alpha is tiny, a multiple that obeys all of them is far away.
+    and take what lies in their difference along. Where alpha is tiny, scaling the residual until all hold loses much.
     """
     l1, l2, lower, upper = penalty
     for _ in range(PUSHES * len(A)):
@@ -192,8 +192,9 @@ def beyond(c, l1, l2, lower, upper):
     """How far c is from where h* is finite; 0 for a column of which only c = 0 would do, or that has a ridge part."""
     if l2 > 0 or not mp.isfinite(l1) or (l1 == 0 and lower == -math.inf and upper == math.inf):
         return mp.mpf(0)
-    return max(c - l1, mp.mpf(0)) if c > 0 and upper == math.inf else (
-        min(c + l1, mp.mpf(0)) if c < 0 and lower == -math.inf else mp.mpf(0))
+    if c > l1 and upper == math.inf:
+        return c - l1
+    return c + l1 if c < -l1 and lower == -math.inf else mp.mpf(0)
 
 
 def last_places(X, options):

@@ -72,7 +72,7 @@ ONCE_VIOLATIONS = {
         15000000124470, 15000000142951, 15000000159171, 15000000181694],
     "sums about a value of a row without weight had lost the digits of a column": [15000000198353, 15000000214744],
     "on the way to alpha 0 steps became smaller as fast as alpha did, without end": [15000000891965],
-    "the variance of a column that a light row alone does not have was a difference of 4 digits": [15000005000195],
+    "the variance of a column absent only from a row of tiny weight was a difference of 4 digits": [15000005000195],
 }
 
 

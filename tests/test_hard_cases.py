@@ -109,7 +109,7 @@ def test_constant_and_zero_columns(layout, intercept, judge):
 
 
 @pytest.mark.parametrize("layout", PLAIN)
-def test_the_deviation_of_a_column_that_a_light_row_alone_does_not_have(layout, judge):
+def test_the_deviation_of_a_column_absent_only_from_a_row_of_tiny_weight(layout, judge):
     weights = np.array([1e-6, 1e3, 6e5, 2e4, 3e3, 1e3, 5e5, 1e4])
     A, y = np.ones((8, 2)), np.random.default_rng(3).standard_normal(8)
     A[0, 0], A[::2, 1] = 0.0, 0.0
@@ -119,6 +119,19 @@ def test_the_deviation_of_a_column_that_a_light_row_alone_does_not_have(layout, 
     X = build(layout, A)
     assert alpha_max(X, y, **options) == pytest.approx(abs(shares[1:] @ y[1:]) / deviation, rel=1e-9)
     judge(A, y, fit_path(X, y, alphas=5, **options), **options)     # of sparse X `verify` can tell 4e-9 of P(0)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("layout", PLAIN)
+def test_a_column_absent_only_from_rows_of_no_weight_is_constant(layout, intercept, judge):
+    rng = np.random.default_rng(1)      # rounding leaves a difference of 1.5e-14 of the mean square
+    weights, A = rng.random(40_000) * (rng.random(40_000) < 0.5), rng.standard_normal((40_000, 3))
+    A[:, 0] = 0.7 * (weights > 0)
+    y = A[:, 1] + rng.standard_normal(len(A))
+    options = {"sample_weight": weights, "standardize": True, "fit_intercept": intercept}
+    path = fit_path(build(layout, A), y, alphas=5, **options)
+    assert not path.coefs.toarray()[0].any()
+    judge(A, y, path, [4], **options)
 
 
 @pytest.mark.parametrize("layout", PLAIN)

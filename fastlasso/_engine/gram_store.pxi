@@ -49,9 +49,9 @@ cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
     Where there was none, it is not filled. A matrix that grows for the second time gets spare room: a little up to
     ROOMY rows, where it grows in place, so that old and new memory do not stand beside each other. From there on it
     moves to a new array, half as wide again. Memory that has grown lies on small pages, which the system finds one by
-    one: that took a fifth of a path over 215 x 5,150. With a quarter for half, old and new array are more at once than
-    the C library keeps for the next path: 2,600 pages were found anew by each one, 10 ms of 66. A matrix above
-    MOST_TWICE bytes grows in place, by a quarter.
+    one: that took a fifth of a path over 215 x 5,150. Arrays that grow by a quarter take more memory together than the
+    C library keeps for the next path: each path then waits for 2,600 pages, 10 ms of 66. A matrix above MOST_TWICE
+    bytes grows in place, by a quarter.
     """
     cdef ptrdiff_t stride, side = need + max(32, need // 8) if used else need
     if matrix is None:

@@ -1,7 +1,8 @@
 /* Sums of a few right-hand sides that lie together: the inner step of the passes over sparse rows and columns.
  *
- * The engine is compiled with -O2, which leaves a loop over 8 numbers a loop. Here the count is a constant of the call,
- * and numbers go in pairs where the compiler has vectors. Every sum adds its own terms in their order: the same bits.
+ * The engine is compiled with -O2, which does not unroll a loop over 8 numbers. Here the count is a constant of each
+ * call, and numbers go in pairs where the compiler has vectors. Every sum adds its own terms in their order: the same
+ * bits.
  */
 #ifndef FASTLASSO_LANES_H
 #define FASTLASSO_LANES_H

@@ -6,7 +6,7 @@
 cdef enum:
     # Screening tries its bound on this many columns together before it looks at single ones.
     CHECK_BLOCK = 512
-    # From this many of them on, the sums that decide about single ones are formed for all of them at once.
+    # If at least this many columns of a block remain, a kernel forms the sums of the whole block.
     CHECK_MANY = 64
 
 

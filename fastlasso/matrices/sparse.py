@@ -331,6 +331,7 @@ class SparseRows(Sparse):
         return out
 
     def dots_at(self, R, cols, pool, w=None):
+        # as many parts as sums of whole cache lines allow
         place, whole = self.places(cols), -(-len(R) // LANES) * LANES
         parts = even_cuts(self.shape[0], self.nnz // max(SPLIT_PASS, LANES * len(cols) * whole))
         sums = np.zeros((len(parts), len(cols), lanes(len(R))))

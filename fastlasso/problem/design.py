@@ -128,7 +128,7 @@ class Design:
         u = self.weigh(y)
         with np.errstate(invalid="ignore", over="ignore"):
             first, sums = self.matrix.moments(w, u, self.pool)
-            self._set_moments(first, sums)
+            mean = self._set_moments(first, sums)
             correlation = sums[:, 2].copy() if self.fit_intercept else sums[:, 2] + first * u.sum()
             total = correlation.sum() + self.norm2.sum()
         self.passes += 1
@@ -137,11 +137,11 @@ class Design:
             raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
         if sums[:, 1].max() < SMALLEST_SQUARE and 0 < np.abs(sums[:, 0]).max() < SMALLEST_SQUARE**0.48:
             raise ValueError("X is too small: squares of its columns underflow; multiply X by a constant")
-        self._measure_anew(np.flatnonzero((self.variance < UNSURE * sums[:, 1]) & ~self.flat))
+        self._measure_anew(np.flatnonzero((self.variance < UNSURE * sums[:, 1]) & ~self.flat), mean)
         return correlation
 
     def _set_moments(self, first, sums):
-        """Set mean and variance from sums about `first`."""
+        """Set mean and variance from sums about `first`; return the mean."""
         s0, s1 = sums[:, 0], sums[:, 1]
         mean = first + s0
         self.variance = np.maximum(s1 - s0 * s0, 0.0)
@@ -150,16 +150,17 @@ class Design:
         self.norm2 = self.variance if self.fit_intercept else second
         self.flat = self.variance <= np.maximum(CONSTANT * s1, (FLAT * mean) ** 2)
         self.constant = self.variance <= CONSTANT * s1 if self.fit_intercept else second <= 0
+        return mean
 
-    def _measure_anew(self, cols):
-        """Set the variances of some columns from their distances from the mean."""
+    def _measure_anew(self, cols, mean):
+        """Set the variances of some columns from their distances from the mean, and whether these are rounding."""
         at_once = max(1, min(MOST_ANEW, ANEW_VALUES // self.n_samples))
         for start in range(0, len(cols), at_once):
             part = cols[start:start + at_once]
             R = np.require(self.matrix.combine(part, np.eye(len(part)), self.pool), np.float64, "CW")
-            for _ in range(2):      # rounding left by large means
-                R -= self.means(R)[:, None]
-            self.variance[part] = self.norms2(R)
+            self.variance[part] = self.norms2(self._less_mean(R))
+            self.flat[part] = self.variance[part] <= (FLAT * mean[part]) ** 2
+            self.constant[part] |= self.norm2[part] <= 0
             self.passes += self.matrix.share_of_sum(part)
 
     def correlations(self, R):
@@ -208,9 +209,12 @@ class Design:
 
     def _centred(self, R):
         """Subtract the mean of each row, where there is an intercept."""
-        if self.fit_intercept:
-            R -= self.means(R)[:, None]
-            R -= self.means(R)[:, None]     # rounding left by large means, which means of X would multiply
+        return self._less_mean(R) if self.fit_intercept else R
+
+    def _less_mean(self, R):
+        """Subtract the mean of each row."""
+        R -= self.means(R)[:, None]
+        R -= self.means(R)[:, None]     # rounding left by large means, which means of X would multiply
         return R
 
     def images(self, cols, B):

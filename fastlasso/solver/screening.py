@@ -33,7 +33,7 @@ class Anchor:
     prepared : bool
         Whether columns that are likely to matter below it have joined already.
     served : float
-        The alpha down to which `Solver.approach` has let the columns join that it predicts.
+        Alpha down to which the columns that this anchor predicts have joined already (`Solver.approach`).
     """
 
     alpha: float
