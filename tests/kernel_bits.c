@@ -135,6 +135,13 @@ static void vectors(const fl_kernels *k)
     }
     say(k, "dot");
     clear();
+    for (int m = 1; m <= FL_TRIANGLE; m++) {
+        memcpy(OUT, W, sizeof OUT);
+        k->solve_triangle(W + m, FL_TRIANGLE + 1, m, OUT + m, ROWS, 1 + m % COLUMNS);
+        add_to_hash(OUT, PLACES);
+    }
+    say(k, "solve_triangle");
+    clear();
     EACH_SIZE(n) k->rotate((ptrdiff_t)n, OUT + s, OUT + ROWS + n, 0.8, -0.6);
     add_to_hash(OUT, PLACES);
     say(k, "rotate");

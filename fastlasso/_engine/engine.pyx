@@ -20,6 +20,8 @@ cdef extern from "lanes.h" nogil:
 ctypedef void (*loss_terms)(ptrdiff_t, const double*, const double*, const double*, double*, double*) noexcept nogil
 
 cdef extern from "simd.h" nogil:
+    enum:
+        FL_TRIANGLE
     ctypedef struct fl_kernels:
         const char* name
         void (*dots_f64)(const double*, ptrdiff_t, const int64_t*, ptrdiff_t, const double*, ptrdiff_t, ptrdiff_t,
@@ -36,6 +38,7 @@ cdef extern from "simd.h" nogil:
                             double*) noexcept nogil
         void (*axpy)(ptrdiff_t, double, const double*, double*) noexcept nogil
         double (*dot)(ptrdiff_t, const double*, const double*) noexcept nogil
+        void (*solve_triangle)(const double*, ptrdiff_t, ptrdiff_t, double*, ptrdiff_t, ptrdiff_t) noexcept nogil
         void (*rotate)(ptrdiff_t, double*, double*, double, double) noexcept nogil
         void (*line)(ptrdiff_t, const double*, const double*, double, double*) noexcept nogil
         void (*add_change)(ptrdiff_t, const double*, double, const double*, const double*, double*) noexcept nogil

@@ -8,7 +8,7 @@
 
 cdef enum:
     # A blocked triangular solve takes this many columns of the factor per step.
-    FACTOR_BLOCK = 32
+    FACTOR_BLOCK = FL_TRIANGLE
     # At most this many slots enter the factor at once.
     MAX_APPEND = 64
 
@@ -116,20 +116,16 @@ cdef class FaceFactor(GramStore):
 
     cdef int solve_lower(self, double* rhs, ptrdiff_t ldr, ptrdiff_t t) except -1 nogil:
         """rhs <- L^-1 rhs for t columns of length n_face, a block of FACTOR_BLOCK columns of L at a time."""
-        cdef ptrdiff_t k = self.n_face, j, i, c, end, start = 0
+        cdef ptrdiff_t k = self.n_face, j, c, end, start = 0
         cdef double* L = &self.L[0, 0]
-        cdef double value
         cdef double[FACTOR_BLOCK * MAX_APPEND] minus
         while start < k:
             end = min(start + FACTOR_BLOCK, k)
-            for c in range(t):
-                for j in range(start, end):
-                    value = rhs[j + c * ldr] / L[j + j * self.ldl]
-                    rhs[j + c * ldr] = value
-                    minus[j - start + c * FACTOR_BLOCK] = -value
-                    for i in range(j + 1, end):
-                        rhs[i + c * ldr] -= value * L[i + j * self.ldl]
+            KERNELS.solve_triangle(L + start + start * self.ldl, self.ldl, end - start, rhs + start, ldr, t)
             if end < k:
+                for c in range(t):
+                    for j in range(start, end):
+                        minus[j - start + c * FACTOR_BLOCK] = -rhs[j + c * ldr]
                 KERNELS.combine_f64(L + end + start * self.ldl, self.ldl, NULL, end - start, minus, 1, FACTOR_BLOCK,
                                     t, k - end, rhs + end, ldr)
             self.count_work(t * (end - start) * (k - start))

@@ -50,8 +50,8 @@ cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
     ROOMY rows, where it grows in place, so that old and new memory do not stand beside each other. From there on it
     moves to a new array, half as wide again. Memory that has grown lies on small pages, which the system finds one by
     one: that took a fifth of a path over 215 x 5,150. Arrays that grow by a quarter take more memory together than the
-    C library keeps for the next path: each path then waits for 2,600 pages, 10 ms of 66. A matrix above MOST_TWICE
-    bytes grows in place, by a quarter.
+    C library keeps for the next path: each path then waits for 2,600 pages, 10 ms of 66. Where half as wide again would
+    take more than MOST_TWICE bytes, it is a quarter, and beyond that the matrix grows in place.
     """
     cdef ptrdiff_t stride, side = need + max(32, need // 8) if used else need
     if matrix is None:
@@ -59,12 +59,12 @@ cdef enlarged(matrix, ptrdiff_t used, ptrdiff_t need):
     stride = matrix.shape[0]
     if side > ROOMY and used:
         side = need + need // 2
+        if 8 * side * side > MOST_TWICE:
+            side = need + need // 4
     if LEAST_HUGE <= 8 * side * side <= MOST_TWICE:
         larger = np.empty((side, side))
         larger[:used, :used] = matrix[:used, :used]
         return larger
-    if side > ROOMY and used:
-        side = need + need // 4
     matrix.resize((side, side), refcheck=False)
     if used:
         spread(matrix.reshape(-1), stride, used, matrix.reshape(-1), side)

@@ -14,6 +14,7 @@
 #define FL_RHS_BLOCK 128
 #define FL_RHS_FETCH 24
 #define FL_BLOCK 64
+#define FL_TRIANGLE 32
 
 typedef struct {
     const char *name;
@@ -36,6 +37,8 @@ typedef struct {
     void (*axpy)(ptrdiff_t n, double a, const double *x, double *y);
     /* x . y */
     double (*dot)(ptrdiff_t n, const double *x, const double *y);
+    /* x_c <- L^-1 x_c, x_c = x + c*ldx, c < k, with the lower triangle of L[i + j*ldl], i, j < m <= FL_TRIANGLE */
+    void (*solve_triangle)(const double *L, ptrdiff_t ldl, ptrdiff_t m, double *x, ptrdiff_t ldx, ptrdiff_t k);
     /* (x, y) <- (c x + s y, c y - s x), a Givens rotation */
     void (*rotate)(ptrdiff_t n, double *x, double *y, double c, double s);
     /* out = x + share (y - x) */

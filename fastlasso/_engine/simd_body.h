@@ -281,6 +281,29 @@ static double LEVEL(dot)(ptrdiff_t n, const double *x, const double *y)
     return out;
 }
 
+/* A vector holds one row of WIDTH right-hand sides: alone, each would wait for a division per row. */
+static void LEVEL(solve_triangle)(const double *L, ptrdiff_t ldl, ptrdiff_t m, double *x, ptrdiff_t ldx, ptrdiff_t k)
+{
+    VEC rows[FL_TRIANGLE];
+    for (ptrdiff_t c = 0; c < k; c += WIDTH) {
+        const ptrdiff_t count = k - c < WIDTH ? k - c : WIDTH;
+        for (ptrdiff_t i = 0; i < m; i++) {
+            double values[WIDTH] = {0};
+            for (ptrdiff_t s = 0; s < count; s++) values[s] = x[i + (c + s) * ldx];
+            rows[i] = LEVEL(load_f64)(values);
+        }
+        for (ptrdiff_t j = 0; j < m; j++) {
+            const VEC solved = rows[j] = rows[j] / EVERY(L[j + j * ldl]);
+            for (ptrdiff_t i = j + 1; i < m; i++) rows[i] -= solved * EVERY(L[i + j * ldl]);
+        }
+        for (ptrdiff_t i = 0; i < m; i++) {
+            double values[WIDTH];
+            LEVEL(store)(values, rows[i]);
+            for (ptrdiff_t s = 0; s < count; s++) x[i + (c + s) * ldx] = values[s];
+        }
+    }
+}
+
 static void LEVEL(rotate)(ptrdiff_t n, double *x, double *y, double c, double s)
 {
     ptrdiff_t i = 0;
@@ -322,9 +345,9 @@ static void LEVEL(add_change)(ptrdiff_t n, const double *w, double scale, const 
 
 static const fl_kernels LEVEL(kernels) = {
     &NAME_OF(LEVEL(x))[2], LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
-    LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(rotate),
-    LEVEL(line), LEVEL(add_change), LEVEL(farthest), LEVEL(largest), LEVEL(exp), LEVEL(divergence), LEVEL(logistic),
-    LEVEL(log_loss), LEVEL(poisson)};
+    LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(solve_triangle),
+    LEVEL(rotate), LEVEL(line), LEVEL(add_change), LEVEL(farthest), LEVEL(largest), LEVEL(exp), LEVEL(divergence),
+    LEVEL(logistic), LEVEL(log_loss), LEVEL(poisson)};
 #undef PARTS
 #undef VEC
 #undef INTS
