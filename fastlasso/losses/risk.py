@@ -8,6 +8,7 @@ point theta the loss's part of the duality gap is sum_i q_i slack_i(eta_i, theta
 """
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -16,8 +17,11 @@ from .._engine import engine
 from .base import Loss
 
 EPSILON = float(np.finfo(float).eps)
-# Samples evaluated at a time: temporaries of 64 KB each stay in cache.
+# Samples that are added up at a time.
 CHUNK = 1 << 13
+# Chunks evaluated at a time, at most: temporaries of 256 KB each stay in cache. Threads that take one chunk at a time
+# wait for Python's lock so often that two take longer than one.
+SPAN = 4
 # Chunks of a loss from which a second thread pays: it starts in 70 us, and a chunk takes 60 us.
 FEW_CHUNKS = 4
 # Chunks of a sum of vectors from which a second thread pays: a chunk takes 2 to 4 us.
@@ -122,10 +126,10 @@ class Risk:
         """Return (rho, d), the residual and the curvature of each sample."""
         rho, d = np.empty(len(eta)), np.empty(len(eta))
 
-        def chunk(a, b):
+        def span(a, b):
             rho[a:b], d[a:b] = self.loss.local(eta[a:b], self.y[a:b])
 
-        run_chunks(pool, len(eta), chunk)
+        run_spans(pool, len(eta), span)
         return rho, d
 
     def value(self, misfit):
@@ -165,26 +169,30 @@ class Risk:
             shift, mean, most = shift + more, self.mean(v), 4 * most
         return shift
 
-    def _means_of(self, pool, of_chunk):
-        """Return the weighted means of functions of the samples; `of_chunk(a, b)` returns their values from a to b.
+    def _means_of(self, pool, of_span):
+        """Return the weighted means of functions of the samples; `of_span(a, b)` returns their values from a to b.
 
         Samples of weight zero may have infinite values or NaN. Chunks are added up in their order.
         """
         n, sums = len(self.y), {}
 
-        def chunk(a, b):
-            sums[a] = [self._sum(values, a, b) for values in of_chunk(a, b)]
+        def span(a, b):
+            sums[a] = [self._sums(values, a, b) for values in of_span(a, b)]
 
-        run_chunks(pool, n, chunk)
-        total = [sum(parts) for parts in zip(*(sums[a] for a in sorted(sums)), strict=True)]
+        run_spans(pool, n, span)
+        total = [sum(chain(*parts)) for parts in zip(*(sums[a] for a in sorted(sums)), strict=True)]
         return [value / n for value in total] if self.weights is None else total
 
-    def _sum(self, values, a, b):
-        """Weighted sum of the values of samples a to b, one value standing for all."""
+    def _sums(self, values, a, b):
+        """Weighted sums of the values of samples a to b, chunk by chunk; one value may stand for all."""
         values = np.ascontiguousarray(np.broadcast_to(values, (b - a,)), np.float64)
-        if self.weights is None:
+        chunks = [(c, min(c + CHUNK, b)) for c in range(a, b, CHUNK)]
+        return [self._sum(values[c - a:d - a], None if self.weights is None else self.weights[c:d]) for c, d in chunks]
+
+    def _sum(self, values, weights):
+        """Weighted sum of some values; those of weight zero may be infinite or NaN."""
+        if weights is None:
             return float(np.add.reduce(values))
-        weights = self.weights[a:b]
         total = engine.dot(weights, values)
         return total if np.isfinite(total) else engine.dot(weights, np.where(weights == 0, 0.0, values))
 
@@ -245,19 +253,24 @@ class Risk:
         return b0
 
 
-def run_chunks(pool, n, function, few=FEW_CHUNKS):
-    """Call function(a, b) for chunks of range(n), on the threads of the pool where there are more than `few`."""
-    chunks = [(a, min(a + CHUNK, n)) for a in range(0, n, CHUNK)]
-    if len(chunks) > few:
-        pool.run(function, chunks)
+def run_spans(pool, n, function):
+    """Call function(a, b) for spans of range(n), on the threads of the pool where that is more than FEW_CHUNKS chunks.
+
+    A span is up to SPAN whole chunks; threads have two spans at least. Spans do not depend on the number of threads.
+    """
+    chunks = -(-n // CHUNK)
+    size = CHUNK * min(SPAN, -(-chunks // 2))
+    spans = [(a, min(a + size, n)) for a in range(0, n, size)]
+    if chunks > FEW_CHUNKS:
+        pool.run(function, spans)
         return
-    for chunk in chunks:
-        function(*chunk)
+    for span in spans:
+        function(*span)
 
 
 def run_sums(pool, n, function):
-    """Call function(a, b) for all of range(n): at once, or in chunks on the threads of the pool where n is large."""
+    """Call function(a, b) for all of range(n): at once, or in spans on the threads of the pool where n is large."""
     if n > FEW_SUMS * CHUNK:
-        run_chunks(pool, n, function)
+        run_spans(pool, n, function)
     else:
         function(0, n)
