@@ -24,6 +24,7 @@ from fastlasso import (
     fit_schedule,
     verify,
 )
+from fastlasso.solver import cost, working_set
 from fastlasso.solver.gram_form import GramForm
 from fastlasso.solver.newton import NewtonSolver
 from fastlasso.solver.residual_form import ResidualForm
@@ -164,6 +165,18 @@ def test_columns_leave_a_full_working_set_on_the_way_to_a_cold_start(monkeypatch
         found = fit(X, y, 1e-3 * alpha_max(X, y))
     assert found.certified
     assert np.count_nonzero(found.coef) > 0.95 * n
+
+
+@pytest.mark.parametrize("limit", [19.0, 19.5, 20.0, 20.5, 21.0])
+def test_sweeps_that_reach_their_limit_give_way_to_a_gram_matrix(monkeypatch, limit):
+    """At a limit of 980.7 sweeps they ended after 980, and the alpha counted as solved: it was off by twice `tol`."""
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((80, 200), density=0.1, format="csr", rng=rng)
+    y = X[:, :10].sum(axis=1) + 0.1 * rng.standard_normal(80)
+    monkeypatch.setattr(cost, "gram_pays", lambda *sizes: False)
+    monkeypatch.setattr(cost, "gram_in_sweeps", lambda *sizes: limit)
+    monkeypatch.setattr(working_set, "LEAST_LIMIT", 10)
+    assert fit_path(X, y, alphas=20, eps=1e-3, tol=1e-9).certified.all()
 
 
 def test_ridge_is_one_linear_system():

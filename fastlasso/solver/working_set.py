@@ -92,7 +92,7 @@ class WorkingSet(Prover):
         limit = np.inf
         if not self.form.has_gram and ways().gram_form is None:
             sizes = self._sizes(self.working_set, self.form.penalty, self.form.size / REPAID)
-            limit = max(cost.gram_in_sweeps(*sizes), LEAST_LIMIT)
+            limit = max(np.ceil(cost.gram_in_sweeps(*sizes)), LEAST_LIMIT)
             self.form.end_at(limit)
         solved = self._solve_from(alphas, start, B, loose=loose)
         if self.form.has_gram or self.form.swept < limit:
