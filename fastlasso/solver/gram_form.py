@@ -140,7 +140,9 @@ class GramForm:
             self.design.pool.check()
             gap, done = self.gram.descend(alpha, b, target, epochs, pool=self.design.pool)
             max_iter -= epochs
-            at_rest = done < epochs or 0.5 * last <= gap <= max(SETTLED * target_gap, self._hidden(alpha, b, gap, last))
+            # it hardly changes while the gap does not
+            hidden = 0.0 if waited & waited - 1 else self._hidden(alpha, b, gap, last)
+            at_rest = done < epochs or 0.5 * last <= gap <= max(SETTLED * target_gap, hidden)
             if gap <= target or at_rest:
                 if self._refit(alpha, b, target) <= target or at_rest:
                     return
