@@ -28,7 +28,7 @@ def _dense(rng):
 def _sparse(rng):
     X = scipy.sparse.random_array((N_ROWS, N_COLS), density=DENSITY, format="csr", rng=rng)
     parts, mean = (X.data, X.indices, X.indptr), X.mean(axis=0)
-    R, out = rng.standard_normal((N_RIGHT, N_ROWS)), np.zeros((N_RIGHT, N_COLS))
+    R, out = rng.standard_normal((N_RIGHT, N_ROWS)), np.zeros((N_COLS, N_RIGHT))
     yield "pass, CSR", "csr_dots", lambda: engine.csr_dots(*parts, 0, N_ROWS, R, out)
     by_columns = X.tocsc()
     columns = (by_columns.data, by_columns.indices.astype(np.int32), by_columns.indptr.astype(np.int64))

@@ -334,61 +334,26 @@ def csc_dots(const real[::1] data, const index[::1] indices, const index[::1] in
 
 def csr_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
              ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
-    """out[c, j] += sum_i X[i, j] R[c, i] over the rows start..stop, two right-hand sides at a time."""
-    cdef ptrdiff_t c
-    with nogil:
-        for c in range(0, R.shape[0] - 1, 2):
-            csr_dots_pair(data, indices, indptr, start, stop, &R[c, 0], &R[c + 1, 0], &out[c, 0], &out[c + 1, 0])
-        if R.shape[0] % 2:
-            c = R.shape[0] - 1
-            csr_dots_one(data, indices, indptr, start, stop, &R[c, 0], &out[c, 0])
+    """out[j, c] += sum_i X[i, j] R[c, i] over the rows start..stop.
 
-
-cdef void csr_dots_one(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
-                       ptrdiff_t stop, const double* r, double* out) noexcept nogil:
-    """out[j] += sum_i X[i, j] r[i]."""
-    cdef ptrdiff_t i, k
-    for i in range(start, stop):
-        for k in range(indptr[i], indptr[i + 1]):
-            out[indices[k]] += data[k] * r[i]
-
-
-cdef void csr_dots_pair(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
-                        ptrdiff_t stop, const double* r, const double* s, double* out,
-                        double* out2) noexcept nogil:
-    """As csr_dots_one, for two right-hand sides."""
-    cdef ptrdiff_t i, k, j
-    for i in range(start, stop):
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            out[j] += data[k] * r[i]
-            out2[j] += data[k] * s[i]
-
-
-def csr_dots_lanes(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
-                   ptrdiff_t stop, ptrdiff_t first, ptrdiff_t last, const double[:, ::1] R, double[:, ::1] out):
-    """out[j, c] += sum_i X[i, j] R[c, i] over the rows start..stop and the columns first..last.
-
-    Columns must ascend in each row. All right-hand sides of a column share a cache line: `out` has 1, 2, 4 or 8 lanes,
-    of which the first len(R) are used.
+    All right-hand sides of a column share a cache line: `out` has 1, 2, 4 or 8 lanes; the first len(R) are used.
     """
     cdef ptrdiff_t lanes = out.shape[1]
     with nogil:
         if lanes == 1:
-            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], 1)
+            csr_add_lanes(data, indices, indptr, start, stop, R, &out[0, 0], 1)
         elif lanes == 2:
-            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], 2)
+            csr_add_lanes(data, indices, indptr, start, stop, R, &out[0, 0], 2)
         elif lanes == 4:
-            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], 4)
+            csr_add_lanes(data, indices, indptr, start, stop, R, &out[0, 0], 4)
         else:
-            csr_add_lanes(data, indices, indptr, start, stop, first, last, R, &out[0, 0], LANES)
+            csr_add_lanes(data, indices, indptr, start, stop, R, &out[0, 0], LANES)
 
 
 cdef inline void csr_add_lanes(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
-                               ptrdiff_t stop, ptrdiff_t first, ptrdiff_t last, const double[:, ::1] R, double* out,
-                               const int lanes) noexcept nogil:
-    """As csr_dots_lanes; `lanes` is a constant of the call."""
-    cdef ptrdiff_t i, k, c, stop_k, next_k = entry_from(indices, indptr[start], indptr[start + 1], first)
+                               ptrdiff_t stop, const double[:, ::1] R, double* out, const int lanes) noexcept nogil:
+    """As csr_dots; `lanes` is a constant of the call."""
+    cdef ptrdiff_t i, k, c
     cdef double x
     cdef double* to
     cdef double[LANES] r
@@ -396,15 +361,13 @@ cdef inline void csr_add_lanes(const real[::1] data, const index[::1] indices, c
     for i in range(start, stop):
         for c in range(R.shape[0]):
             r[c] = R[c, i]
-        stop_k, k = indptr[i + 1], next_k
         if i + 1 < stop:
-            next_k = entry_from(indices, stop_k, indptr[i + 2], first)
-            fetch_lanes(indices, next_k, indptr[i + 2], last, out, lanes)
-        while k < stop_k and indices[k] < last:
+            for k in range(indptr[i + 1], indptr[i + 2]):      # as fetch_lanes
+                FL_FETCH(out + lanes * indices[k])
+        for k in range(indptr[i], indptr[i + 1]):
             to = out + lanes * indices[k]
             x = data[k]
             fl_add_lanes(to, x, r, lanes)
-            k += 1
 
 
 def csc_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
