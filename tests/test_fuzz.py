@@ -103,6 +103,11 @@ def test_the_judge_pushes_the_dual_point_to_where_near_copies_are_feasible():
     assert fuzz.outcome(15000005349902, way="usual")[0] == []
 
 
+def test_rounding_of_scores_counts_as_exponentials_do():
+    """Scores of 1e18 are rounded by 300, and a mean of exp(score) by a factor of e^300: the gap counted its square."""
+    assert fuzz.outcome(20000018123144, way="sweeps")[0] == []
+
+
 def test_the_judge_has_digits_enough_for_an_alpha_of_1e_154():
     """With 60 digits X'r of a fold's exact solution was 1e-61 in place of 1e-170, and the best dual point seemed 0."""
     assert fuzz.outcome(15000002043332, way="usual")[0] == []

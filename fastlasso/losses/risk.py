@@ -34,6 +34,8 @@ MEAN_ROUNDS = 30
 INTERCEPT_STEPS = 100
 # The best intercept is found where a step is below this, relative to 1 + |b0|.
 INTERCEPT_ACCURACY = 1e-15
+# Errors of scores beyond this count as this: (e^300)^2 is finite.
+LARGEST_ERROR = 300.0
 # The longest step of an intercept: exp(5) = 150 times the mean.
 LONGEST_STEP = 5.0
 
@@ -208,11 +210,14 @@ class Risk:
         """What rounding of scores may add to each objective, e = eps |mean|.|b| being its size.
 
         An error of all scores at once costs L e^2 / 2, with L at least 1; one of each row costs up to mean |rho| e,
-        with the null model's rho.
+        with the null model's rho. Where no L bounds f'', f is a sum of exponentials, which grow by e^e - 1 times
+        themselves: that stands for e.
         """
         if not self.fit_intercept or not len(means):
             return np.zeros(len(coefs))
         errors = EPSILON * (np.abs(coefs) @ np.abs(means))
+        if np.isinf(self.loss.smoothness):
+            errors = np.expm1(np.minimum(errors, LARGEST_ERROR))
         return errors * (self.mean(np.abs(self.null_residual)) + 0.5 * self._largest_curvature * errors)
 
     @property
