@@ -140,7 +140,7 @@ class GramForm:
             self.design.pool.check()
             gap, done = self.gram.descend(alpha, b, target, epochs, pool=self.design.pool)
             max_iter -= epochs
-            # it hardly changes while the gap does not
+            # after 0, 1, 2, 4, ... rounds of waiting: what rounding may hide hardly changes in between
             hidden = 0.0 if waited & waited - 1 else self._hidden(alpha, b, gap, last)
             at_rest = done < epochs or 0.5 * last <= gap <= max(SETTLED * target_gap, hidden)
             if gap <= target or at_rest:
