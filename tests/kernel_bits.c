@@ -199,11 +199,17 @@ static void functions(const fl_kernels *k)
         k->log_loss((ptrdiff_t)n, x + from, y + from, theta + from, OUT, MORE);
         add_to_hash(OUT, n);
         add_to_hash(MORE, n);
+        k->log_loss_local((ptrdiff_t)n, x + from, y + from, OUT, MORE);
+        add_to_hash(OUT, n);
+        add_to_hash(MORE, n);
     }
     say(k, "log_loss");
     clear();
     EACH_SIZE(n) {
         k->poisson((ptrdiff_t)n, x + (ROWS - n) / 2, y + (ROWS - n) / 2, theta + (ROWS - n) / 2, OUT, MORE);
+        add_to_hash(OUT, n);
+        add_to_hash(MORE, n);
+        k->poisson_local((ptrdiff_t)n, x + (ROWS - n) / 2, y + (ROWS - n) / 2, OUT, MORE);
         add_to_hash(OUT, n);
         add_to_hash(MORE, n);
     }

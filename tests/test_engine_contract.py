@@ -149,7 +149,7 @@ def test_matrix_verbs(layout, dtype, shape, tmp_path):
 @pytest.mark.parametrize(("layout", "dtype"), [case for case in CASES if case[0].startswith(("csr", "csc"))])
 def test_sparse_verbs_split_among_threads(layout, dtype, tmp_path, monkeypatch):
     """As of large matrices: copies are filled from both ends, products with columns are cut by stored values."""
-    for name in ("SPLIT_PASS", "SPLIT_DOTS"):
+    for name in ("SPLIT_PASS", "SPLIT_DOTS", "HALVES"):
         monkeypatch.setattr(sparse_matrices, name, 1)
     A = exact_matrix(23, 17)
     A[:, 3], A[5:9] = 0.0, 0.0

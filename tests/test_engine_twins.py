@@ -286,8 +286,27 @@ def test_the_farthest_change_is_nan_where_one_is(at, broken):
     assert size == 2.0
 
 
+@pytest.mark.parametrize("size", [1, 64, 1000, 5000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_go_chunk_by_chunk(size, weighted):
+    rng = np.random.default_rng(size)
+    values, weights = rng.normal(size=3001), rng.random(3001)
+    chunks = [slice(start, start + size) for start in range(0, len(values), size)]
+    expected = [math.fsum(values[part] * weights[part] if weighted else values[part]) for part in chunks]
+    np.testing.assert_allclose(engine.sums(values, weights if weighted else None, size), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_sums_leave_out_what_has_no_weight(broken):
+    values, weights = np.arange(1.0, 21.0), np.ones(20)
+    values[[3, 12]], weights[3] = broken, 0.0
+    assert engine.sums(values, weights, 10)[0] == 51.0
+    assert not np.isfinite(engine.sums(values, weights, 10)[1])
+
+
 def test_vectors_without_entries():
     none = np.empty(0)
+    assert engine.sums(none, None, 8).shape == (0,)
     assert engine.line(none, none, 2.0).shape == (0,)
     assert engine.farthest(none, none) == (0.0, 0.0)
     engine.add_change(none, none, 1.0, none, none, 0, 0)

@@ -20,7 +20,7 @@ from fastlasso._engine import engine
 HERE = Path(__file__).parent
 SOURCES = HERE.parent / "fastlasso" / "_engine"
 GOLDEN = (HERE / "data" / "kernel_bits.txt").read_text().splitlines()
-MODULE = "4f4a4300de0e808130f4679c0904cca247167b50b9403131e2dfd9351937b8c4"
+MODULE = "9e8e8f997475b30c77009f6c79836f46a2eedc35a8216947e503c3f08b4d1f84"
 # vectors, vectors without shuffles (gcc before 12), plain loops, and the multiply-add of fma.h not the C library
 FLAGS = {"vectors": ["-O1"], "older gcc": ["-O0", "-DFL_NO_SHUFFLE"],
          "plain": ["-O2", "-DFL_PLAIN", "-fwrapv"], "own fma": ["-O0", "-DFL_OWN_FMA"]}
@@ -85,9 +85,13 @@ def results_of_the_module():
         yield engine.divergence(W[0], W[1] - W[0])
         yield from engine.logistic((W[0] - 0.5) * 100)
         yield from engine.log_loss((W[0] - 0.5) * 20, np.round(W[1]), W[2] - 0.5)
+        yield from engine.log_loss_local((W[0] - 0.5) * 20, np.round(W[1]))
         yield from engine.poisson((W[0] - 0.5) * 20, np.round(9 * W[1]), W[2] - 0.5)
+        yield from engine.poisson_local((W[0] - 0.5) * 20, np.round(9 * W[1]))
         yield engine.line(W[0], W[1], 1.25)
         yield engine.farthest(W[0], W[1])
+        yield engine.sums(W[0], None, 64)
+        yield engine.sums(W[0], W[1], 64)
 
 
 def test_the_installed_module_gives_the_same_bits_everywhere():

@@ -200,6 +200,50 @@ def dot(const double[::1] x, const double[::1] y):
     return KERNELS.dot(x.shape[0], &x[0], &y[0])
 
 
+def sums(const double[::1] values, const double[::1] weights, ptrdiff_t size):
+    """Return the sum of each `size` values in a row, times their weights where there are some.
+
+    Values of weight zero do not count, whatever they are.
+    """
+    cdef ptrdiff_t k, first, n = values.shape[0]
+    cdef double[FL_CHUNK] ones
+    out = np.empty((n + size - 1) // size)
+    cdef double[::1] to = out
+    for k in range(FL_CHUNK):
+        ones[k] = 1.0
+    with nogil:
+        for k in range(to.shape[0]):
+            first = k * size
+            if weights is None:
+                to[k] = plain_sum(min(size, n - first), &values[first], ones)
+            else:
+                to[k] = weighted_sum(min(size, n - first), &values[first], &weights[first])
+    return out
+
+
+cdef inline double plain_sum(ptrdiff_t n, const double* values, const double* ones) noexcept nogil:
+    """The sum of n values, FL_CHUNK at a time; `ones` holds as many."""
+    cdef ptrdiff_t i = 0
+    cdef double total = 0.0
+    while i < n:
+        total += KERNELS.dot(min(FL_CHUNK, n - i), values + i, ones)
+        i += FL_CHUNK
+    return total
+
+
+cdef inline double weighted_sum(ptrdiff_t n, const double* values, const double* weights) noexcept nogil:
+    """weights . values without the values of weight zero."""
+    cdef ptrdiff_t i
+    cdef double total = KERNELS.dot(n, values, weights)
+    if isfinite(total):
+        return total
+    total = 0.0
+    for i in range(n):
+        if weights[i] != 0:
+            total += weights[i] * values[i]
+    return total
+
+
 # ---------------------------------------------------------------- sparse, either major axis
 
 def check_structure(const index[::1] indptr, const index[::1] indices, ptrdiff_t n_minor):
@@ -311,25 +355,58 @@ cdef inline void fetch_lanes(const index[::1] indices, ptrdiff_t k, ptrdiff_t st
         k += 1
 
 
+cdef inline void column_dots(const real* data, const index* rows, ptrdiff_t n, const double* R, ptrdiff_t n_rhs,
+                             double* out, ptrdiff_t ldo, const int lanes) noexcept nogil:
+    """out[c * ldo] = sum_k data[k] R[rows[k], c] for c < n_rhs <= lanes, the width of R and a constant of the call.
+
+    Even and odd places are added up apart: an addition waits for the one before it, three cycles.
+    """
+    cdef ptrdiff_t k, c
+    cdef double[LANES] even
+    cdef double[LANES] odd
+    memset(even, 0, sizeof(even))
+    memset(odd, 0, sizeof(odd))
+    for k in range(n // 2):
+        fl_add_lanes(even, data[2 * k], R + lanes * rows[2 * k], lanes)
+        fl_add_lanes(odd, data[2 * k + 1], R + lanes * rows[2 * k + 1], lanes)
+    if n % 2:
+        fl_add_lanes(even, data[n - 1], R + lanes * rows[n - 1], lanes)
+    out[0] = even[0] + odd[0]
+    if lanes > 1:
+        for c in range(1, n_rhs):
+            out[c * ldo] = even[c] + odd[c]
+
+
+cdef inline void csc_dots_of(const real[::1] data, const index[::1] indices, const index[::1] indptr,
+                             const int64_t[::1] cols, const double[:, ::1] R, double[:, :] out,
+                             const int lanes) noexcept nogil:
+    """As csc_dots; `lanes` is a constant of the call."""
+    cdef ptrdiff_t s, first, ldo = out.strides[0] // sizeof(double)
+    for s in range(cols.shape[0]):
+        first = indptr[cols[s]]
+        column_dots(&data[0] + first, &indices[0] + first, indptr[cols[s] + 1] - first, &R[0, 0], out.shape[0],
+                    &out[0, s], ldo, lanes)
+
+
 def csc_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
              const double[:, ::1] R, double[:, :] out):
-    """out[c, s] = sum_i X[i, cols[s]] R[i, c]."""
-    cdef ptrdiff_t s, j, k, c, n_rhs = R.shape[1]
-    cdef double x
-    cdef const double* r
-    cdef double[LANES] acc
+    """out[c, s] = sum_i X[i, cols[s]] R[i, c].
+
+    R has 1, 2, 4 or 8 columns, of which the first len(out) are used.
+    """
+    cdef ptrdiff_t lanes = R.shape[1]
+    if data.shape[0] == 0 or R.shape[0] == 0:
+        out[:, :] = 0.0
+        return
     with nogil:
-        for s in range(cols.shape[0]):
-            j = cols[s]
-            for c in range(n_rhs):
-                acc[c] = 0.0
-            for k in range(indptr[j], indptr[j + 1]):
-                x = data[k]
-                r = &R[indices[k], 0]
-                for c in range(n_rhs):
-                    acc[c] += x * r[c]
-            for c in range(n_rhs):
-                out[c, s] = acc[c]
+        if lanes == 1:
+            csc_dots_of(data, indices, indptr, cols, R, out, 1)
+        elif lanes == 2:
+            csc_dots_of(data, indices, indptr, cols, R, out, 2)
+        elif lanes == 4:
+            csc_dots_of(data, indices, indptr, cols, R, out, 4)
+        else:
+            csc_dots_of(data, indices, indptr, cols, R, out, LANES)
 
 
 def csr_dots(const real[::1] data, const index[::1] indices, const index[::1] indptr, ptrdiff_t start,
@@ -372,17 +449,16 @@ cdef inline void csr_add_lanes(const real[::1] data, const index[::1] indices, c
 
 def csc_combine(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int64_t[::1] cols,
                 const double[:, ::1] B, double[:, ::1] out):
-    """out[i, c] += sum_s X[i, cols[s]] B[c, s]."""
+    """out[c, i] += sum_s X[i, cols[s]] B[c, s]."""
     cdef ptrdiff_t s, k, c
     cdef double x
-    cdef double* to
     with nogil:
         for s in range(cols.shape[0]):
-            for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
-                x = data[k]
-                to = &out[indices[k], 0]
-                for c in range(B.shape[0]):
-                    to[c] += x * B[c, s]
+            for c in range(B.shape[0]):     # the column stays in the cache
+                x = B[c, s]
+                if x != 0:
+                    for k in range(indptr[cols[s]], indptr[cols[s] + 1]):
+                        out[c, indices[k]] += data[k] * x
 
 
 cdef inline bint has_slot(const uint64_t[::1] taken, ptrdiff_t j) noexcept nogil:

@@ -18,9 +18,11 @@ cdef extern from "lanes.h" nogil:
     void fl_add_lanes(double* to, double x, const double* r, int lanes) noexcept
 
 ctypedef void (*loss_terms)(ptrdiff_t, const double*, const double*, const double*, double*, double*) noexcept nogil
+ctypedef void (*loss_local)(ptrdiff_t, const double*, const double*, double*, double*) noexcept nogil
 
 cdef extern from "simd.h" nogil:
     enum:
+        FL_CHUNK
         FL_TRIANGLE
     ctypedef struct fl_kernels:
         const char* name
@@ -48,7 +50,9 @@ cdef extern from "simd.h" nogil:
         void (*divergence)(ptrdiff_t, const double*, const double*, double*) noexcept nogil
         void (*logistic)(ptrdiff_t, const double*, double*, double*) noexcept nogil
         loss_terms log_loss
+        loss_local log_loss_local
         loss_terms poisson
+        loss_local poisson_local
     const fl_kernels* fl_choose_kernels(const char* name)
 
 ctypedef fused real:

@@ -78,9 +78,19 @@ def log_loss(const double[::1] eta, const double[::1] y, const double[::1] theta
     return terms(KERNELS.log_loss, eta, y, theta)
 
 
+def log_loss_local(const double[::1] eta, const double[::1] y):
+    """Return (residual, curvature) of the log loss."""
+    return local(KERNELS.log_loss_local, eta, y)
+
+
 def poisson(const double[::1] eta, const double[::1] y, const double[::1] theta):
     """Return (deviance, slack) of the Poisson loss: see `fastlasso.losses.log_link`."""
     return terms(KERNELS.poisson, eta, y, theta)
+
+
+def poisson_local(const double[::1] eta, const double[::1] y):
+    """Return (residual, curvature) of the Poisson loss."""
+    return local(KERNELS.poisson_local, eta, y)
 
 
 cdef terms(loss_terms kernel, const double[::1] eta, const double[::1] y, const double[::1] theta):
@@ -92,3 +102,14 @@ cdef terms(loss_terms kernel, const double[::1] eta, const double[::1] y, const 
         with nogil:
             kernel(n, &eta[0], &y[0], &theta[0], &to_deviance[0], &to_slack[0])
     return deviance, slack
+
+
+cdef local(loss_local kernel, const double[::1] eta, const double[::1] y):
+    cdef ptrdiff_t n = eta.shape[0]
+    rho, d = np.empty(n), np.empty(n)
+    cdef double[::1] to_rho = rho
+    cdef double[::1] to_d = d
+    if n:
+        with nogil:
+            kernel(n, &eta[0], &y[0], &to_rho[0], &to_d[0])
+    return rho, d

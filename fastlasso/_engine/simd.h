@@ -58,9 +58,12 @@ typedef struct {
     /* the deviance -y ln(mu / y) - ..., and its slack for the dual point theta, of the log loss */
     void (*log_loss)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
                      double *slack);
-    /* the same of the Poisson loss, whose mean is exp(min(eta, 700)) */
+    /* the residual y - mu and the curvature mu (1 - mu) of the log loss */
+    void (*log_loss_local)(ptrdiff_t n, const double *eta, const double *y, double *rho, double *d);
+    /* the same of the Poisson loss, whose mean is mu = exp(min(eta, 700)): y - mu and mu */
     void (*poisson)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
                     double *slack);
+    void (*poisson_local)(ptrdiff_t n, const double *eta, const double *y, double *rho, double *d);
 } fl_kernels;
 
 /* The kernels of the best level this machine has, or of the one named ("baseline", "avx2", "avx512"); NULL if none. */

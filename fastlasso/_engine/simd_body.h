@@ -347,7 +347,7 @@ static const fl_kernels LEVEL(kernels) = {
     &NAME_OF(LEVEL(x))[2], LEVEL(dots_f64),  LEVEL(dots_f32), LEVEL(combine_f64),
     LEVEL(combine_f32), LEVEL(moments_f64), LEVEL(moments_f32), LEVEL(axpy), LEVEL(dot), LEVEL(solve_triangle),
     LEVEL(rotate), LEVEL(line), LEVEL(add_change), LEVEL(farthest), LEVEL(largest), LEVEL(exp), LEVEL(divergence),
-    LEVEL(logistic), LEVEL(log_loss), LEVEL(poisson)};
+    LEVEL(logistic), LEVEL(log_loss), LEVEL(log_loss_local), LEVEL(poisson), LEVEL(poisson_local)};
 #undef PARTS
 #undef VEC
 #undef INTS

@@ -49,6 +49,14 @@ INLINE VEC LEVEL(near_divergence)(VEC change, VEC x)
     return change * x * LEVEL(polynomial)(x, series, 13);
 }
 
+/* Whether a mask is set in all lanes. */
+INLINE int LEVEL(every)(INTS mask)
+{
+    int64_t all = -1;
+    for (int i = 0; i < WIDTH; i++) all &= LANE(mask, i);
+    return all != 0;
+}
+
 INLINE INTS LEVEL(is_near)(VEC x) { return BELOW(x, EVERY(0.0625)) & BELOW(EVERY(-0.0625), x); }
 
 INLINE VEC LEVEL(divergence1)(VEC mu, VEC change)
@@ -73,46 +81,69 @@ ONCE void LEVEL(block_divergence)(const double *mu, const double *change, double
         near &= LEVEL(is_near)(x);
         LEVEL(store)(out + i, LEVEL(near_divergence)(c, x));
     }
-    int64_t all = -1;
-    for (int i = 0; i < WIDTH; i++) all &= LANE(near, i);
-    if (!all)
+    if (!LEVEL(every)(near))
         for (int i = 0; i < FL_BLOCK; i += WIDTH)
             LEVEL(store)(out + i, LEVEL(divergence1)(LEVEL(load_f64)(mu + i), LEVEL(load_f64)(change + i)));
 }
 
-/* mu = 1 / (1 + e^-x) and nu = 1 - mu of FL_BLOCK values, each from the exponential of -|x|. */
-ONCE void LEVEL(block_logistic)(const double *x, double *mu, double *nu)
+/* mu = 1 / (1 + e^-x) and nu = 1 - mu, each from e = e^-|x|, which is returned. */
+INLINE VEC LEVEL(logistic1)(VEC x, VEC *mu, VEC *nu)
 {
     const VEC one = EVERY(1.0);
+    const INTS positive = AT_MOST(EVERY(0.0), x);
+    const VEC e = LEVEL(exp1)(LEVEL(pick)(positive, -x, x)), large = one / (one + e), small = e * large;
+    *mu = LEVEL(pick)(positive, large, small);
+    *nu = LEVEL(pick)(positive, small, large);
+    return e;
+}
+
+ONCE void LEVEL(block_logistic)(const double *x, double *mu, double *nu)
+{
     for (int i = 0; i < FL_BLOCK; i += WIDTH) {
-        const VEC v = LEVEL(load_f64)(x + i);
-        const INTS positive = AT_MOST(EVERY(0.0), v);
-        const VEC e = LEVEL(exp1)(LEVEL(pick)(positive, -v, v)), large = one / (one + e), small = e * large;
-        LEVEL(store)(mu + i, LEVEL(pick)(positive, large, small));
-        LEVEL(store)(nu + i, LEVEL(pick)(positive, small, large));
+        VEC m, n;
+        LEVEL(logistic1)(LEVEL(load_f64)(x + i), &m, &n);
+        LEVEL(store)(mu + i, m);
+        LEVEL(store)(nu + i, n);
     }
 }
 
-/* Deviances and slacks of the log loss of FL_BLOCK values, whose y are 0 or 1 where `binary`. */
-ONCE void LEVEL(block_log_loss)(const double *eta, const double *y, const double *theta, int binary, double *deviance,
+/* The residual y - mu of the log loss, without a difference of numbers near 1. */
+INLINE VEC LEVEL(log_loss_residual)(VEC y, VEC mu, VEC nu) { return y * nu - (EVERY(1.0) - y) * mu; }
+
+/* Residuals and curvatures of the log loss of FL_BLOCK values. */
+ONCE void LEVEL(block_log_loss_local)(const double *eta, const double *y, const double *theta, double *rho, double *d)
+{
+    (void)theta;
+    for (int i = 0; i < FL_BLOCK; i += WIDTH) {
+        VEC m, n;
+        LEVEL(logistic1)(LEVEL(load_f64)(eta + i), &m, &n);
+        LEVEL(store)(rho + i, LEVEL(log_loss_residual)(LEVEL(load_f64)(y + i), m, n));
+        LEVEL(store)(d + i, m * n);
+    }
+}
+
+/* Deviances and slacks of the log loss of FL_BLOCK values. Where all y are 0 or 1, the deviance is -ln of the
+ * probability of y: ln(1 + e^s) = max(s, 0) + ln(1 + e^-|s|), s = -eta or eta. */
+ONCE void LEVEL(block_log_loss)(const double *eta, const double *y, const double *theta, double *deviance,
                                 double *slack)
 {
     double mu[FL_BLOCK], nu[FL_BLOCK], rho[FL_BLOCK], change[FL_BLOCK], other[FL_BLOCK];
-    const VEC one = EVERY(1.0);
-    LEVEL(block_logistic)(eta, mu, nu);
+    const VEC zero = EVERY(0.0), one = EVERY(1.0);
+    INTS binary = ZERO;
+    binary = ~binary;
     for (int i = 0; i < FL_BLOCK; i += WIDTH) {
-        const VEC t = LEVEL(load_f64)(y + i), m = LEVEL(load_f64)(mu + i), n = LEVEL(load_f64)(nu + i);
-        const VEC r = t * n - (one - t) * m;
+        const VEC v = LEVEL(load_f64)(eta + i), t = LEVEL(load_f64)(y + i);
+        VEC m, n;
+        const VEC e = LEVEL(logistic1)(v, &m, &n), r = LEVEL(log_loss_residual)(t, m, n);
+        const VEC s = LEVEL(pick)(BELOW(EVERY(0.5), t), -v, v), above = LEVEL(pick)(BELOW(zero, s), s, zero);
+        binary &= SAME(t, zero) | SAME(t, one);
+        LEVEL(store)(mu + i, m);
+        LEVEL(store)(nu + i, n);
         LEVEL(store)(rho + i, r);
         LEVEL(store)(change + i, r - LEVEL(load_f64)(theta + i));
-        if (binary) {   /* -ln of the probability of y: ln(1 + e^s) = max(s, 0) + ln(1 + e^-|s|), s = -eta or eta */
-            const VEC v = LEVEL(load_f64)(eta + i), s = LEVEL(pick)(BELOW(EVERY(0.5), t), -v, v);
-            const INTS wrong = BELOW(EVERY(0.0), s);
-            const VEC above = LEVEL(pick)(wrong, s, EVERY(0.0)), e = LEVEL(exp1)(LEVEL(pick)(wrong, -s, s));
-            LEVEL(store)(deviance + i, above + LEVEL(log1)(one + e));
-        }
+        LEVEL(store)(deviance + i, above + LEVEL(log1)(one + e));
     }
-    if (!binary) {
+    if (!LEVEL(every)(binary)) {
         LEVEL(block_divergence)(mu, rho, deviance);
         for (int i = 0; i < FL_BLOCK; i++) rho[i] = -rho[i];
         LEVEL(block_divergence)(nu, rho, other);
@@ -124,15 +155,31 @@ ONCE void LEVEL(block_log_loss)(const double *eta, const double *y, const double
     for (int i = 0; i < FL_BLOCK; i++) slack[i] += other[i];
 }
 
-/* Deviances and slacks of the Poisson loss. */
-ONCE void LEVEL(block_poisson)(const double *eta, const double *y, const double *theta, int binary, double *deviance,
+/* The mean of the Poisson loss. */
+INLINE VEC LEVEL(poisson_mean)(VEC eta)
+{
+    const VEC most = EVERY(700.0);
+    return LEVEL(exp1)(LEVEL(pick)(BELOW(most, eta), most, eta));
+}
+
+/* Residuals and curvatures of the Poisson loss of FL_BLOCK values. */
+ONCE void LEVEL(block_poisson_local)(const double *eta, const double *y, const double *theta, double *rho, double *d)
+{
+    (void)theta;
+    for (int i = 0; i < FL_BLOCK; i += WIDTH) {
+        const VEC m = LEVEL(poisson_mean)(LEVEL(load_f64)(eta + i));
+        LEVEL(store)(rho + i, LEVEL(load_f64)(y + i) - m);
+        LEVEL(store)(d + i, m);
+    }
+}
+
+/* Deviances and slacks of the Poisson loss of FL_BLOCK values. */
+ONCE void LEVEL(block_poisson)(const double *eta, const double *y, const double *theta, double *deviance,
                                double *slack)
 {
-    (void)binary;
     double mu[FL_BLOCK], change[FL_BLOCK];
-    const VEC most = EVERY(700.0);
     for (int i = 0; i < FL_BLOCK; i += WIDTH) {
-        const VEC v = LEVEL(load_f64)(eta + i), m = LEVEL(exp1)(LEVEL(pick)(BELOW(most, v), most, v));
+        const VEC m = LEVEL(poisson_mean)(LEVEL(load_f64)(eta + i));
         LEVEL(store)(mu + i, m);
         LEVEL(store)(change + i, LEVEL(load_f64)(y + i) - m);
     }
@@ -185,37 +232,45 @@ static void LEVEL(logistic)(ptrdiff_t n, const double *rest_of_x, double *mu, do
     }
 }
 
-typedef void LEVEL(block_terms)(const double *, const double *, const double *, int, double *, double *);
+typedef void LEVEL(block_terms)(const double *, const double *, const double *, double *, double *);
 
-ONCE void LEVEL(terms)(LEVEL(block_terms) *block, int binary, ptrdiff_t n, const double *rest_of_eta,
-                       const double *rest_of_y, const double *rest_of_theta, double *deviance, double *slack)
+ONCE void LEVEL(terms)(LEVEL(block_terms) *block, ptrdiff_t n, const double *rest_of_eta, const double *rest_of_y,
+                       const double *rest_of_theta, double *first, double *second)
 {
     ptrdiff_t i = 0;
     for (; i + FL_BLOCK <= n; i += FL_BLOCK)
-        block(rest_of_eta + i, rest_of_y + i, rest_of_theta + i, binary, deviance + i, slack + i);
+        block(rest_of_eta + i, rest_of_y + i, rest_of_theta + i, first + i, second + i);
     if (i < n) {
-        double d[FL_BLOCK], s[FL_BLOCK];
+        double f[FL_BLOCK], s[FL_BLOCK];
         REST(eta, 0.0)
         REST(y, 0.0)
         REST(theta, 0.0)
-        block(eta, y, theta, binary, d, s);
-        GIVE(deviance, d)
-        GIVE(slack, s)
+        block(eta, y, theta, f, s);
+        GIVE(first, f)
+        GIVE(second, s)
     }
 }
 
 static void LEVEL(log_loss)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
                             double *slack)
 {
-    int binary = 1;
-    for (ptrdiff_t k = 0; k < n; k++) binary &= y[k] == 0.0 || y[k] == 1.0;
-    LEVEL(terms)(LEVEL(block_log_loss), binary, n, eta, y, theta, deviance, slack);
+    LEVEL(terms)(LEVEL(block_log_loss), n, eta, y, theta, deviance, slack);
+}
+
+static void LEVEL(log_loss_local)(ptrdiff_t n, const double *eta, const double *y, double *rho, double *d)
+{
+    LEVEL(terms)(LEVEL(block_log_loss_local), n, eta, y, y, rho, d);
 }
 
 static void LEVEL(poisson)(ptrdiff_t n, const double *eta, const double *y, const double *theta, double *deviance,
                            double *slack)
 {
-    LEVEL(terms)(LEVEL(block_poisson), 0, n, eta, y, theta, deviance, slack);
+    LEVEL(terms)(LEVEL(block_poisson), n, eta, y, theta, deviance, slack);
+}
+
+static void LEVEL(poisson_local)(ptrdiff_t n, const double *eta, const double *y, double *rho, double *d)
+{
+    LEVEL(terms)(LEVEL(block_poisson_local), n, eta, y, y, rho, d);
 }
 #undef REST
 #undef GIVE

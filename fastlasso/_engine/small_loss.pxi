@@ -49,23 +49,19 @@ cdef class SmallLoss:
         """rho = -f' at the scores eta, and f'' there in `d`."""
         cdef ptrdiff_t i
         if self.kind == LOG_LOSS:
-            KERNELS.logistic(self.n, self.eta, self.first, self.second)
-            for i in range(self.n):
-                self.rho[i] = self.y[i] * self.second[i] - (1 - self.y[i]) * self.first[i]
-                d[i] = self.first[i] * self.second[i]
+            KERNELS.log_loss_local(self.n, self.eta, self.y, self.rho, d)
+        elif self.kind == POISSON:
+            KERNELS.poisson_local(self.n, self.eta, self.y, self.rho, d)
         else:
-            self._exponentials(self.eta, d)
+            self._gamma_ratios(self.eta, d)
             for i in range(self.n):
-                self.rho[i] = d[i] - 1 if self.kind == GAMMA else self.y[i] - d[i]
+                self.rho[i] = d[i] - 1
         for i in range(self.n):
             self.w_rho[i] = weighted(self.w[i], self.rho[i])
 
-    cdef void _exponentials(self, const double* eta, vector out) noexcept nogil:
-        """e^eta, the mean; y e^-eta for the gamma loss."""
+    cdef void _gamma_ratios(self, const double* eta, vector out) noexcept nogil:
+        """y e^-eta."""
         cdef ptrdiff_t i
-        if self.kind != GAMMA:
-            KERNELS.exp(self.n, eta, out)
-            return
         for i in range(self.n):
             self.second[i] = -eta[i]
         KERNELS.exp(self.n, self.second, out)
@@ -81,19 +77,22 @@ cdef class SmallLoss:
         """Return the mean half deviance at some scores, and the mean slack of theta there."""
         cdef ptrdiff_t i
         cdef double value = 0.0, gap = 0.0
-        if self.kind == LOG_LOSS:
-            KERNELS.log_loss(self.n, eta, self.y, self.theta, self.first, self.second)
+        if self.kind == GAMMA:
+            self._gamma_ratios(eta, self.first)
+            for i in range(self.n):
+                self.second[i] = 1 - self.first[i]
+            value = self._divergences()
+            for i in range(self.n):
+                self.second[i] += self.theta[i]
+            gap = self._divergences()
+        else:
+            if self.kind == LOG_LOSS:
+                KERNELS.log_loss(self.n, eta, self.y, self.theta, self.first, self.second)
+            else:
+                KERNELS.poisson(self.n, eta, self.y, self.theta, self.first, self.second)
             for i in range(self.n):
                 value += weighted(self.w[i], self.first[i])
                 gap += weighted(self.w[i], self.second[i])
-        else:
-            self._exponentials(eta, self.first)
-            for i in range(self.n):
-                self.second[i] = (1 if self.kind == GAMMA else self.y[i]) - self.first[i]
-            value = self._divergences()
-            for i in range(self.n):
-                self.second[i] += self.theta[i] if self.kind == GAMMA else -self.theta[i]
-            gap = self._divergences()
         slack[0] = gap
         return value
 

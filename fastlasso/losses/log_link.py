@@ -54,8 +54,7 @@ class Poisson(LogLink):
         return divergence(mu, y - mu)
 
     def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
-        mu = exponential(eta)
-        return y - mu, mu
+        return engine.poisson_local(eta, y)
 
     def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         mu = exponential(eta)

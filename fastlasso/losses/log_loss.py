@@ -48,8 +48,7 @@ class LogLoss(Loss):
         return engine.log_loss(eta, y, np.zeros(len(eta)))[0]
 
     def local(self, eta: Floats, y: Floats) -> tuple[Floats, Floats]:
-        mu, nu = engine.logistic(eta)
-        return y * nu - (1 - y) * mu, mu * nu
+        return engine.log_loss_local(eta, y)
 
     def slack(self, eta: Floats, y: Floats, theta: Floats) -> Floats:
         return self._divergence(*engine.logistic(eta), y, theta)

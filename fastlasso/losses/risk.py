@@ -187,16 +187,10 @@ class Risk:
 
     def _sums(self, values, a, b):
         """Weighted sums of the values of samples a to b, chunk by chunk; one value may stand for all."""
-        values = np.ascontiguousarray(np.broadcast_to(values, (b - a,)), np.float64)
-        chunks = [(c, min(c + CHUNK, b)) for c in range(a, b, CHUNK)]
-        return [self._sum(values[c - a:d - a], None if self.weights is None else self.weights[c:d]) for c, d in chunks]
-
-    def _sum(self, values, weights):
-        """Weighted sum of some values; those of weight zero may be infinite or NaN."""
-        if weights is None:
-            return float(np.add.reduce(values))
-        total = engine.dot(weights, values)
-        return total if np.isfinite(total) else engine.dot(weights, np.where(weights == 0, 0.0, values))
+        if np.shape(values) != (b - a,):
+            values = np.broadcast_to(values, (b - a,))
+        values = np.ascontiguousarray(values, np.float64)
+        return engine.sums(values, None if self.weights is None else self.weights[a:b], CHUNK).tolist()
 
     def explained(self, values):
         """1 - F / P(0) for each F, the share of the deviance explained; 0 where P(0) is 0."""

@@ -67,7 +67,8 @@ class Near(Matrix):
         matrix, cols = self._split(cols)
         if matrix is self._source or not matrix.combines_alone or matrix.nnz < LARGE:
             return matrix.combine(cols, B, pool)
-        middle, parts = len(cols) // 2, [None, None]
+        sizes, parts = matrix.column_sizes(cols), [None, None]
+        middle = int(np.searchsorted(np.cumsum(sizes), sizes.sum() / 2, "right"))
 
         def half(k, part):      # always two halves, so that the sum does not depend on the number of threads
             parts[k] = matrix.combine(cols[part], np.ascontiguousarray(B[:, part]), pool)

@@ -10,7 +10,7 @@ from ..parallel import PIECE
 from ..validation import no_nan_or_inf
 from .base import Matrix
 from .gathered import GatheredSparse
-from .tiling import by_rows, cuts_by_size, equal_weights, even_cuts, row_segments, zero_lanes
+from .tiling import cuts_by_size, equal_weights, even_cuts, row_segments, zero_lanes
 
 # Stored values of CSC columns that may be turned into rows at once: these, or an eighth of X's if that is more.
 SMALL_PART = 1 << 18
@@ -18,9 +18,9 @@ SMALL_PART = 1 << 18
 SPLIT_PASS = 1 << 18
 # Stored values times residuals from which a second thread pays for products with columns.
 SPLIT_DOTS = 1 << 18
-# Right-hand sides per pass over CSC columns.
-MAX_RHS = 8
-# Residuals whose sums share a line of the cache, in passes over CSR rows.
+# Stored values per column from which a pass for one residual goes in two halves.
+HALVES = 8
+# Residuals whose sums share a line of the cache.
 LANES = 8
 # Columns from which their places (4 bytes each) are larger than a cache.
 MANY_COLUMNS = 1 << 16
@@ -31,6 +31,16 @@ SAMPLE = 1 << 12
 def lanes(k):
     """Return the width of rows that hold k numbers: 1, 2 or 4, or a multiple of LANES."""
     return 1 << (k - 1).bit_length() if k <= LANES else -(-k // LANES) * LANES
+
+
+def by_rows(R, w):
+    """(w R)' with the residuals of a sample together, as many places as `lanes` allows and zeros in the others."""
+    width = lanes(len(R))
+    if width == 1:
+        return R.reshape(-1, 1) if w is None else (w * R[0])[:, None]
+    out = np.zeros((R.shape[1], width))
+    out[:, :len(R)] = R.T if w is None else R.T * w[:, None]
+    return out
 
 
 class Sparse(Matrix):
@@ -195,8 +205,8 @@ class SparseColumns(Sparse):
 
     def dots_at(self, R, cols, pool, w=None):
         out = np.empty((len(R), len(cols)))
-        for c in range(0, len(R), MAX_RHS):
-            Rt, part = by_rows(R[c:c + MAX_RHS], w), out[c:c + MAX_RHS]
+        for c in range(0, len(R), LANES):
+            Rt, part = by_rows(R[c:c + LANES], w), out[c:c + LANES]
             pool.run(lambda a, b, Rt=Rt, part=part: engine.csc_dots(*self.parts, cols[a:b], Rt, part[:, a:b]),
                      self._shares(cols, len(part), pool))
         return out
@@ -209,11 +219,11 @@ class SparseColumns(Sparse):
         return cuts_by_size(ends, min(PIECE // n_rhs, -(-ends[-1] // pool.n_threads)))
 
     def combine(self, cols, B, pool):
-        out = np.zeros((self.shape[0], len(B)))
+        out = np.zeros((len(B), self.shape[0]))
         for a, b in self._runs(cols, PIECE // len(B)):
             pool.check()
             engine.csc_combine(*self.parts, cols[a:b], np.ascontiguousarray(B[:, a:b]), out)
-        return np.ascontiguousarray(out.T)
+        return out
 
     def _runs(self, cols, size):
         """Cut `cols` into (start, stop) runs of about `size` stored values."""
@@ -320,13 +330,23 @@ class SparseRows(Sparse):
         """Sums of up to LANES residuals, as (start, stop, sums of these), in which those of a column lie together.
 
         Each thread takes some of the residuals. With some of the columns it would have to find these in every row: over
-        rows of 12 values two threads took 1.25 times as long as one then, and take 0.6 times as long so.
+        rows of 12 values two threads took 1.25 times as long as one then, and take 0.6 times as long so. The rows of a
+        single residual go in halves, whatever the threads are.
         """
-        shares = min(pool.n_threads, len(R)) if self.nnz >= SPLIT_PASS else 1
-        parts = [(a, b, zero_lanes(self.shape[1], lanes(b - a))) for a, b in even_cuts(len(R), shares)]
-        for rows in self._row_pieces(len(R)):
-            pool.run(lambda a, b, sums, rows=rows: engine.csr_dots(*self.parts, *rows, R[a:b], sums), parts)
-        return [(a, b, sums.T[:b - a]) for a, b, sums in parts]
+        large, one = self.nnz >= SPLIT_PASS, len(R) == 1
+        residuals = even_cuts(len(R), pool.n_threads if large else 1)
+        halves = even_cuts(self.shape[0], 2 if one and large and self.nnz >= HALVES * self.shape[1] else 1)
+        parts = [(a, b, *rows, zero_lanes(self.shape[1], lanes(b - a))) for a, b in residuals for rows in halves]
+
+        def add(a, b, first, last, sums):
+            for rows in self._row_pieces(len(R), first, last):
+                pool.check()
+                engine.csr_dots(*self.parts, *rows, R[a:b], sums)
+
+        pool.run(add, parts)
+        for *_, more in parts[1:] if one else []:
+            parts[0][-1][:] += more
+        return [(a, b, sums.T[:b - a]) for a, b, *_, sums in parts[:len(residuals)]]
 
     def dots_at(self, R, cols, pool, w=None):
         # as many parts as sums of whole cache lines allow

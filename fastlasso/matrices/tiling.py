@@ -41,11 +41,6 @@ def weighed(R, w):
     return R if w is None else R * w
 
 
-def by_rows(R, w):
-    """(w R)' in C order, in one copy."""
-    return np.ascontiguousarray(R.T) if w is None else np.multiply(R.T, w[:, None], order="C")
-
-
 def loads(parts):
     """Return lists of (group, rows) to gather at once: all groups together, a single one by GATHER_ROWS rows."""
     present = [(group, rows) for group, rows in enumerate(parts) if len(rows)]
