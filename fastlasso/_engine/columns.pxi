@@ -647,26 +647,25 @@ def gather_counts(const index[::1] indices, const int32_t[::1] slot, const uint6
 
 
 def gather_csr(const real[::1] data, const index[::1] indices, const index[::1] indptr, const int32_t[::1] slot,
-               const uint64_t[::1] taken, ptrdiff_t start, ptrdiff_t stop, bint backwards, int64_t[::1] fill,
-               double[::1] out_data, int32_t[::1] out_rows):
+               const uint64_t[::1] taken, ptrdiff_t start, ptrdiff_t stop, bint backwards, int32_t[::1] row_slots,
+               double[::1] row_values, int64_t[::1] fill, double[::1] out_data, int32_t[::1] out_rows):
     """Rows start..stop of the columns of a CSR matrix that have a slot, as CSC; the last entry first with `backwards`.
 
     fill[s] is where the next entry of column s goes, or with `backwards` one place beyond it (updated).
     """
-    cdef ptrdiff_t k, t, s, first = indptr[start], count = indptr[stop] - first, i = stop if backwards else start
+    cdef ptrdiff_t t, i, a, k, s, count
     with nogil:
-        for t in range(count):
-            k = first + (count - 1 - t if backwards else t)
-            if taken.shape[0] and not has_slot(taken, indices[k]):
+        for t in range(stop - start):
+            i = stop - 1 - t if backwards else start + t
+            if indptr[i] == indptr[i + 1]:
                 continue
-            s = slot[indices[k]]
-            if s >= 0:
-                while k < indptr[i]:
-                    i -= 1
-                while k >= indptr[i + 1]:
-                    i += 1
+            count = compacted(&data[indptr[i]], &indices[indptr[i]], indptr[i + 1] - indptr[i], slot, taken,
+                              &row_slots[0], &row_values[0])
+            for a in range(count):
+                k = count - 1 - a if backwards else a
+                s = row_slots[k]
                 fill[s] -= backwards
-                out_data[fill[s]] = data[k]
+                out_data[fill[s]] = row_values[k]
                 out_rows[fill[s]] = i
                 fill[s] += not backwards
 

@@ -6,6 +6,9 @@ from .base import Matrix
 
 # Copies may hold this share of the stored values.
 COPIED_SHARE = 0.4
+# Copies with no more than this share of the stored values are turned into rows for products of columns: beyond it, to
+# pick the columns out of X's own rows takes no longer.
+TURNED_SHARE = 0.2
 # Stored values from which a second thread pays.
 LARGE = 1 << 17
 # Vectors of p for the residuals of a pass from far away may take this share of X's bytes.
@@ -78,7 +81,10 @@ class Near(Matrix):
         return parts[0]
 
     def gram(self, cols, n_new, mean, far_mean, weights, pool):
-        return self._source.gram(cols, n_new, mean, far_mean, weights, pool)
+        matrix, places = self._split(cols)
+        if matrix.is_sparse and matrix.nnz > TURNED_SHARE * self.nnz:
+            matrix, places = self._source, cols
+        return matrix.gram(places, n_new, mean, far_mean, weights, pool)
 
     def moments(self, w, u, pool):
         return self._source.moments(w, u, pool)

@@ -422,9 +422,10 @@ class SparseRows(Sparse):
         middle = n // 2 if self.nnz >= SPLIT_PASS else n
 
         def fill(backwards, at, pieces):    # from both ends of each column to the middle row
+            scratch = self._scratch()
             for start, stop in pieces:
                 pool.check()
-                engine.gather_csr(*self.parts, *place, start, stop, backwards, at, data, rows)
+                engine.gather_csr(*self.parts, *place, start, stop, backwards, *scratch, at, data, rows)
 
         halves = [(False, indptr[:-1].copy(), self._row_pieces(1, 0, middle)),
                   (True, indptr[1:].copy(), self._row_pieces(1, middle)[::-1])]
