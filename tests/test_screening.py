@@ -76,11 +76,11 @@ def test_residuals_are_split_into_affine_combinations_of_anchors_and_a_rest_roun
         a, b = at(rng.standard_normal(4)), at(np.append(rng.standard_normal(3), 0.0))
         b = replace(b, coef=b.coef[:3])     # from before the last column came in
         e = rng.standard_normal(4)
-        B = np.stack([2 * a.coef - np.append(b.coef, 0), 0.4 * a.coef + np.append(0.6 * b.coef, 0) + e])
+        B = np.stack([1.7 * a.coef - 0.7 * np.append(b.coef, 0), 0.4 * a.coef + np.append(0.6 * b.coef, 0) + e])
         R = design.residuals(y, cols, B)
         T, distance = screening.project_on_anchors(np.sqrt(design.norm2[cols]), screening.known_of([a, b], cols), B,
                                                    design.correlations(R)[:, cols], np.sqrt(y @ y / 30))
-    np.testing.assert_allclose(T[0], [2, -1], atol=1e-12)
+    np.testing.assert_allclose(T[0], [1.7, -0.7], atol=1e-12)
     np.testing.assert_allclose(T.sum(axis=1), 1, rtol=1e-12)
     assert 0 < distance[0] < 1e-6
     left = R - T @ np.stack([a.residual, b.residual])

@@ -7,6 +7,12 @@
 cdef enum:
     # A pass over row-major X adds up the moments of this many columns together: 6 KB of sums.
     ROW_TILE = 256
+    # Rows of row-major X that are turned into columns together: a line of the cache is written at once. Value by value
+    # lines 4 KB apart put each other out of the cache, and a value took 12 ns.
+    LINE = 8
+    # Values of row-major X that a pass takes at a time: they stay in the cache while sums of some columns after the
+    # other are formed.
+    ROWS_VALUES = 1 << 14
     # A pass over sparse X takes at most this many residuals at once.
     LANES = 8
 
@@ -105,12 +111,15 @@ def rows_moments(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const dou
             a += ROW_TILE
 
 
-def rows_dots(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
-    """As dense_dots, for a row-major X given as its transpose: out[c, j] = sum_i Xt[j, i] R[c, i]."""
+def rows_dots(const real[:, :] Xt, ptrdiff_t start, ptrdiff_t stop, const double[:, ::1] R, ptrdiff_t first,
+              ptrdiff_t last, double[:, ::1] out):
+    """out[c, j] += sum_i Xt[j, i] R[c, i] over the samples first..last, for start <= j < stop: X is row-major."""
+    cdef ptrdiff_t i = first, step = max(LINE, ROWS_VALUES // max(stop - start, 1))
     with nogil:
-        out[:, start:stop] = 0.0
-        combine(&Xt[start, 0], leading(Xt), NULL, Xt.shape[1], &R[0, 0], 1, R.shape[1], R.shape[0], stop - start,
-                &out[0, start], out.shape[1])
+        while i < last:
+            combine(&Xt[start, i], leading(Xt), NULL, min(step, last - i), &R[0, i], 1, R.shape[1], R.shape[0],
+                    stop - start, &out[0, start], out.shape[1])
+            i += step
 
 
 cdef inline void shifted_and_scaled(const real* x, double shift, const double* scale, ptrdiff_t n,
@@ -124,7 +133,7 @@ cdef inline void shifted_and_scaled(const real* x, double shift, const double* s
 def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] shift, const double[::1] scale,
                  ptrdiff_t start, ptrdiff_t stop, double[:, :] out):
     """out[s, i - start] = (X[i, cols[s]] - shift[s]) scale[i] for rows start <= i < stop; rows of out contiguous."""
-    cdef ptrdiff_t i, s
+    cdef ptrdiff_t i = start, r, s, last
     cdef ptrdiff_t m = cols.shape[0]
     if out.shape[1] > 1 and out.strides[1] != 8:
         raise ValueError("the rows of out must be contiguous")
@@ -132,28 +141,29 @@ def gather_dense(const real[:, :] X, const int64_t[::1] cols, const double[::1] 
         if X.strides[0] == <ptrdiff_t> sizeof(real):
             for s in range(m):
                 shifted_and_scaled(&X[start, cols[s]], shift[s], &scale[start], stop - start, &out[s, 0])
-        else:
-            for i in range(start, stop):
-                for s in range(m):
-                    out[s, i - start] = (X[i, cols[s]] - shift[s]) * scale[i]
+            i = stop
+        while i < stop:
+            last = min(i + LINE, stop)
+            for s in range(m):
+                for r in range(i, last):
+                    FL_FETCH(&X[min(r + LINE, stop - 1), cols[s]])
+                    out[s, r - start] = (X[r, cols[s]] - shift[s]) * scale[r]
+            i = last
 
 
 def gather_rows(const real[:, :] X, const int64_t[::1] rows, const double[::1] shift, const double[::1] scale,
                 double[:, :] out):
     """out[j, k] = (X[i, j] - shift[j]) scale[i] for the rows i = rows[k]."""
-    cdef ptrdiff_t i, j, k
-    cdef ptrdiff_t n = rows.shape[0], p = X.shape[1]
+    cdef ptrdiff_t i, j, k, first = 0, last
+    cdef ptrdiff_t n = rows.shape[0], p = X.shape[1], step = n if X.strides[0] == <ptrdiff_t> sizeof(real) else LINE
     with nogil:
-        if X.strides[0] == <ptrdiff_t> sizeof(real):
+        while first < n:
+            last = min(first + step, n)
             for j in range(p):
-                for k in range(n):
+                for k in range(first, last):
                     i = rows[k]
                     out[j, k] = (X[i, j] - shift[j]) * scale[i]
-        else:
-            for k in range(n):
-                i = rows[k]
-                for j in range(p):
-                    out[j, k] = (X[i, j] - shift[j]) * scale[i]
+            first = last
 
 
 def products(const double[:, :] A, const double[:, :] B, ptrdiff_t rows, double[:, :] out):

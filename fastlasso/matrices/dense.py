@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._engine import engine
+from ..parallel import PIECE
 from ..validation import no_nan_or_inf
 from ..ways import ways
 from .base import Matrix, compressible
@@ -34,6 +35,8 @@ STRETCHES = 48
 SMALL_GATHER = 1 << 21
 # Values always allowed for sums over groups of rows: 32 MB.
 SUMS_VALUES = 1 << 22
+# Columns of row-major X in a piece of a pass, at least: with 64 a pass took twice as long.
+WIDE = 512
 # Rows whose mean is a typical value. With a power of two the mean of a constant column is exact.
 TYPICAL_ROWS = 32
 
@@ -251,12 +254,15 @@ class DenseRows(Dense):
 
     def with_copies(self, copied, cols, pool):
         n, old = self.shape[0], 0 if copied is None else copied.shape[1]
-        out = np.empty((n, old + len(cols)), order="F")
-        if old:
-            out[:, :old] = copied.X
-        for start, stop, block in self._blocks(cols, pool):
-            out[start:stop, old:] = block[:, :stop - start].T
-        return DenseColumns(out)
+        out, zeros, ones = np.empty((old + len(cols), n)), np.zeros(len(cols)), np.ones(n)
+
+        def copy(a, b):
+            if old:
+                out[:old, a:b] = copied.X[a:b].T
+            engine.gather_dense(self.X, cols, zeros, ones, a, b, out[old:, a:b])
+
+        pool.run(copy, pool.split(n, len(out), align=LINE))
+        return DenseColumns(out.T)
 
     def moments(self, w, u, pool):
         n, p = self.shape
@@ -265,37 +271,63 @@ class DenseRows(Dense):
         return X[0].astype(np.float64), sums
 
     def dots(self, R, pool):
-        out = np.empty((len(R), self.shape[1]))
-        pool.run(lambda a, b: engine.rows_dots(self.X.T, a, b, R, out),
-                 pool.split(self.shape[1], self.shape[0] * len(R), align=64))
-        return out
+        (n, p), k = self.shape, len(R)
+        segments = row_segments(n, k * p)
+        cuts = [(0, p)] if len(segments) > 1 else pool.split(p, n * k, align=WIDE)
+        partial = np.zeros((len(segments), k, p))
+
+        def add(a, b, first, last, out):
+            step = max(1, PIECE // (k * (b - a)))
+            for start in range(first, last, step):
+                pool.check()
+                engine.rows_dots(self.X.T, a, b, R, start, min(start + step, last), out)
+
+        pool.run(add, [(*cut, *rows, out) for rows, out in zip(segments, partial, strict=True) for cut in cuts])
+        return partial[0] if len(segments) == 1 else partial.sum(axis=0)
 
     def pays_to_select(self, n_cols):
         return n_cols * LINE < self.shape[1]
 
     def dots_at(self, R, cols, pool, w=None):
-        R, out = weighed(R, w), np.zeros((len(cols), len(R)))
-        for start, stop, block in self._blocks(cols, pool):
-            engine.products(block, R[:, start:stop], stop - start, out)
+        R = weighed(R, w)
+        if not self.pays_to_select(len(cols)):
+            return self.dots(R, pool).take(cols, axis=1)
+        out = np.zeros((len(cols), len(R)))
+
+        def add(a, b):
+            for start, stop, block in self._blocks(cols[a:b], 0, self.shape[0], pool):
+                engine.products(block, R[:, start:stop], stop - start, out[a:b])
+
+        pool.run(add, pool.split(len(cols), column_work(self.shape[0], len(R)), align=LINE))
         return np.ascontiguousarray(out.T)
 
     def combine(self, cols, B, pool):
-        out = np.zeros((len(B), self.shape[0]))
+        (n, p), k = self.shape, len(B)
+        out = np.zeros((k, n))
+        if not self.pays_to_select(len(cols)):      # rows are read whole
+            whole = np.zeros((k, p))
+            whole[:, cols] = B
+            pool.run(lambda a, b: engine.dense_dots(self.X.T, a, b, whole, out),
+                     pool.split(n, column_work(p, k), align=GRAM_TILE))
+            return out
         everything = np.arange(len(cols))
-        for start, stop, block in self._blocks(cols, pool):
-            part = np.zeros((len(B), GATHER_ROWS))
-            engine.dense_combine(block.T, everything, B, 0, stop - start, part)
-            out[:, start:stop] = part[:, :stop - start]
+
+        def add(a, b):
+            for start, stop, block in self._blocks(cols, a, b, pool):
+                part = np.zeros((k, GATHER_ROWS))
+                engine.dense_combine(block.T, everything, B, 0, stop - start, part)
+                out[:, start:stop] = part[:, :stop - start]
+
+        pool.run(add, pool.split(n, column_work(len(cols), k), align=GATHER_ROWS))
         return out
 
-    def _blocks(self, cols, pool):
+    def _blocks(self, cols, first, last, pool):
         """Yield (start, stop, block): the columns `cols` of a few rows at a time, as contiguous columns."""
         if not len(cols):
             return
-        block, zeros = np.empty((len(cols), GATHER_ROWS)), np.zeros(len(cols))
-        ones = np.broadcast_to(1.0, self.shape[0]).copy()
-        for start in range(0, self.shape[0], GATHER_ROWS):
+        block, zeros, ones = aligned(len(cols), GATHER_ROWS + LINE), np.zeros(len(cols)), np.ones(self.shape[0])
+        for start in range(first, last, GATHER_ROWS):
             pool.check()
-            stop = min(start + GATHER_ROWS, self.shape[0])
+            stop = min(start + GATHER_ROWS, last)
             engine.gather_dense(self.X, cols, zeros, ones, start, stop, block)
             yield start, stop, block
