@@ -35,16 +35,16 @@ def sparse_sweeps(const double[::1] data, const int32_t[::1] rows, const int64_t
                   const double[::1] a1, const double[::1] a2, const double[::1] lower, const double[::1] upper,
                   int epochs):
     """As dense_sweeps for CSC columns, where wx holds w_i x_ij. Returns (largest move, offset)."""
-    cdef ptrdiff_t j, k
+    cdef ptrdiff_t j, k, at
     cdef double z, best, delta, moved = 0.0
     cdef int epoch
     with nogil:
         for epoch in range(epochs):
             moved = 0.0
             for j in range(b.shape[0]):
-                z = -offset * mean[j]
-                for k in range(indptr[j], indptr[j + 1]):
-                    z += wx[k] * r[rows[k]]
+                at = indptr[j]
+                column_dots(&wx[0] + at, &rows[0] + at, indptr[j + 1] - at, &r[0], 1, &z, 1, 1)
+                z -= offset * mean[j]
                 best = prox(z + curvature[j] * b[j], curvature[j], a1[j], a2[j], lower[j], upper[j])
                 delta = best - b[j]
                 if delta != 0:
@@ -70,11 +70,9 @@ def sparse_combine(const double[::1] data, const int32_t[::1] rows, const int64_
 def sparse_correlations(const int32_t[::1] rows, const int64_t[::1] indptr, const double[::1] wx,
                         const double[::1] mean, const double[::1] r, double offset, double[::1] z):
     """z_j = sum_i w_i x_ij r_i - offset mean_j."""
-    cdef ptrdiff_t j, k
-    cdef double total
+    cdef ptrdiff_t j, at
     with nogil:
         for j in range(z.shape[0]):
-            total = -offset * mean[j]
-            for k in range(indptr[j], indptr[j + 1]):
-                total += wx[k] * r[rows[k]]
-            z[j] = total
+            at = indptr[j]
+            column_dots(&wx[0] + at, &rows[0] + at, indptr[j + 1] - at, &r[0], 1, &z[j], 1, 1)
+            z[j] -= offset * mean[j]
