@@ -46,6 +46,8 @@ class Case:
     l1_ratio, upper : float
         Share of the L1 part of the penalty, and a bound of every coefficient; a rival must offer what is not usual.
     dtype : str
+    order : {"F", "C"}
+        How dense X is stored: by columns, or by rows as NumPy does unless asked.
     seed : int
     target : str
         What the project promises for this case, printed with its table.
@@ -70,6 +72,7 @@ class Case:
     l1_ratio: float = 1.0
     upper: float = float("inf")
     dtype: str = "float64"
+    order: str = "F"
     seed: int = 0
     target: str = ""
 
@@ -83,12 +86,14 @@ class Case:
         made_from = (self.kind, self.n_samples, self.n_features, self.n_true, self.rho, self.density, self.snr,
                      self.dtype, self.seed)
         made_from += () if self.loss == "squared_error" else (self.loss,)
+        made_from += () if self.order == "F" else (self.order,)
         return f"{self.kind}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]}"
 
 
 _WIDE = {"n_samples": 200, "n_features": 20_000, "n_true": 50, "rho": 0.6}
 _SQUARE = {"n_samples": 2_000, "n_features": 5_000, "n_true": 200, "rho": 0.6}
 _TALL = {"n_samples": 100_000, "n_features": 300, "n_true": 60, "rho": 0.5}
+_TALL_WIDER = {"n_samples": 20_000, "n_features": 2_000, "n_true": 300, "rho": 0.5}
 _COLD = "gap 1e-6 no slower than the best of skglm and celer"
 
 
@@ -97,8 +102,8 @@ def _main():
     yield Case("wide-correlated", **_WIDE | {"rho": 0.95}, target="gap 1e-9 in 0.4 x best loose")
     yield Case("square", **_SQUARE, target="gap 1e-9 in 1.2 x best loose and 0.09 x best at 2e-5")
     yield Case("tall", **_TALL, target="gap 1e-9 in 0.3 x best peer")
-    yield Case("tall-wider", n_samples=20_000, n_features=2_000, n_true=300, rho=0.5,
-               target="gap 1e-9 in 0.4 x best peer")
+    yield Case("tall-wider", **_TALL_WIDER, target="gap 1e-9 in 0.4 x best peer")
+    yield Case("tall-wider-rows", **_TALL_WIDER, order="C", target="2 x the time of tall-wider")
     yield Case("text", "text", target="gap 1e-9 in 0.5 x best loose")
     yield Case("wide-cold-100", **_WIDE, fractions=(1, 1e-2), target=_COLD)
     yield Case("wide-cold-1000", **_WIDE, fractions=(1, 1e-3), target=_COLD)
@@ -123,6 +128,7 @@ def _losses():
     tall = {"n_samples": 100_000, "n_features": 300, "n_true": 60, "rho": 0.5, "snr": 2.0, **logit}
     yield Case("logit-wide", **wide, target="0.5 x best peer")
     yield Case("logit-tall", **tall, target="0.2 x best peer")
+    yield Case("logit-tall-rows", **tall, order="C", target="2 x the time of logit-tall")
     yield Case("logit-tall-wider", n_samples=20_000, n_features=2_000, n_true=200, rho=0.5, snr=2.0, **logit,
                target="0.2 x best peer")
     yield Case("logit-text", "text", **logit, target="0.4 x best peer")

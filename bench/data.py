@@ -63,7 +63,7 @@ def _make_ar1(case):
     rng = np.random.default_rng(case.seed)
     X = ar1_columns(rng, case.n_samples, case.n_features, case.rho)
     y = _respond(rng, case, X)
-    return X.astype(case.dtype, order="F", copy=False), y.astype(case.dtype, copy=False)
+    return X.astype(case.dtype, order=case.order, copy=False), y.astype(case.dtype, copy=False)
 
 
 def _make_sparse(case):
@@ -109,7 +109,7 @@ _MAKERS = {"ar1": _make_ar1, "sparse": _make_sparse, "diabetes": _make_diabetes}
 
 
 def make(case, cache=None, text=None):
-    """Return X (dense Fortran order, or CSR) and y of a case.
+    """Return X (dense, or CSR) and y of a case.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def store(case, cache, text=None):
 
 
 def load(folder):
-    """Read X (dense Fortran order, or CSR) and y of a stored case into memory."""
+    """Read X (dense, or CSR) and y of a stored case into memory."""
     folder = pathlib.Path(folder)
     y = np.load(folder / "y.npy")
     if (folder / "X.npy").exists():

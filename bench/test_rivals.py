@@ -15,8 +15,9 @@ from . import cases, data, referee, rivals
 
 pytest.importorskip("pytest_benchmark")
 
-SHRINK = {"wide": 10, "wide-correlated": 10, "square": 10, "tall": 10, "tall-wider": 10, "wide-float32": 10,
-          "logit-wide": 10, "logit-tall": 20, "logit-tall-wider": 20, "poisson-tall": 20}
+SHRINK = {"wide": 10, "wide-correlated": 10, "square": 10, "tall": 10, "tall-wider": 10, "tall-wider-rows": 10,
+          "wide-float32": 10, "logit-wide": 10, "logit-tall": 20, "logit-tall-rows": 20, "logit-tall-wider": 20,
+          "poisson-tall": 20}
 WHOLE = ("diabetes", "small-fit", "logit-small-fit")
 IN_PYTHON = [name for name in rivals.names() if not hasattr(rivals.get(name), "COMMAND")]
 
@@ -76,7 +77,7 @@ def test_path(benchmark, problem, name):
     case, X, y, alphas = problem
     if reason := rivals.reason_against(rival, X, len(alphas), 0, case.loss):
         pytest.skip(reason)
-    stored = getattr(rival, "prepare", lambda X, y: (X, y))(X, y)
+    stored = rivals.prepared(rival, X, y)
     tol, gap = _tolerance(rival)
     loss = rivals.named_loss(case.loss)
     found = benchmark.pedantic(rival.path, args=(*stored, alphas, tol, 1), kwargs=loss, rounds=3, warmup_rounds=1)

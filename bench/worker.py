@@ -123,7 +123,7 @@ class Worker:
         self.n_threads = n_threads
         self.splits = cases.splits(cases.fold_ids(len(y), folds)) if folds else None
         self._warm(X.dtype, scipy.sparse.issparse(X), folds, loss)
-        self.X, self.y = self._prepared(X, y)
+        self.X, self.y = self.rivals.prepared(self.rival, X, y)
         return {"x_bytes": data.nbytes(X)}
 
     def run(self, tol, save=None):
@@ -165,9 +165,6 @@ class Worker:
             return self.rival.path(X, y, alphas, tol, n_threads, **named, **self.options)
         return self.rival.cross_validate(X, y, alphas, splits, tol, n_threads, **named)
 
-    def _prepared(self, X, y):
-        return getattr(self.rival, "prepare", lambda X, y: (X, y))(X, y)
-
     def _warm(self, dtype, sparse, folds, loss):
         """Solve a small problem of the given kind, so that compilers and caches have done their first work."""
         import numpy as np
@@ -179,7 +176,7 @@ class Worker:
         X = np.asfortranarray(rng.standard_normal((100, 10)), dtype=dtype)
         y = (X[:, 0] + 1.0 if loss == "squared_error" else rng.random(100) < 0.5).astype(dtype)
         splits = cases.splits(cases.fold_ids(100, folds)) if folds else None
-        X, y = self._prepared(scipy.sparse.csr_matrix(X) if sparse else X, y)
+        X, y = self.rivals.prepared(self.rival, scipy.sparse.csr_matrix(X) if sparse else X, y)
         self._solve(X, y, np.geomspace(0.5, 0.05, 5), splits, self.rival.DEFAULT_TOL, 1, loss)
 
 

@@ -15,6 +15,7 @@ and, where it has them,
                             `cross_validate` are called with ``loss=``, y is 0 or 1 for "log_loss", and the error of
                             a cross-validation is the mean unit deviance that is held out
     prepare(X, y)           untimed: the storage that it wants, from dense Fortran order or CSR
+    ANY_ORDER = True        it takes dense X by rows as it is; for others X is turned to Fortran order, untimed
     suits(X, n_alphas)      a reason (str) why a problem is not for it, or None; for squared error
     suits_folds(X)          the same for cross-validation
     suits_loss(X, n_alphas, folds, loss)    the same for paths and cross-validations of other losses
@@ -36,6 +37,8 @@ package inside functions, so that the suite can list rivals that are not install
 import importlib
 import pathlib
 
+import numpy as np
+
 SQUARED_ERROR = "squared_error"
 
 
@@ -49,6 +52,13 @@ def names():
 def get(name):
     """Import the description of a rival; its package is not imported."""
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def prepared(rival, X, y):
+    """Return X and y in the storage that a rival wants."""
+    if isinstance(X, np.ndarray) and not getattr(rival, "ANY_ORDER", False):
+        X = np.asfortranarray(X)
+    return getattr(rival, "prepare", lambda X, y: (X, y))(X, y)
 
 
 def losses(rival):
