@@ -90,17 +90,17 @@ class NewtonAlphas(NewtonSteps):
             row = self._step(alpha, here, rho, gradient)
             if row.gap <= target:
                 return row
-            if self._has_diverged(row.point.eta):
-                break
             objective = row.value + penalty.value(row.b, alpha)
             if objective <= target:     # the gap of the dual point 0
                 return row
-            if not objective <= lowest + worst_allowed:
+            if not objective <= lowest + worst_allowed:     # by an older model scores may even diverge
                 safe, lowest, goes_on = self._after_rise(alpha, here, safe, row.point, lowest)
                 if not goes_on:
                     break
                 here, renew = safe, True
                 continue
+            if self._has_diverged(row.point.eta):
+                break
             self.floor = 0.1 * self.floor if self.floor > LEAST_FLOOR else 0.0
             stands = row.gap > 0.9 * gap if np.isfinite(row.gap) else objective > lowest - LEAST_FALL * target
             lowest, renew = min(objective, lowest), np.isinf(row.gap) or row.gap > SLOW * gap

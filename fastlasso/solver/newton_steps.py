@@ -11,6 +11,7 @@ from .base import widened
 from .basis import independent, places
 from .least_squares import LeastSquares
 from .quadratic_model import GramModel, SweepModel
+from .working_set import LEAST_LIMIT, MORE_SWEEPS, REPAID
 
 # A model serves while the mean curvature changes by no more than this factor.
 MOST_CHANGED = 8.0
@@ -187,10 +188,13 @@ class NewtonSteps:
     def _keep_model(self, d, step, renew):
         """Make a new model at the curvature d where there is none, or where the present one costs too many steps.
 
+        Sweeps whose first step is slow give way to a Gram matrix where that fits, as if they had ended at their limit.
         The model's ratio is set to that of the mean curvatures. With a ridge part it stays 1, since the factor of the
         Gram matrix would have to be made anew.
         """
         n, m, mean = self.design.n_samples, len(self.working_set), self.problem.loss.mean(d)
+        if step and renew and self.wasted == 0 and self.model.sweeps and not self.problem.has_ridge:
+            self.model.form.give_up()
         self.wasted += (4.0 if step else FIRST_WASTE) * n * max(m, 1)
         costs = n * m * m / GRAM_SPEED + m**3 / 3 if (n + m) * m * m > SMALL_MODEL else 0.0
         if self._is_outdated(d, mean) or (step and renew) or self.wasted > costs:
@@ -199,27 +203,47 @@ class NewtonSteps:
 
     def _is_outdated(self, d, mean):
         """Whether the model cannot serve at the curvature d, whose mean is `mean`."""
-        if self.model is None or self.model.form.size < len(self.working_set):
+        if self.model is None or self.model.form.size < len(self.working_set) or self.model.is_swept_out:
             return True
         if self.problem.loss.loss.keeps_curvature:
             return not self.model.total < MOST_CHANGED * mean < MOST_CHANGED**2 * self.model.total
         return not np.array_equal(d, self.model.curvature)
 
     def _renew_model(self, d):
-        kind = GramModel if self._gram_pays(0) else SweepModel
+        gram, swept = self._gram_pays(0), self._swept
         last = None if self.model is None else self.model.last()
         self.model = None       # before there is a second Gram matrix
-        self.model, self.wasted = kind(self.problem, self.near, d), 0.0
+        self.model, self.wasted = (GramModel if gram else SweepModel)(self.problem, self.near, d), 0.0
         self.model.extend(self.working_set, self.penalty)
+        if gram:
+            self.model.form.swept = swept
+        else:
+            self.model.form.end_at(self._most_sweeps())
         if last is not None:
             self.model.follow(*last)
 
+    @property
+    def _swept(self):
+        """Sweeps that a step of the last model took, or of the one before it that a Gram matrix has replaced."""
+        return 0 if self.model is None else self.model.form.swept
+
     def _gram_pays(self, entering):
-        """Whether exact steps on a Gram matrix of the working set, of which some columns are new, cost less."""
-        size = len(self.working_set)
+        """Whether exact steps on a Gram matrix of the working set, of which some columns are new, cost less.
+
+        As many columns come into use at each alpha as at the last one, at least.
+        """
+        came = self.n_used - np.count_nonzero(self.trail[0].b)
+        return not len(self.working_set) or cost.gram_pays(*self._sizes(max(entering, came)), MORE_SWEEPS * self._swept)
+
+    def _most_sweeps(self):
+        """Sweeps of a step that cost as much as to change to a Gram matrix."""
+        return max(np.ceil(cost.gram_in_sweeps(*self._sizes(len(self.working_set) / REPAID))), LEAST_LIMIT)
+
+    def _sizes(self, entering):
+        """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
         face = max(self.n_used, np.count_nonzero(self.penalty.unscreened))
-        return not size or cost.gram_pays(self.design, self.design.stored(self.working_set), size, face, entering,
-                                          self.problem.has_ridge)
+        return (self.design, self.design.stored(self.working_set), len(self.working_set), face, entering,
+                self.problem.has_ridge)
 
     # ------------------------------------------------------------ steps
 

@@ -119,6 +119,16 @@ class ResidualForm:
         """Let `solve` end at an alpha that takes so many sweeps."""
         self._limit = limit
 
+    @property
+    def has_ended(self):
+        """Whether the last call of `solve` ended so."""
+        return self.swept >= self._limit
+
+    def give_up(self):
+        """Count the last call of `solve` as one that ended so, if there is a limit."""
+        if np.isfinite(self._limit):
+            self.swept = max(self.swept, self._limit)
+
     def gram_of(self, at):
         """Return the inner products of the columns at some places of the working set."""
         return self.design.gram(self.columns[at], len(at))
@@ -149,7 +159,7 @@ class ResidualForm:
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
                 known = self._descend(alphas[k], b, known, INNER_SHARE * target_gap, most)
             B[k] = b
-            if self.swept >= self._limit:
+            if self.has_ended:
                 return k + 1
         return len(alphas)
 

@@ -95,7 +95,7 @@ class WorkingSet(Prover):
             limit = max(np.ceil(cost.gram_in_sweeps(*sizes)), LEAST_LIMIT)
             self.form.end_at(limit)
         solved = self._solve_from(alphas, start, B, loose=loose)
-        if self.form.has_gram or self.form.swept < limit:
+        if self.form.has_gram or not self.form.has_ended:
             return solved
         self.form = self._gram_form_of(np.arange(self.form.size))
         return self._solve_from(alphas, start, B, loose=loose)
