@@ -315,6 +315,18 @@ def test_a_row_of_weight_zero_may_have_an_infinite_slack():
         assert risk.slack(eta, theta, pool) == np.inf
 
 
+def test_a_dual_point_is_balanced_beside_a_row_of_weight_zero_of_any_score():
+    """The square of exp(400) overflows: the norm that says what is rounding was NaN, and the mean stayed as it was."""
+    y, weights = np.array([1.0, 2.0, 0.0, 4.0]), np.array([1.0, 1.0, 0.0, 1.0]) / 3
+    with Pool(1) as pool:
+        risk = Risk.of(Poisson(), y, None, weights, True, pool)
+        theta, d = risk.local(np.array([0.1, 0.5, 400.0, 1.5]), pool)
+        assert (theta[2], d[2]) == (0, 0)
+        assert abs(weights @ theta) > 0.01
+        risk.balance(theta, d, weights @ d, pool)
+        assert abs(weights @ theta) < 1e-15
+
+
 def test_ridge_on_columns_of_all_sizes_has_a_minimum_beside_a_constant_column():
     """The solver once tried a ridge part of 1, found the classes nearly separated, and gave up the alphas of 1e12."""
     X = np.random.default_rng(0).standard_normal((5, 70)) * 10.0 ** np.linspace(-5, 6, 70)

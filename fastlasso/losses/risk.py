@@ -7,7 +7,7 @@ mean null deviance. The residual of a sample is rho = -f'(eta); X'rho, weighted,
 point theta the loss's part of the duality gap is sum_i q_i slack_i(eta_i, theta_i).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 import numpy as np
@@ -61,6 +61,9 @@ class Risk:
         P(0), the unit of the tolerance: half the mean null deviance.
     null_residual : ndarray of shape (n_samples,)
         rho of the empty model.
+    idle : ndarray of int, or None
+        The rows of weight zero. Their scores may be of any size, so rho and d are 0 there: a square of one that
+        overflows would make a weighted mean NaN.
     """
 
     loss: Loss
@@ -72,6 +75,7 @@ class Risk:
     null_intercept: float = 0.0
     null_value: float = 0.0
     null_residual: np.ndarray | None = None
+    idle: np.ndarray | None = None
 
     is_quadratic = False
 
@@ -87,13 +91,14 @@ class Risk:
         y, classes = loss.target(y, weights)
         if offset is not None:
             offset = validation.no_nan_or_inf(validation.finite_vector(offset, len(y), "offset"), "offset")
-        risk = cls(loss, y, classes, offset, weights, fit_intercept)
+        idle = None if weights is None or weights.all() else np.flatnonzero(weights == 0)
+        risk = cls(loss, y, classes, offset, weights, fit_intercept, idle=idle)
         b0 = risk.best_intercept(risk.scores(0.0), loss.start(y, weights), pool) if fit_intercept else 0.0
         eta = risk.scores(b0)
         null_value = risk.mean_deviance(eta, pool)
         if not np.isfinite(null_value):
             raise ValueError(f"loss {loss.name!r} overflows at the empty model: y or the offset is too large")
-        return cls(loss, y, classes, offset, weights, fit_intercept, b0, null_value, risk.local(eta, pool)[0])
+        return replace(risk, null_intercept=b0, null_value=null_value, null_residual=risk.local(eta, pool)[0])
 
     @property
     def norm2(self):
@@ -125,13 +130,15 @@ class Risk:
         return np.add.reduce(values) / len(values) if self.weights is None else engine.dot(self.weights, values)
 
     def local(self, eta, pool):
-        """Return (rho, d), the residual and the curvature of each sample."""
+        """Return (rho, d), the residual and the curvature of each sample; 0 for those of weight zero."""
         rho, d = np.empty(len(eta)), np.empty(len(eta))
 
         def span(a, b):
             rho[a:b], d[a:b] = self.loss.local(eta[a:b], self.y[a:b])
 
         run_spans(pool, len(eta), span)
+        if self.idle is not None:
+            rho[self.idle] = d[self.idle] = 0.0
         return rho, d
 
     def value(self, misfit):
