@@ -212,13 +212,13 @@ class NewtonSteps:
     def _renew_model(self, d):
         gram, swept = self._gram_pays(0), self._swept
         last = None if self.model is None else self.model.last()
-        self.model = None       # before there is a second Gram matrix
-        self.model, self.wasted = (GramModel if gram else SweepModel)(self.problem, self.near, d), 0.0
-        self.model.extend(self.working_set, self.penalty)
+        self.model, self.wasted = None, 0.0     # before there is a second Gram matrix
         if gram:
-            self.model.form.swept = swept
+            self.model = GramModel(self.problem, self.near, d, swept)
         else:
+            self.model = SweepModel(self.problem, self.near, d)
             self.model.form.end_at(self._most_sweeps())
+        self.model.extend(self.working_set, self.penalty)
         if last is not None:
             self.model.follow(*last)
 

@@ -37,8 +37,8 @@ class DampedGram(GramForm):
         What was added to the diagonal.
     """
 
-    def __init__(self, problem, full):
-        super().__init__(problem)
+    def __init__(self, problem, full, swept):
+        super().__init__(problem, swept)
         self._full, self.damping = full, np.empty(0)
 
     def extend(self, cols, penalty):
@@ -121,9 +121,9 @@ class GramModel(QuadraticModel):
 
     sweeps = is_swept_out = False
 
-    def __init__(self, problem, near, curvature):
+    def __init__(self, problem, near, curvature, swept):
         super().__init__(problem, near, curvature)
-        self.form = DampedGram(self._problem(problem), problem.design.norm2)
+        self.form = DampedGram(self._problem(problem), problem.design.norm2, swept)
 
     def extend(self, cols, penalty):
         self.design.measure_centres(cols)
