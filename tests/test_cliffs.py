@@ -24,7 +24,7 @@ from fastlasso import (
     fit_schedule,
     verify,
 )
-from fastlasso.solver import cost, working_set
+from fastlasso.solver import cost
 from fastlasso.solver.gram_form import GramForm
 from fastlasso.solver.newton import NewtonSolver
 from fastlasso.solver.quadratic_model import SweepModel
@@ -176,7 +176,7 @@ def test_sweeps_that_reach_their_limit_give_way_to_a_gram_matrix(monkeypatch, li
     y = X[:, :10].sum(axis=1) + 0.1 * rng.standard_normal(80)
     monkeypatch.setattr(cost, "gram_pays", lambda *sizes: False)
     monkeypatch.setattr(cost, "gram_in_sweeps", lambda *sizes: limit)
-    monkeypatch.setattr(working_set, "LEAST_LIMIT", 10)
+    monkeypatch.setattr(cost, "LEAST_LIMIT", 10)
     assert fit_path(X, y, alphas=20, eps=1e-3, tol=1e-9).certified.all()
 
 

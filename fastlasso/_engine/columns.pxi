@@ -8,7 +8,7 @@ cdef enum:
     # A pass over row-major X adds up the moments of this many columns together: 6 KB of sums.
     ROW_TILE = 256
     # Rows of row-major X that are turned into columns together: a line of the cache is written at once. Value by value
-    # lines 4 KB apart put each other out of the cache, and a value took 12 ns.
+    # lines 4 KB apart put each other out of the cache, and a value took 7 to 10 ns.
     LINE = 8
     # Values of row-major X that a pass takes at a time: they stay in the cache while sums of some columns after the
     # other are formed.

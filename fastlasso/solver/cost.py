@@ -28,6 +28,13 @@ NS_CHOLESKY = 0.012
 NS_PRODUCT = 0.03
 # Per value of the columns that go into such a block, scaled and transposed.
 NS_SCALED = 6.0
+# Alphas over which a Gram matrix that takes the place of sweeps is to pay.
+REPAID = 32
+# Sweeps that an alpha may take in any case.
+LEAST_LIMIT = 100
+# A Gram matrix that took the place of sweeps stays until it costs this many times as many: they were ended, and how
+# many more there would have been is not known.
+MORE_SWEEPS = 4
 # Rounding of a sum of products, per unit of the sum of their sizes.
 ROUNDING = 4 * np.finfo(float).eps
 
@@ -67,11 +74,22 @@ def gram_in_sweeps(design, stored, size, n_face, entering, ridge):
 def gram_pays(design, stored, size, n_face, entering, ridge, swept=0):
     """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of a working set.
 
-    The arguments are those of `gram_in_sweeps`; `swept` is how many sweeps an alpha has taken, where that is known.
+    The arguments are those of `gram_in_sweeps`; `swept` is how many sweeps an alpha has taken, where that is known. A
+    Gram matrix that has taken their place stays until it costs MORE_SWEEPS times as many.
     With a `ridge` part sweeps converge however full the face is.
     """
     if ways().gram_form is not None:
         return ways().gram_form
     full = 0.0 if ridge else min(n_face / design.n_samples, 1.0)
     sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * full**2
-    return gram_in_sweeps(design, stored, size, n_face, entering, ridge) <= max(sweeps, swept)
+    return gram_in_sweeps(design, stored, size, n_face, entering, ridge) <= max(sweeps, MORE_SWEEPS * swept)
+
+
+def most_sweeps(design, stored, size, n_face, ridge):
+    """How many sweeps an alpha may take before a Gram matrix takes their place.
+
+    So many cost as much as the face steps of one alpha and a REPAID-th of what it takes to form the Gram matrix.
+    """
+    if ways().gram_form is not None:
+        return np.inf
+    return max(np.ceil(gram_in_sweeps(design, stored, size, n_face, size / REPAID, ridge)), LEAST_LIMIT)

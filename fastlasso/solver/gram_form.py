@@ -39,7 +39,7 @@ class GramForm:
         Sweeps that an alpha took, where this form has taken their place; else 0.
     """
 
-    has_gram = True
+    has_gram, has_ended = True, False
 
     def __init__(self, problem, swept=0):
         self.design, self.loss, self._correlation = problem.design, problem.loss, problem.correlation

@@ -93,7 +93,7 @@ class NewtonAlphas(NewtonSteps):
             objective = row.value + penalty.value(row.b, alpha)
             if objective <= target:     # the gap of the dual point 0
                 return row
-            if not objective <= lowest + worst_allowed:     # by an older model scores may even diverge
+            if not objective <= lowest + worst_allowed:     # scores may even diverge by an older curvature
                 safe, lowest, goes_on = self._after_rise(alpha, here, safe, row.point, lowest)
                 if not goes_on:
                     break

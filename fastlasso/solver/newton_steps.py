@@ -11,7 +11,6 @@ from .base import widened
 from .basis import independent, places
 from .least_squares import LeastSquares
 from .quadratic_model import GramModel, SweepModel
-from .working_set import LEAST_LIMIT, MORE_SWEEPS, REPAID
 
 # A model serves while the mean curvature changes by no more than this factor.
 MOST_CHANGED = 8.0
@@ -203,7 +202,7 @@ class NewtonSteps:
 
     def _is_outdated(self, d, mean):
         """Whether the model cannot serve at the curvature d, whose mean is `mean`."""
-        if self.model is None or self.model.form.size < len(self.working_set) or self.model.is_swept_out:
+        if self.model is None or self.model.form.size < len(self.working_set) or self.model.form.has_ended:
             return True
         if self.problem.loss.loss.keeps_curvature:
             return not self.model.total < MOST_CHANGED * mean < MOST_CHANGED**2 * self.model.total
@@ -217,7 +216,7 @@ class NewtonSteps:
             self.model = GramModel(self.problem, self.near, d, swept)
         else:
             self.model = SweepModel(self.problem, self.near, d)
-            self.model.form.end_at(self._most_sweeps())
+            self.model.form.end_at(cost.most_sweeps(*self._sizes()))
         self.model.extend(self.working_set, self.penalty)
         if last is not None:
             self.model.follow(*last)
@@ -232,17 +231,14 @@ class NewtonSteps:
 
         As many columns come into use at each alpha as at the last one, at least.
         """
-        came = self.n_used - np.count_nonzero(self.trail[0].b)
-        return not len(self.working_set) or cost.gram_pays(*self._sizes(max(entering, came)), MORE_SWEEPS * self._swept)
+        design, stored, size, face, ridge = self._sizes()
+        entering = max(entering, self.n_used - np.count_nonzero(self.trail[0].b))
+        return not size or cost.gram_pays(design, stored, size, face, entering, ridge, self._swept)
 
-    def _most_sweeps(self):
-        """Sweeps of a step that cost as much as to change to a Gram matrix."""
-        return max(np.ceil(cost.gram_in_sweeps(*self._sizes(len(self.working_set) / REPAID))), LEAST_LIMIT)
-
-    def _sizes(self, entering):
+    def _sizes(self):
         """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
         face = max(self.n_used, np.count_nonzero(self.penalty.unscreened))
-        return (self.design, self.design.stored(self.working_set), len(self.working_set), face, entering,
+        return (self.design, self.design.stored(self.working_set), len(self.working_set), face,
                 self.problem.has_ridge)
 
     # ------------------------------------------------------------ steps

@@ -63,8 +63,8 @@ class QuadraticModel:
         <d>, the weighted mean of d.
     form : GramForm or ResidualForm
         The model divided by <d>, so alpha is divided by <d> there.
-    sweeps, is_swept_out : bool
-        Whether the form sweeps over the columns, and whether the last step ended at the limit of its sweeps.
+    sweeps : bool
+        Whether the form sweeps over the columns.
     """
 
     def __init__(self, problem, near, curvature):
@@ -119,7 +119,7 @@ class QuadraticModel:
 class GramModel(QuadraticModel):
     """The model solved on its Gram matrix."""
 
-    sweeps = is_swept_out = False
+    sweeps = False
 
     def __init__(self, problem, near, curvature, swept):
         super().__init__(problem, near, curvature)
@@ -155,11 +155,6 @@ class SweepModel(QuadraticModel):
         self._offset = problem.loss.offset
         self.design.measure(np.zeros(self.design.n_samples))
         self.form = ResidualForm(self._problem(problem))
-
-    @property
-    def is_swept_out(self):
-        """Whether the last step ended at the limit of its sweeps."""
-        return self.form.has_ended
 
     def minimise(self, alpha, here, rho, gradient, ratio, goal):
         del gradient

@@ -15,13 +15,6 @@ LEAST_ENTERING = 80
 LEAD = 0.5
 # Columns that may join at once where little room is left for a Gram matrix.
 LEAST_LEFT = 16
-# Alphas over which a Gram matrix that takes the place of sweeps is to pay.
-REPAID = 32
-# Sweeps that an alpha may take in any case.
-LEAST_LIMIT = 100
-# A Gram matrix that took the place of sweeps stays until it costs this many times as many: they were ended, and how
-# many more there would have been is not known.
-MORE_SWEEPS = 4
 # Sweeps of one alpha that are worth a smaller working set, the Gram matrix of which fits.
 MANY_SWEEPS = 2000
 
@@ -64,16 +57,16 @@ class WorkingSet(Prover):
     # ------------------------------------------------------------ Gram matrix or sweeps
 
     def _gram_pays(self, working_set, penalty, entering):
-        sizes = self._sizes(working_set, penalty, entering)
-        return cost.gram_pays(*sizes, MORE_SWEEPS * self.form.swept)
+        design, stored, size, face, ridge = self._sizes(working_set, penalty)
+        return cost.gram_pays(design, stored, size, face, entering, ridge, self.form.swept)
 
-    def _sizes(self, working_set, penalty, entering):
+    def _sizes(self, working_set, penalty):
         """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
         size, ridge = len(working_set), self.problem.has_ridge
         face = max(self.n_used, np.count_nonzero(penalty.unscreened))
         if ridge and size > self.design.n_samples:
             face = size         # of more columns than rows a ridge part lets nearly all be used
-        return self.design, self.design.stored(working_set), size, face, entering, ridge
+        return self.design, self.design.stored(working_set), size, face, ridge
 
     def _leave_gram(self):
         """Change to residual form where columns that came into use have made the Gram matrix dear.
@@ -89,13 +82,10 @@ class WorkingSet(Prover):
 
     def _solve_cheaply(self, alphas, start, B, loose=1.0):
         """As `_solve_from`; changes to a Gram matrix where an alpha takes too many sweeps."""
-        limit = np.inf
-        if not self.form.has_gram and ways().gram_form is None:
-            sizes = self._sizes(self.working_set, self.form.penalty, self.form.size / REPAID)
-            limit = max(np.ceil(cost.gram_in_sweeps(*sizes)), LEAST_LIMIT)
-            self.form.end_at(limit)
+        if not self.form.has_gram:
+            self.form.end_at(cost.most_sweeps(*self._sizes(self.working_set, self.form.penalty)))
         solved = self._solve_from(alphas, start, B, loose=loose)
-        if self.form.has_gram or not self.form.has_ended:
+        if not self.form.has_ended:
             return solved
         self.form = self._gram_form_of(np.arange(self.form.size))
         return self._solve_from(alphas, start, B, loose=loose)
