@@ -362,8 +362,8 @@ def cross_validated(case):
         yield fold, case.options | {"sample_weight": np.where(np.isin(np.arange(len(weights)), train), weights, 0.0)}
 
 
-def judgement(A, y, solution, options):
-    """Return what is wrong with a solution, or None.
+def judgement(A, X, y, solution, options):
+    """Return what is wrong with a solution for the dense matrix A, which is stored as X, or None.
 
     `verify` allows for rounding, and can prove less than is claimed where alpha is all but lost in it; there the gap
     in 60 digits decides.
@@ -371,7 +371,7 @@ def judgement(A, y, solution, options):
     if not finite(solution.coef, solution.intercept, solution.gap):
         return "not finite"
     if "loss" in options:
-        return loss_judgement(A, y, solution, options)
+        return loss_judgement(A, X, y, solution, options)
     true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
     slack = SLACK * true.null_objective + ROUNDING * float(np.mean((y - options.get("offset", 0.0)) ** 2))
     claimed = min(solution.gap, solution.tol * true.null_objective) if solution.certified else solution.gap
@@ -383,12 +383,15 @@ def judgement(A, y, solution, options):
     return f"alpha {solution.alpha:.3g}: gap {exact:.3g}, claimed {claimed:.3g}, P(0) {true.null_objective:.3g}"
 
 
-def loss_judgement(A, y, solution, options):
+def loss_judgement(A, X, y, solution, options):
     """Return what is wrong with a solution of a loss that is not quadratic, or None.
 
-    The minimum is at most the objective of a solution of tolerance TIGHT.
+    The minimum is at most the objective of a solution of tolerance TIGHT. Whether a column is constant but for rounding
+    can depend on the order of a sum, so on how X is stored. A column that A counts as constant may have no coefficient.
     """
     true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
+    if np.isinf(true.primal):
+        A, true = X, verify(X, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
     slack = SLACK * true.null_objective + ROUNDING      # scores and deviances are of size 1
     if true.gap <= 1.02 * solution.gap + slack:
         return None
@@ -410,7 +413,7 @@ def finite(*values):
 def judged(case):
     """Yield (what is wrong or None, solutions, uncertified ones)."""
     for solution, options in solved(case):
-        yield judgement(case.A, case.y, solution, options), 1, not solution.certified
+        yield judgement(case.A, case.X, case.y, solution, options), 1, not solution.certified
 
 
 def unjudged(case):

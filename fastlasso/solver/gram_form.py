@@ -24,6 +24,9 @@ WISHED = 1e-3
 SETTLED = 0.1
 # Newton steps that leave more than this share of the gap are fruitless.
 FRUITLESS = 0.9
+# After this many rounds that lower the gap by less than a hundredth, steps that leave more than FRUITLESS of the least
+# gap that any left are fruitless.
+STUCK = 8
 
 
 class GramForm:
@@ -132,9 +135,11 @@ class GramForm:
         The target is WISHED times the gap asked for, which rounding may keep out of reach. So descent stops, too, where
         the gap no longer halves and is below SETTLED times the gap asked for, or below what rounding may hide in it,
         and after `Ways.patience` rounds that lower the gap by less than a hundredth. After each series of Newton steps
-        in a row that hardly lowers the gap there are twice as many rounds without any.
+        in a row that hardly lowers the gap there are twice as many rounds without any. In a model that rounding leaves
+        without a minimum, epochs may raise the gap by what Newton steps lower it, for ever.
         """
-        target, best, last, waited, fruitless, rest = WISHED * target_gap, np.inf, np.inf, 0, 0, 0
+        target, waited, fruitless, rest = WISHED * target_gap, 0, 0, 0
+        best = last = least = np.inf
         while max_iter > 0 and waited < ways().patience:
             epochs = min(EPOCHS_PER_NEWTON, max_iter)
             self.design.pool.check()
@@ -150,8 +155,9 @@ class GramForm:
             best, last, rest = min(best, gap), gap, rest - 1
             if rest < 0:
                 self._newton(alpha, b)
-                fruitless = fruitless + 1 if self.gram.gap(alpha, b) > FRUITLESS * gap else 0
-                rest = 2**fruitless - 1
+                left = self.gram.gap(alpha, b)
+                fruitless = fruitless + 1 if left > FRUITLESS * (gap if waited < STUCK else least) else 0
+                least, rest = min(least, left), 2**fruitless - 1
         self.ran_out = self.ran_out or max_iter <= 0
 
     def _hidden(self, alpha, b, gap, last):
