@@ -244,6 +244,17 @@ class DenseColumns(Dense):
         return out
 
 
+def with_room(copied, n_new, n_samples, dtype):
+    """Return (the columns of `copied` and n_new further ones, these as rows to be filled in).
+
+    Their memory grows in place, which two copies would double. `copied` (None: no columns) must not be used any more.
+    """
+    memory = np.empty(0, dtype) if copied is None else copied.X.base
+    memory.resize(len(memory) + n_new * n_samples, refcheck=False)
+    columns = memory.reshape(-1, n_samples)
+    return DenseColumns(columns.T), columns[len(columns) - n_new:]
+
+
 class DenseRows(Dense):
     """C order: each row is contiguous."""
 
@@ -253,16 +264,12 @@ class DenseRows(Dense):
         return 8 * len(cols) * self.shape[0] <= share * self.nbytes
 
     def with_copies(self, copied, cols, pool):
-        n, old = self.shape[0], 0 if copied is None else copied.shape[1]
-        out, zeros, ones = np.empty((old + len(cols), n)), np.zeros(len(cols)), np.ones(n)
-
-        def copy(a, b):
-            if old:
-                out[:old, a:b] = copied.X[a:b].T
-            engine.gather_dense(self.X, cols, zeros, ones, a, b, out[old:, a:b])
-
-        pool.run(copy, pool.split(n, len(out), align=LINE))
-        return DenseColumns(out.T)
+        n = self.shape[0]
+        copies, new = with_room(copied, len(cols), n, np.float64)
+        zeros, ones = np.zeros(len(cols)), np.ones(n)
+        pool.run(lambda a, b: engine.gather_dense(self.X, cols, zeros, ones, a, b, new[:, a:b]),
+                 pool.split(n, len(cols), align=LINE))
+        return copies
 
     def moments(self, w, u, pool):
         n, p = self.shape

@@ -12,7 +12,7 @@ from .._engine import engine
 from ..parallel import Pool
 from ..validation import BAD_INDEX, BAD_POINTERS, CORRUPT
 from .base import Matrix, compressible
-from .dense import LINE, DenseColumns
+from .dense import LINE, with_room
 from .gathered import GatheredDense, GatheredSparse
 from .sparse import SparseColumns, lengthened
 from .tiling import equal_weights
@@ -289,12 +289,10 @@ class RowBlocks(Matrix):
             kind = np.int32 if len(data) <= np.iinfo(np.int32).max else np.int64
             return SparseColumns((data, rows.astype(kind, copy=False), indptr.astype(kind)),
                                  (self.shape[0], len(indptr) - 1), True)
-        n, old = self.shape[0], 0 if copied is None else copied.shape[1]
-        memory = np.empty(0, self.dtype) if copied is None else copied.X.base
-        memory.resize((old + len(cols)) * n, refcheck=False)        # in place, which two copies would double
+        copies, new = with_room(copied, len(cols), self.shape[0], self.dtype)
         for rows, part in self._each(pool, columns_part, lambda rows: (cols,)):
-            memory.reshape(-1, n)[old:, rows] = part
-        return DenseColumns(memory.reshape(-1, n).T)
+            new[:, rows] = part
+        return copies
 
     def read_blocks(self):
         with Pool(1) as pool:
