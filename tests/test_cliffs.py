@@ -335,6 +335,21 @@ def test_newton_on_the_rows_begins_on_the_line_through_the_last_two_solutions(mo
     assert 0 < ahead < 0.8 * n_steps()
 
 
+@pytest.mark.parametrize("weights", [None, np.append(0.0, np.ones(99))], ids=["equal", "a row of weight 0"])
+def test_a_search_on_the_rows_begins_at_the_last_dual_point(monkeypatch, weights):
+    """An elastic net for counts, each column four times: it took 9,153 and 3,977 systems, now 239 and 197."""
+    rng, step, steps = np.random.default_rng(4), RowNewton._step, []
+    B = rng.standard_normal((100, 200))
+    y = np.floor(np.exp(1 + B[:, :10].sum(axis=1) / 6 + 0.3 * rng.standard_normal(100)))
+    X = np.asfortranarray(np.repeat(B, 4, axis=1))
+    monkeypatch.setattr(RowNewton, "_step", lambda *given: steps.append(0) or step(*given))
+    path = fit_path(X, y, loss="poisson", l1_ratio=0.99, alphas=30, sample_weight=weights)
+    assert path.certified.all()
+    assert 0 < len(steps) < 1000
+    assert verify(X, y, path.coefs[:, -1], path.intercepts[-1], alpha=path.alphas[-1], l1_ratio=0.99, loss="poisson",
+                  sample_weight=weights).relative_gap <= 1e-6
+
+
 @pytest.mark.parametrize("seed", [25000000041856, 25000000057022, 25000000064172])
 def test_few_steps_where_the_objective_has_no_minimum(monkeypatch, seed):
     """Scores of 35 leave curvatures of 1e-15, on which steps come out short: a hundred were taken for each start."""

@@ -129,12 +129,14 @@ class NewtonSteps:
         Multiply-adds of steps beyond the first one of an alpha since the model was made.
     trail : list of Certified
         The last one or two solutions, from which the next one is extrapolated.
+    landed : Certified, or None
+        Where the last step led.
     """
 
     def __init__(self, problem, goal):
         self.problem, self.goal, self.working_set = problem, goal, np.empty(0, np.int64)
         self.near = problem.design.beside(with_near_columns(problem.design.matrix))
-        self.model, self.ratio, self.floor, self.wasted, self.trail = None, 1.0, 0.0, 0.0, []
+        self.model, self.ratio, self.floor, self.wasted, self.trail, self.landed = None, 1.0, 0.0, 0.0, [], None
 
     @property
     def design(self):
@@ -258,12 +260,18 @@ class NewtonSteps:
         """Return the minimisers of the model around some starts, as `Certified` on the working set."""
         allowed = self.goal.max_iter
         goal = replace(self.goal, max_iter=min(STEP_EPOCHS * allowed, max(MOST_EPOCHS, allowed)))
-        solved = [self.model.minimise(start.alpha, start.here, start.rho, start.gradient, self.ratio, goal)
+        dual = self._last_dual()
+        solved = [self.model.minimise(start.alpha, start.here, start.rho, start.gradient, self.ratio, goal, dual)
                   for start in starts]
         B = np.array([b for b, _ in solved])
         used = np.flatnonzero(B.any(axis=0))
         fitted = self.near.fitted(self.working_set[used], np.ascontiguousarray(B[:, used]))
         return [self._landed(start, b, z, row) for start, (b, z), row in zip(starts, solved, fitted, strict=True)]
+
+    def _last_dual(self):
+        """Return (theta, alpha) of the last step where a ridge part lets a model begin there, else None."""
+        row = self.landed
+        return (row.theta, row.alpha) if self.problem.has_ridge and row is not None and row.alpha > 0 else None
 
     def _landed(self, start, b, z, fitted):
         """Return the solution that a step leads to; its dual point takes the place of `start.rho`."""
@@ -272,7 +280,7 @@ class NewtonSteps:
         shift, value, slack = loss.land(start.rho, model.curvature, model.total, self.ratio, start.here.eta, eta,
                                         self.design.pool)
         row = Certified(start.alpha, Point(b, start.here.centre + shift, eta), start.rho, z, value)
-        freed = self._freed(row)
+        self.landed = freed = self._freed(row)
         return replace(freed, gap=self._gap(freed, slack=slack if freed is row else None))
 
     def _freed(self, row):

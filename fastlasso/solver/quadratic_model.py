@@ -99,7 +99,7 @@ class QuadraticModel:
         """Go on under another penalty."""
         self.form.repenalise(penalty)
 
-    def minimise(self, alpha, here, rho, gradient, ratio, goal):
+    def minimise(self, alpha, here, rho, gradient, ratio, goal, dual):
         """Return (the minimiser, X'theta there) for the expansion at the point `here`.
 
         Parameters
@@ -112,6 +112,8 @@ class QuadraticModel:
             The curvature is ratio * d.
         goal : Goal
             Of the problem itself: where descent is needed, it goes to the gap promised.
+        dual : (ndarray of shape (n_samples,), float), or None
+            The dual point of the last solution, and its alpha.
         """
         raise NotImplementedError
 
@@ -129,7 +131,8 @@ class GramModel(QuadraticModel):
         self.design.measure_centres(cols)
         super().extend(cols, penalty)
 
-    def minimise(self, alpha, here, rho, gradient, ratio, goal):
+    def minimise(self, alpha, here, rho, gradient, ratio, goal, dual):
+        del dual
         scale, b = self.total * ratio, here.b
         step = gradient / scale
         c = self.form.image(b) + step
@@ -156,12 +159,15 @@ class SweepModel(QuadraticModel):
         self.design.measure(np.zeros(self.design.n_samples))
         self.form = ResidualForm(self._problem(problem))
 
-    def minimise(self, alpha, here, rho, gradient, ratio, goal):
+    def minimise(self, alpha, here, rho, gradient, ratio, goal, dual):
         del gradient
         scale = self.total * ratio
         if not self.form.size:
             return np.empty(0), np.empty(0)
         self.form.retarget(replace(self._loss, y=self._target(here.eta, rho, ratio)))
+        if dual is not None:
+            theta, there = dual
+            self.form.begin_at(self.form.gathered.root * theta / (ratio * self.curvature), there / scale)
         B, start = np.zeros((1, self.form.size)), self.form.penalty.clipped(here.b)
         self.form.solve(start, np.inf, np.array([alpha / scale]), 0, B, goal.gap / scale, goal.max_iter)
         self._last, self._here = B[0], alpha / scale

@@ -83,6 +83,7 @@ class ResidualForm:
         self.design, self.loss = problem.design, problem.loss
         self.columns, self.gathered, self._norm2 = np.empty(0, np.int64), None, np.empty(0)
         self._rows_first = False        # whether sweeps took longer than Newton's method on the rows, at one alpha
+        self._dual = None
         self.ran_out = False            # whether `max_iter` has ended sweeps
         self._limit, self.swept = np.inf, 0
         self.repenalise(problem.penalty.at(self.columns))
@@ -94,6 +95,10 @@ class ResidualForm:
     def retarget(self, loss):
         """Go on with another y, that of the loss; the gathered columns stay."""
         self.loss, self._ridge, self._solved = loss, None, []
+
+    def begin_at(self, v, alpha):
+        """Know the dual point sqrt(w) r = v of a solution at some alpha, for a y near the present one."""
+        self._dual = v, alpha
 
     @property
     def size(self):
@@ -188,7 +193,7 @@ class ResidualForm:
             z = self.gathered.correlations(state) if z is None else z
             if self._gap(alpha, b, state, z) <= target:
                 return state, z
-            self._newton(alpha, b, state, target, [*self._ahead(alpha), (b, state, z)])
+            self._newton(alpha, b, state, target, [*self._ahead(alpha), (b, state, z), *self._at_dual(alpha)])
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
@@ -207,7 +212,7 @@ class ResidualForm:
             self._extrapolate(alpha, b, state, run.iterates)
             if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
                 self._rows_first = True
-                self._newton(alpha, b, state, target, [(b, state, None)])
+                self._newton(alpha, b, state, target, [(b, state, None), *self._at_dual(alpha)])
         else:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
@@ -288,6 +293,19 @@ class ResidualForm:
             return []
         (first, before), (second, last) = solved
         state = last + (last - before) * ((alpha - second) / (second - first))
+        z = self.gathered.correlations(state)
+        return [(self.penalty.conjugate_slope(z, alpha), state, z)]
+
+    def _at_dual(self, alpha):
+        """Return the start at the dual point known, in a list that is empty where none is.
+
+        b(z) is the solution there, so phi is near its minimum. With a small ridge part, b(z) at the correlations of
+        y - X b is far from b: searches from there led through 50 steps to no solution.
+        """
+        if self._dual is None:
+            return []
+        v, there = self._dual
+        state = self.gathered.unrooted(v * (alpha / there))     # z / alpha, and with it b(z), is the same
         z = self.gathered.correlations(state)
         return [(self.penalty.conjugate_slope(z, alpha), state, z)]
 

@@ -91,8 +91,8 @@ class RowNewton:
     def solve(self, loss, alpha, starts, target):
         """Return the coefficients of the least gap, found from the first start that leads there; steps end at `target`.
 
-        A start is (b, its residual as a state, the correlations of that or None). Steps also end where rounding of the
-        sum over F leaves H indefinite. None is returned where nothing is finite.
+        A start is (b, its residual or v as a state, the correlations of that or None). Searches begin at the last one.
+        Steps also end where rounding of the sum over F leaves H indefinite. None is returned where nothing is finite.
         """
         for b, state, z in starts:
             v = self.gathered.rooted(state)
