@@ -138,9 +138,9 @@ class GatheredSparse:
         return self.design.rooted(state[:-1] - state[-1])
 
     def unrooted(self, v):
-        """Return a state whose correlations are those of sqrt(w) r = v; r need not be centred."""
+        """Return a state whose correlations are those of sqrt(w) r = v; with an intercept r need not be centred."""
         r = np.divide(v, self.root, out=np.zeros(len(v)), where=self.root > 0)
-        return np.append(r, engine.dot(self.root, v))
+        return np.append(r, engine.dot(self.root, v) if self.design.fit_intercept else 0.0)
 
     def rooted_parts(self):
         """Yield (start, stop, columns as dense rows, centred and scaled by sqrt(w)): a few at a time."""

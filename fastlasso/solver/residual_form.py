@@ -10,7 +10,7 @@ from .cost import ROUNDING
 from .least_squares import NO_WORSE, LeastSquares, largest_gain_ignored
 from .proof import separate_gaps
 from .refit import refit
-from .row_systems import RidgeRows, RowNewton
+from .row_systems import NEWTON_STEPS, RidgeRows, RowNewton
 
 # Sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent").
 ANDERSON = 5
@@ -34,15 +34,15 @@ class Descent:
     lowest, best_gap : float
     waited : int
         Extrapolations since something improved.
-    newton_steps : int
-        Newton steps taken so far.
+    solutions : float
+        Solutions on the rows that the systems solved so far are worth.
     """
 
     def __init__(self, rounding):
         self.rounding = rounding        # of the objective
         self.iterates, self.best = [], None
         self.lowest = self.best_gap = np.inf
-        self.waited = self.newton_steps = 0
+        self.waited, self.solutions = 0, 0.0
 
     def is_stalled(self, gap, objective):
         """Whether neither the gap (by 1 %) nor the objective improves any more."""
@@ -57,11 +57,13 @@ class Descent:
             self.best = self.iterates[0]
         self.best_gap, self.lowest = min(self.best_gap, gap), min(self.lowest, objective)
 
-    def is_due(self, epoch, sweeps_per_newton):
-        """Whether a Newton step is due: sweeps have cost as much as the Newton steps so far and one more."""
-        due = epoch >= (self.newton_steps + 1) * sweeps_per_newton
-        self.newton_steps += due
-        return due
+    def count(self, systems):
+        """Count systems of the rows that were solved."""
+        self.solutions += systems / NEWTON_STEPS
+
+    def is_due(self, epoch, sweeps_per_solution):
+        """Whether a solution on the rows is due: sweeps have cost as much as those tried so far and one more."""
+        return epoch >= (self.solutions + 1) * sweeps_per_solution
 
 
 class ResidualForm:
@@ -188,12 +190,12 @@ class ResidualForm:
         state, z = (self._state(b), None) if known is None else known
         penalty = self._norm2, *self.penalty.prox_arrays(alpha)
         run = Descent(ROUNDING * self.loss.null_value)
-        by_rows = self._rows_first and self._sweeps_per_newton(alpha) < np.inf
+        by_rows = self._rows_first and self._sweeps_per_solution(alpha) < np.inf
         if by_rows:
             z = self.gathered.correlations(state) if z is None else z
             if self._gap(alpha, b, state, z) <= target:
                 return state, z
-            self._newton(alpha, b, state, target, [*self._ahead(alpha), (b, state, z), *self._at_dual(alpha)])
+            self._newton(alpha, b, state, target, run, [*self._ahead(alpha), (b, state, z), *self._at_dual(alpha)])
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
@@ -210,9 +212,9 @@ class ResidualForm:
             if not self._sweeps(run, b, state, penalty):
                 break
             self._extrapolate(alpha, b, state, run.iterates)
-            if run.is_due(epoch + ANDERSON, self._sweeps_per_newton(alpha)):
+            if run.is_due(epoch + ANDERSON, self._sweeps_per_solution(alpha)):
                 self._rows_first = True
-                self._newton(alpha, b, state, target, [(b, state, None), *self._at_dual(alpha)])
+                self._newton(alpha, b, state, target, run, [(b, state, None), *self._at_dual(alpha)])
         else:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
@@ -258,20 +260,22 @@ class ResidualForm:
 
     # ------------------------------------------------------------ exact steps
 
-    def _sweeps_per_newton(self, alpha):
+    def _sweeps_per_solution(self, alpha):
         """How many sweeps cost as much as Newton's method on the rows; infinite where it cannot be used."""
         if self._by_rows is None:
             self._by_rows = RowNewton(self.design, self.penalty, self.columns, self.gathered)
         return self._by_rows.sweeps if alpha > self._by_rows.least_alpha else np.inf
 
-    def _newton(self, alpha, b, state, target, starts):
+    def _newton(self, alpha, b, state, target, run, starts):
         """Go to the solution that Newton's method on the rows finds, unless rounding makes it worse than b.
 
         Its steps begin at one of `starts` (`RowNewton.solve`), and update the residual. Where that loses too many
         digits, they are repeated from the true residual.
         """
         for _ in range(ROW_ROUNDS):
+            before = self._by_rows.steps
             found = self._by_rows.solve(self.loss, alpha, starts, target)
+            run.count(self._by_rows.steps - before)
             if found is None:
                 return
             if self._take_if_better(alpha, b, state, found):

@@ -70,10 +70,12 @@ class RowNewton:
         Below this alpha b(z) is all rounding; infinite where these steps cannot be taken.
     inside : ndarray of bool
         The columns F that `_sum` holds: sum over F of x_j x_j' / l2_j.
+    steps : int
+        Systems solved so far.
     """
 
     def __init__(self, design, penalty, columns, gathered):
-        self.inside, self._sum = np.zeros(0, dtype=bool), None
+        self.inside, self._sum, self.steps = np.zeros(0, dtype=bool), None, 0
         self.extend(design, penalty, columns, gathered)
 
     def extend(self, design, penalty, columns, gathered):
@@ -91,16 +93,18 @@ class RowNewton:
     def solve(self, loss, alpha, starts, target):
         """Return the coefficients of the least gap, found from the first start that leads there; steps end at `target`.
 
-        A start is (b, its residual or v as a state, the correlations of that or None). Searches begin at the last one.
-        Steps also end where rounding of the sum over F leaves H indefinite. None is returned where nothing is finite.
+        A start is (b, its residual or v as a state, the correlations of that or None). Steps also end where rounding
+        of the sum over F leaves H indefinite. None is returned where nothing is finite.
         """
+        tried = []
         for b, state, z in starts:
             v = self.gathered.rooted(state)
             z = self._correlations(v) if z is None else z
+            tried.append((v, z))
             found = self._by_full_steps(loss, alpha, b, v, z, target)
             if found is not None:
                 return found
-        return self._by_searches(loss, alpha, v, z, target)
+        return self._by_searches(loss, alpha, tried, target)
 
     def _by_full_steps(self, loss, alpha, b, v, z, target):
         """Newton's method without searches, first on the pieces of h_j* that b is on; None where it does not settle.
@@ -128,10 +132,11 @@ class RowNewton:
             least, waited = (len(changed), 0) if len(changed) < least else (least, waited + 1)
         return None
 
-    def _by_searches(self, loss, alpha, v, z, target):
-        """Newton's method with a search along each step, which ends from any start."""
-        y = self._left(loss, np.zeros(len(z)))
-        v, z = self._moved(alpha, y, v, z, -v, -z, exact=True)
+    def _by_searches(self, loss, alpha, starts, target):
+        """Newton's method with a search along each step, from that multiple of one of the (v, z) where phi is least."""
+        y = self._left(loss, np.zeros(len(self.root)))
+        multiples = [self._moved(alpha, y, v, z, -v, -z, exact=True) for v, z in starts]
+        v, z = min(multiples, key=lambda start: self._value(alpha, y, *start))
         best, least = None, np.inf
         for _ in range(MOST_STEPS):
             b = self.penalty.conjugate_slope(z, alpha)
@@ -147,6 +152,11 @@ class RowNewton:
             v, z = self._moved(alpha, y, v, z, d, self._correlations(d))
         return best
 
+    def _value(self, alpha, y, v, z):
+        """phi(v)."""
+        b = self.penalty.conjugate_slope(z, alpha)
+        return (v - y) @ (v - y) / 2 + z @ b - self.penalty.value(b, alpha)
+
     def _left(self, loss, b):
         """y - X b, as long as v."""
         return self.gathered.rooted(self.gathered.residual(loss.y, b))
@@ -161,6 +171,7 @@ class RowNewton:
     def _step(self, alpha, inside, slope):
         """-H^-1 slope for the columns `inside`; None where rounding leaves H indefinite."""
         self._gather(inside)
+        self.steps += 1
         system = self._sum / alpha
         system[np.diag_indices_from(system)] += 1
         d = solved(system, -slope)
