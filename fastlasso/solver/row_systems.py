@@ -153,9 +153,10 @@ class RowNewton:
         return best
 
     def _value(self, alpha, y, v, z):
-        """phi(v)."""
+        """phi(v); infinite where it overflows."""
         b = self.penalty.conjugate_slope(z, alpha)
-        return (v - y) @ (v - y) / 2 + z @ b - self.penalty.value(b, alpha)
+        value = (v - y) @ (v - y) / 2 + z @ b - self.penalty.value(b, alpha)
+        return value if np.isfinite(value) else np.inf
 
     def _left(self, loss, b):
         """y - X b, as long as v."""
