@@ -30,7 +30,7 @@ NEGLIGIBLE = 1e-12
 # A product of theta with a column without a penalty is rounding up to this share of their norms.
 FREE_ROUNDING = 1e-15
 # Beyond this share the dual point is not feasible; in between, what the column may gain is added to the gap.
-FREE_TOLERANCE = 1e-8
+FREE_TOLERANCE = 1e-10
 # Rounds of making theta orthogonal to the columns without a penalty.
 FREEING_ROUNDS = 3
 NO_COLUMNS, NO_VALUES = np.empty(0, np.int64), np.empty(0)
