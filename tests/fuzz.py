@@ -60,6 +60,7 @@ ROUNDING = 1e-12        # of the mean square of y: what rounding may do to a gap
 MOST_SWEEPS = 50        # for one alpha
 MOST_SHOWN = 50         # violations printed in full
 TIGHT = 1e-12           # the tolerance of a second solution
+CAPPED = 1e250          # (e^300)^2 is the largest claim (`losses/risk.py`)
 
 
 # ---------------------------------------------------------------- the problems
@@ -386,9 +387,12 @@ def judgement(A, X, y, solution, options):
 def loss_judgement(A, X, y, solution, options):
     """Return what is wrong with a solution of a loss that is not quadratic, or None.
 
-    The minimum is at most the objective of a solution of tolerance TIGHT. Whether a column is constant but for rounding
-    can depend on the order of a sum, so on how X is stored. A column that A counts as constant may have no coefficient.
+    The minimum is at most the objective of a solution of tolerance TIGHT. A gap from CAPPED on claims nothing: rounding
+    moves scores so far that the objective may overflow. Whether a column is constant but for rounding can depend on the
+    order of a sum, so on how X is stored. A column that A counts as constant may have no coefficient.
     """
+    if solution.gap >= CAPPED and not solution.certified:
+        return None
     true = verify(A, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)
     if np.isinf(true.primal):
         A, true = X, verify(X, y, solution.coef, solution.intercept, alpha=solution.alpha, **options)

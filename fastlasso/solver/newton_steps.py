@@ -29,7 +29,8 @@ MOST_EPOCHS = 10_000
 NEGLIGIBLE = 1e-12
 # A product of theta with a column without a penalty is rounding up to this share of their norms.
 FREE_ROUNDING = 1e-15
-# Beyond this share the dual point is not feasible; in between, what the column may gain is added to the gap.
+# Beyond this share the dual point is not feasible: of copies to eight digits 3e-9 is left. In between, what the column
+# may gain is added to the gap.
 FREE_TOLERANCE = 1e-10
 # Rounds of making theta orthogonal to the columns without a penalty.
 FREEING_ROUNDS = 3
