@@ -365,7 +365,7 @@ def test_newton_on_the_rows_takes_few_steps_inside_bounds(monkeypatch, form, los
     assert 0 < len(steps) < 1500
 
 
-def test_newton_on_the_rows_that_leads_nowhere_costs_no_more_than_sweeps(monkeypatch):
+def test_newton_on_the_rows_that_leads_nowhere_is_rarely_tried_again(monkeypatch):
     """A try that solves 150 systems counts as fifty solutions. It counted as one: 1,665 tries, now 168."""
     def in_vain(rows, loss, alpha, starts, target):
         tries.append(alpha)

@@ -3,6 +3,8 @@
 The columns are gathered (`matrices/gathered.py`). `state` stands for the residual; sweeps update it with b.
 """
 
+from itertools import chain
+
 import numpy as np
 
 from ..ways import ways
@@ -85,7 +87,7 @@ class ResidualForm:
         self.design, self.loss = problem.design, problem.loss
         self.columns, self.gathered, self._norm2 = np.empty(0, np.int64), None, np.empty(0)
         self._rows_first = False        # whether sweeps took longer than Newton's method on the rows, at one alpha
-        self._dual = None
+        self._dual = None               # (v, alpha) of `begin_at`
         self.ran_out = False            # whether `max_iter` has ended sweeps
         self._limit, self.swept = np.inf, 0
         self.repenalise(problem.penalty.at(self.columns))
@@ -99,7 +101,7 @@ class ResidualForm:
         self.loss, self._ridge, self._solved = loss, None, []
 
     def begin_at(self, v, alpha):
-        """Know the dual point sqrt(w) r = v of a solution at some alpha, for a y near the present one."""
+        """Keep the dual point v = sqrt(w) r of a solution at another alpha and for a y near the present one."""
         self._dual = v, alpha
 
     @property
@@ -195,7 +197,7 @@ class ResidualForm:
             z = self.gathered.correlations(state) if z is None else z
             if self._gap(alpha, b, state, z) <= target:
                 return state, z
-            self._newton(alpha, b, state, target, run, [*self._ahead(alpha), (b, state, z), *self._at_dual(alpha)])
+            self._newton(alpha, b, state, target, run, chain(self._ahead(alpha), [(b, state, z)], self._at_dual(alpha)))
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
             self._refit(alpha, b, state, target)
@@ -214,7 +216,7 @@ class ResidualForm:
             self._extrapolate(alpha, b, state, run.iterates)
             if run.is_due(epoch + ANDERSON, self._sweeps_per_solution(alpha)):
                 self._rows_first = True
-                self._newton(alpha, b, state, target, run, [(b, state, None), *self._at_dual(alpha)])
+                self._newton(alpha, b, state, target, run, chain([(b, state, None)], self._at_dual(alpha)))
         else:
             self.ran_out = self.ran_out or most == max_iter
         if run.best is not None and not self._objective(alpha, b, state) <= 2 * run.lowest:
@@ -301,17 +303,17 @@ class ResidualForm:
         return [(self.penalty.conjugate_slope(z, alpha), state, z)]
 
     def _at_dual(self, alpha):
-        """Return the start at the dual point known, in a list that is empty where none is.
+        """Yield the start at the dual point known, if there is one.
 
         b(z) is the solution there, so phi is near its minimum. With a small ridge part, b(z) at the correlations of
         y - X b is far from b: searches from there led through 50 steps to no solution.
         """
         if self._dual is None:
-            return []
+            return
         v, there = self._dual
         state = self.gathered.unrooted(v * (alpha / there))     # z / alpha, and with it b(z), is the same
         z = self.gathered.correlations(state)
-        return [(self.penalty.conjugate_slope(z, alpha), state, z)]
+        yield self.penalty.conjugate_slope(z, alpha), state, z
 
     def _solve_ridge(self, alpha, b):
         """Solve exactly (b updated) where the penalty is ridge alone, rows are few and no bound binds."""
