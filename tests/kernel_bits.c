@@ -165,6 +165,13 @@ static void vectors(const fl_kernels *k)
         B[n + n / 2] = kept;
     }
     say(k, "farthest");
+    clear();
+    EACH_SIZE(n)
+    for (int m = 1; m <= 5; m++) {
+        k->largest(m, (ptrdiff_t)n, A + s, ROWS + m, OUT);
+        add_to_hash(OUT, n);
+    }
+    say(k, "largest");
 }
 
 /* Arguments of every size: scores from -800 to 800, means from 1e-10 to 1, changes of every sign, zeros. */

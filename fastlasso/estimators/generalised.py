@@ -61,7 +61,7 @@ class LossModel(LinearModel):
         0 is ridge regression, as in scikit-learn; set 1 for a sparse model.
     fit_intercept : bool, default=True
         The intercept is never penalised.
-    max_iter : int, default=100
+    max_iter : int, default=100 (1000 for the Huber loss)
         Largest number of Newton steps, and of coordinate descent epochs in each, where descent is used at all.
     tol : float, default=1e-4
         Promised duality gap as a fraction of P(0), half the mean deviance of the empty model.

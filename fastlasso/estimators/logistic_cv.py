@@ -236,7 +236,7 @@ class LogisticRegressionCV(Splitting, LogisticModel):
     # ------------------------------------------------------------ what is kept
 
     def _keep_grid(self, results, ratios, total, order):
-        """Keep the grids. `_places` is where in a path, which goes from small C to large C, each C of `Cs_` is."""
+        """Keep the grids. `_places_` is where in a path, which goes from small C to large C, each C of `Cs_` is."""
         grids = np.array([result.alphas for result in results])
         self._places_ = np.arange(grids.shape[1]) if order is None else np.argsort(order)
         grids = grids[:, self._places_]

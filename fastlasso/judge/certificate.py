@@ -27,8 +27,9 @@ t the best scale that keeps theta feasible. A computed c_j differs from the exac
 Every place where that could lower the gap takes the worse end of c_j +- error_j. So the gap of an exact solution is not
 zero but some 1e-15 of P(0), and a gap is never below the true suboptimality.
 
-Nothing is shared with the solvers but the check of a sparse X's structure. X is read in blocks, is never copied whole,
-and sparse X stays sparse.
+Nothing is shared with the solvers but the checks of a sparse X's structure and of row labels. X is read in blocks. Few
+columns are gathered as a dense array: those without a penalty (`dual_point`), and those that a Newton step on another
+loss moves (`newton_dual`).
 
 References
 ----------
@@ -96,16 +97,17 @@ def verify(X: Data, y: Any, coef: Any, intercept: float = 0.0, *, alpha: float |
            upper: ByColumn = math.inf, loss: object = "squared_error") -> Certificate:
     """Certify a solution of
 
-        1/(2W) sum_i w_i (y_i - o_i - b0 - x_i.b)^2
-        + alpha sum_j v_j ( l1_ratio s_j |b_j| + (1 - l1_ratio)/2 s_j^2 b_j^2 )
+        1/W sum_i w_i f(y_i, o_i + b0 + x_i.b) + alpha sum_j v_j ( l1_ratio s_j |b_j| + (1 - l1_ratio)/2 s_j^2 b_j^2 )
 
-    subject to lower <= b <= upper, by its duality gap, recomputed from X in float64.
+    subject to lower <= b <= upper, by its duality gap, recomputed from X in float64. f is half the unit deviance of the
+    loss: (y - eta)^2 / 2 for squared error.
 
     Parameters
     ----------
     X : array or scipy.sparse matrix or array, shape (n_samples, n_features)
-        Never copied whole (formats other than CSR and CSC are converted to CSR once). Also what `open_dataset` returns,
-        and any `Matrix`.
+        Read in blocks (formats other than CSR and CSC are converted to CSR once). Up to 200 MB of columns without a
+        penalty are gathered, and up to 800 MB of columns for a loss that is not quadratic. Also what `open_dataset`
+        returns, and any `Matrix`.
     y : array, shape (n_samples,)
     coef : array, shape (n_features,), or a fit
         In the units of X, also with ``standardize``. A `LassoFit` or a fitted estimator brings its intercept, alpha and
@@ -125,6 +127,8 @@ def verify(X: Data, y: Any, coef: Any, intercept: float = 0.0, *, alpha: float |
         v_j; infinity excludes the column.
     lower, upper : float or array, shape (n_features,)
         lower <= 0 <= upper.
+    loss : str or loss, default="squared_error"
+        As in `fit`.
 
     Returns
     -------
@@ -177,9 +181,10 @@ def support_proof(X: Data, y: Any, coef: Any, intercept: float = 0.0, *, alpha: 
     """Say of each zero coefficient whether it is proven to be zero in every optimal solution.
 
     D is 1-strongly concave, so the dual optimum lies within radius = sqrt(2 gap) of theta, and an optimal b_j is the
-    maximiser of h_j* at c*_j = <x_j, theta*>, which is 0 wherever |c*_j| < l1_j, ridge part or not. Hence
+    maximiser of h_j* at c*_j = <x_j, theta*>, which is 0 wherever |c*_j| < l1_j = alpha v_j l1_ratio s_j, ridge part or
+    not. Hence
 
-        |<x_j, theta>| + |x_j| radius < alpha l1_j   proves   b*_j = 0
+        |<x_j, theta>| + |x_j| radius < l1_j   proves   b*_j = 0
 
     with |x_j| the centred norm if there is an intercept. Where lower_j = 0 the side c_j -> -infinity needs no proof,
     where upper_j = 0 the other. This is the gap-safe sphere of Fercoq, Gramfort and Salmon (2015) and Ndiaye et al.
@@ -188,7 +193,7 @@ def support_proof(X: Data, y: Any, coef: Any, intercept: float = 0.0, *, alpha: 
     Parameters
     ----------
     X, y, coef, intercept, alpha, l1_ratio, fit_intercept, standardize, sample_weight, offset, penalty_factor, lower, \
-upper
+upper, loss
         As in `verify`.
 
     Returns

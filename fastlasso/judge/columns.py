@@ -1,4 +1,4 @@
-"""X as the judge reads it: in blocks, centred, never copied whole, and never made dense where it is sparse."""
+"""X as the judge reads it: in blocks, centred; sparse blocks stay sparse."""
 
 from dataclasses import dataclass
 from itertools import islice

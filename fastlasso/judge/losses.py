@@ -11,7 +11,7 @@ A loss F is a function of the scores s = b0 + X b; target, offset and weights ar
     dual_radius            how far the dual optimum can be from a dual point of a given gap
     target_norm            the size of the numbers that the residual is the difference of
 
-A further loss is one more class with these names, and one line in `reading.read_problem`.
+A further loss is one more class with these names, as in `row_losses`, and one line in `registry`.
 
 All vectors are root-weighted: multiplied by sqrt(q_i), which makes <u, v> their plain dot product.
 """

@@ -13,7 +13,7 @@ saturated model). The solver asks for it a vector of samples at a time:
 f* is the convex conjugate of f. Where -theta lies outside its domain, the slack is infinite. rho itself has slack 0.
 
 A new loss is one source file: a frozen dataclass derived from `Loss`, its parameters its fields. `fastlasso.verify`
-shares no code with this folder and needs a twin of the loss (`fastlasso.judge.losses`).
+shares no code with this folder and needs a twin of the loss (`fastlasso.judge.row_losses`).
 """
 
 from dataclasses import asdict

@@ -1,4 +1,7 @@
-"""Dense X, by columns (Fortran order) or by rows (C order), used in place: no method copies more than a block of it."""
+"""Dense X, by columns (Fortran order) or by rows (C order), used in place.
+
+No method copies more than a block of it, but `with_copies`: the columns in use, up to 0.4 of it.
+"""
 
 from itertools import pairwise
 

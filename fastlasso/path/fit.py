@@ -47,7 +47,8 @@ def fit_path(X: Data, y: ArrayLike, *, loss: LossLike = SQUARED_ERROR, alphas: A
         1/W sum_i w_i f(y_i, o_i + b0 + x_i . b) + alpha sum_j v_j (l1_ratio |b_j| + (1 - l1_ratio)/2 b_j^2)
 
     with W = sum w_i and f half the unit deviance of the loss, (y - eta)^2 / 2 for squared error: the lasso and the
-    elastic net. X as float64 or float32 in one of the layouts below is never copied whole and never written to.
+    elastic net. X as float64 or float32 in one of the layouts below is never written to, and
+    a large one never copied whole.
 
     Parameters
     ----------

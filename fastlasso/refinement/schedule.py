@@ -5,7 +5,7 @@ Stage t minimises, at its alpha and l1_ratio,
     1/(2 W) sum_i w_i (y_i - o_i - b0 - x_i . b)^2 + alpha_t sum_j v_tj ( l1_ratio_t |b_j| + (1 - l1_ratio_t)/2 b_j^2 )
 
 and its penalty factors v_t are a function of the coefficients of stage t - 1. The lasso followed by a gentler lasso
-or by ridge on its support (`two_stage`) and the adaptive lasso (`adaptive_path`) are schedules of two stages.
+or by ridge on its support (`TwoStageLasso`) and the adaptive lasso (`adaptive_path`) are schedules of two stages.
 
 Where a stage chooses its alpha by cross-validation, all earlier stages are run again on the training rows of each
 fold: no coefficient fitted to a row is used to predict that row. The folds share only the alphas of earlier stages.
