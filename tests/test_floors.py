@@ -36,7 +36,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if "data" not in path.rela
 NEEDS_EXTRA = {"estimators": {"sklearn", "joblib"}}         # folders that are imported on first use only
 EXTRAS = ("sklearn", "matplotlib", "pandas", "polars", "tqdm", "clarabel", "pytest", "pyarrow", "statsmodels")
 SOLVER_CLASSES = ("solver/base.py:WorkingSetSolver", "solver/prover.py:Prover", "solver/working_set.py:WorkingSet",
-                  "solver/solver.py:Solver")
+                  "solver/solver.py:Solver", "solver/approach.py:Approach")
 LONGEST_CLASS = 300
 MOST_ATTRIBUTES = 12
 

@@ -28,6 +28,8 @@ NS_CHOLESKY = 0.012
 NS_PRODUCT = 0.03
 # Per value of the columns that go into such a block, scaled and transposed.
 NS_SCALED = 6.0
+# What it takes to read a few columns at one solution, beside the reading itself: calls.
+NS_READING = 3e5
 # Alphas over which a Gram matrix that takes the place of sweeps is to pay.
 REPAID = 32
 # Sweeps that an alpha may take in any case.
@@ -83,6 +85,11 @@ def gram_pays(design, stored, size, n_face, entering, ridge, swept=0):
     full = 0.0 if ridge else min(n_face / design.n_samples, 1.0)
     sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * full**2
     return gram_in_sweeps(design, stored, size, n_face, entering, ridge) <= max(sweeps, MORE_SWEEPS * swept)
+
+
+def reading_pays(stored, entering):
+    """Whether reading likely columns costs less than Gram rows of `entering` columns with `stored` values of others."""
+    return NS_PRODUCT * stored * entering > NS_READING
 
 
 def most_sweeps(design, stored, size, n_face, ridge):

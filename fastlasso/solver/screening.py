@@ -56,6 +56,28 @@ class Anchor:
         return replace(self, coef=self.coef.copy(), residual=residual, z=self.z.copy())
 
 
+@dataclass(frozen=True, slots=True)
+class Secants:
+    """Correlations z of some columns at an alpha, and their slopes from the alpha before it; None at first."""
+
+    cols: np.ndarray
+    alpha: float
+    z: np.ndarray
+    slopes: np.ndarray | None = None
+
+    def moved_to(self, alpha, z):
+        """Return the same from here to `alpha`, where the correlations are z."""
+        return Secants(self.cols, alpha, z, (z - self.z) / (alpha - self.alpha))
+
+    def at(self, alpha):
+        """Extrapolate the correlations to `alpha`."""
+        return self.z + (alpha - self.alpha) * self.slopes
+
+    def part(self, where):
+        """Return those of some of the columns."""
+        return Secants(self.cols[where], self.alpha, self.z[where], self.slopes[where])
+
+
 def predicted(anchors, alpha):
     """Extrapolate the correlations to `alpha` along the secant through the last two anchors; return (z, reach).
 

@@ -10,34 +10,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import cost, screening
+from . import screening
+from .approach import Approach
 from .base import VIOLATION, Batch, Solution, widened
 from .screening import Anchor
-from .working_set import LEAD, WorkingSet
 
-# Least value of `longest_batch`. The first batch, and batches after a failure, may be shorter.
-SHORTEST_BATCH = 4
 # Alphas from anchor to anchor at first.
 SPACING = 12
 # Residuals that a pass over all columns serves at a time: a pass over rows keeps p sums for each.
 PASS_RESIDUALS = 4
 # Residuals at a time where few columns are read: from 8 to 16, as long as they take at most a sixteenth of X's bytes.
 FILTER_RESIDUALS = 8, 16
-# Columns leave where the room for further ones is less than this share of the largest Gram matrix.
-ROOM = 1 / 16
-# Columns leave only if they are at least this share of the working set: a smaller Gram matrix needs a new factor.
-LEAST_LEAVING = 1 / 8
 # Once the bound leaves more than 1 / PROVES_LITTLE of all columns, anchors stand closer.
 PROVES_LITTLE = 8
 # Alphas from anchor to anchor then.
 CLOSE = 4
-# Alphas between two passes on the way to a cold start, at most.
-STEPS_PER_CHECK = 8
-# Gaps on the way to a cold start may be this many times as large as the one promised.
-LOOSE = 100.0
-# Ratio of two alphas on the way to a cold start: that of a long step, and that of a short one, where face steps cost
-# as much as passes.
-LONG, SHORT = 0.9, 0.94
 
 
 @dataclass(slots=True)
@@ -97,26 +84,20 @@ class Proof:
     missing: list
 
 
-class Solver(WorkingSet):
+class Solver(Approach):
     """Walks down the alphas of one `Problem`.
 
     Attributes
     ----------
-    problem, goal, form, last, unpenalised, n_used, inside, on_residual
-        As in `WorkingSetSolver` and `Prover`.
-    anchors : list of Anchor
-        The last one or two anchors: all that is known of columns outside the working set.
-    moved : bool
-        Whether the last solution differs from the last anchor.
+    problem, goal, form, last, unpenalised, n_used, inside, on_residual, anchors, moved, alpha_max
+        As in `WorkingSetSolver`, `Prover` and `Approach`.
     spacing : int
         Alphas from anchor to anchor; falls to CLOSE once the bound has proven too little.
-    alpha_max : float
-        Smallest alpha at which every column with an L1 part is zero; set by `start`.
     """
 
     def __init__(self, problem, goal, on_residual=None):
         super().__init__(problem, goal, on_residual)
-        self.anchors, self.moved, self.spacing, self.alpha_max = [], False, SPACING, np.inf
+        self.spacing = SPACING
 
     def start(self):
         """Take in the columns that are never screened (no L1 part) and settle the state at alpha_max."""
@@ -152,59 +133,6 @@ class Solver(WorkingSet):
         end, alphas = self._evaluation_of(self.anchors[-1:]), np.array([self.last.alpha])
         return self._gaps_over(alphas, self.last.b[None], end, self._outside_of_all(end.whole, alphas))[0]
 
-    def longest_batch(self):
-        """How many alphas to solve ahead: as many as cost about one pass over X, for a failure repeats them."""
-        length = cost.pass_cost(self.design) / cost.face_cost(self.n_used)
-        return int(min(max(length, SHORTEST_BATCH), self.design.matrix.alphas_ahead))
-
-    # ------------------------------------------------------------ the working set
-
-    def _make_room(self):
-        """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
-
-        At most min(n, p) columns are used at once, however many have been on the way. Columns leave, too, where sweeps
-        took long because the Gram matrix of all columns did not fit.
-        """
-        most, size = cost.most_gram_columns(self.design), self.form.size
-        if self.form.has_gram:
-            room = max(ROOM * most, LEAD * self.n_used if self.form.swept else 0)
-            if size + room < most:
-                return
-        elif not self._is_swept_too_much():
-            return
-        zero = self._unused()
-        leaving = np.count_nonzero(zero)
-        leave = leaving >= LEAST_LEAVING * size if self.form.has_gram else size - leaving < (1 - ROOM) * most
-        if leave:
-            kept = np.flatnonzero(~zero)
-            self.inside[self.working_set[zero]] = False
-            self.anchors = [anchor.on(kept, size) for anchor in self.anchors]
-            self.form, self.last = self._gram_form_of(kept), replace(self.last, b=self.last.b[kept])
-
-    def _unused(self):
-        """Where a column of the working set is zero in the last solution and in the anchors, and may leave."""
-        zero = (self.last.b == 0) & ~self.form.penalty.unscreened
-        for anchor in self.anchors:
-            zero[:len(anchor.coef)] &= anchor.coef == 0
-        return zero
-
-    def _propose(self, first, alpha, batch_size):
-        """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""
-        if np.isinf(self.anchors[-1].alpha):
-            top = max(self.alpha_max, first)
-            self.anchors[-1], self.last = replace(self.anchors[-1], alpha=top), replace(self.last, alpha=top)
-        cols = self._candidates(alpha, self._most_entering())
-        if not self.anchors[-1].prepared or self._are_missed(cols, alpha):
-            self._add(cols, batch_size)
-
-    def _are_missed(self, cols, alpha):
-        """Whether some of the columns are predicted to violate at alpha: then reading them now saves a failure."""
-        z = screening.predicted(self.anchors, alpha)[0][cols]
-        return len(self.problem.penalty.at(cols).violators(z, self.design.norm2[cols], alpha, 1.0)) > 0
-
-    def _candidates(self, alpha, limit):
-        return screening.candidates(self.problem.penalty, self.design.norm2, self.anchors, alpha, self._outside, limit)
-
     # ------------------------------------------------------------ one batch
 
     def solve(self, alphas):
@@ -228,51 +156,6 @@ class Solver(WorkingSet):
             if batch is not None:
                 return batch
 
-    def approach(self, top, low):
-        """Walk down from the solution at alpha `top` to a warm start for `low`; nothing is certified on the way.
-
-        A pass over X every few alphas finds missing columns. The walk then goes back to the first solution that they
-        violate. Where a pass costs more than face steps the last few alphas do without, as `low` has a pass of its own.
-        """
-        while (steps := int(np.ceil(np.log(low / top) / np.log(self._ratio())))) > 1:
-            count = min(self.longest_batch(), STEPS_PER_CHECK, steps - 1)
-            alphas = np.geomspace(top, low, steps + 1)[1:count + 1]
-            if count == steps - 1 and self._ratio() == LONG:
-                self._walk(alphas, low)
-                self.anchors[-1] = replace(self.anchors[-1], served=low)
-                break
-            top = self._check(*self._walk(alphas, alphas[-1]))
-        self.moved = True
-
-    def _ratio(self):
-        """The ratio of two alphas on the way to a cold start."""
-        return SHORT if self.longest_batch() == SHORTEST_BATCH else LONG
-
-    def _walk(self, alphas, low):
-        """Solve some alphas on a working set that is to serve down to `low`; return (last solution before, Attempt)."""
-        self._make_room()
-        self._leave_gram()
-        self._propose(alphas[0], low, len(alphas))
-        before, attempt, B, done = self.last, Attempt(alphas, len(alphas)), None, 0
-        while done < len(alphas):
-            B, done = self._solve_cheaply(alphas, done, B, LOOSE)
-        attempt.take_solved(B, done)
-        self.last = Solution(alphas[-1], B[-1])
-        return before, attempt
-
-    def _check(self, before, attempt):
-        """Take in what violates at the end of the attempt, and go back; return the alpha of the last solution."""
-        alphas, B = attempt.alphas, attempt.B
-        B[-1:], (end,) = self._anchors_at(alphas[-1:], B[-1:])
-        self.last, self.anchors = Solution(alphas[-1], B[-1]), [self.anchors[-1], end]
-        missing = screening.strongest(self.problem.penalty, end.z, self._violators(end.z, alphas[-1]),
-                                      self._most_entering())
-        if len(missing):
-            clean = self._admit_columns(missing, attempt)
-            alpha, b = (alphas[clean - 1], B[clean - 1]) if clean else (before.alpha, before.b)
-            self.last = Solution(alpha, widened(b[None], 1, self.form.size)[0])
-        return self.last.alpha
-
     def _look_ahead(self, alphas):
         """Make ready for the batch after these alphas: here nothing, as each Gram row costs no more than its column."""
 
@@ -284,7 +167,16 @@ class Solver(WorkingSet):
         """
         count, large = len(attempt.alphas), PROVES_LITTLE * self.form.size > self.design.n_features
         at = attempt.spread(count if large and count <= CLOSE else -(-count // self.spacing))
-        attempt.take_anchors(at, *self._anchors_at(attempt.alphas[at], attempt.B[at]))
+        if count == 1 and self._is_at_last_anchor(attempt.B[0]):
+            anchors = [replace(self.anchors[-1], alpha=attempt.alphas[0], coef=attempt.B[0].copy(), prepared=False)]
+            attempt.take_anchors(at, attempt.B[at], anchors)
+        else:
+            attempt.take_anchors(at, *self._anchors_at(attempt.alphas[at], attempt.B[at]))
+
+    def _is_at_last_anchor(self, b):
+        """Whether b is the solution of the last anchor: above alpha_max, or where nothing is left to change."""
+        coef = self.anchors[-1].coef
+        return np.array_equal(b[:len(coef)], coef) and not b[len(coef):].any()
 
     def _admit(self, attempt):
         """Take in what violates at the anchors; return the first alpha to solve again, or None if all is well."""
@@ -301,13 +193,12 @@ class Solver(WorkingSet):
                                         or [outside.cols[:0]]))
         if not len(cols):
             return first
-        return self._admit_columns(screening.strongest(self.problem.penalty, anchors[-1].z, cols,
-                                                       self._most_entering()), attempt)
+        return self._admit_to(attempt, screening.strongest(self.problem.penalty, anchors[-1].z, cols,
+                                                           self._most_entering()))
 
-    def _admit_columns(self, cols, attempt):
+    def _admit_to(self, attempt, cols):
         """Add columns; return the index of the first alpha whose solution they violate."""
-        self._add(cols, attempt.size)
-        first = self.form.first_violated(attempt.alphas, attempt.B, VIOLATION)
+        first = self._admit_columns(cols, attempt.size, attempt.alphas, attempt.B)
         return len(attempt.alphas) - 1 if first is None else first
 
     # ------------------------------------------------------------ proof
@@ -319,7 +210,7 @@ class Solver(WorkingSet):
         for start in range(0, k, count):
             self._prove_part(proof, slice(start, min(start + count, k)), attempt)
         if proof.missing:
-            return None, self._admit_columns(np.unique(np.concatenate(proof.missing)), attempt)
+            return None, self._admit_to(attempt, np.unique(np.concatenate(proof.missing)))
         self.anchors, self.moved = [self.anchors[-1], attempt.anchors[-1].copy()], attempt.n_rounds > 1
         self.last = Solution(attempt.alphas[-1], attempt.B[-1].copy())
         order = np.argsort(self.working_set)
