@@ -71,6 +71,32 @@ def test_one_of_other_data_or_options_is_refused(changed, name, tmp_path):
     assert file.read_bytes() == before
 
 
+def test_other_data_with_the_same_first_products_are_refused(tmp_path):
+    """Rows of one class in another order leave X'y, means and norms as they are; a larger outlier, Huber's residual."""
+    rng = np.random.default_rng(0)
+    X = (rng.random((256, 6)) < 0.4) * 1.0
+    y = (np.argsort(np.argsort(X[:, 0] + X[:, 1] + rng.standard_normal(256))) >= 128) * 1.0
+    shuffled = X.copy()
+    for label in (0, 1):
+        rows = np.flatnonzero(y == label)
+        shuffled[rows, 1] = X[rng.permutation(rows), 1]
+    outliers = Y.copy()
+    outliers[np.argsort(Y)[[-1, -2]]] = Y[np.argsort(Y)[[-2, -1]]]
+    for loss, first, second in [(loss, (X, y), (shuffled, y)) for loss in ("squared_error", "log_loss", "poisson")] + [
+            (Huber(0.1), (A, Y), (A, outliers))]:
+        file = tmp_path / f"{loss}.npz"
+        fit_path(*first, loss=loss, alphas=5, checkpoint=file)
+        with pytest.raises(ValueError, match=r"another fit: it differs in (data|y)"):
+            fit_path(*second, loss=loss, alphas=5, checkpoint=file)
+
+
+def test_a_checkpoint_is_no_saved_path(tmp_path):
+    fit_path(A, Y, checkpoint=tmp_path / "path.npz", **MORE)
+    for load in (fastlasso.load, fastlasso.LassoPath.load):
+        with pytest.raises(ValueError, match="it is a checkpoint: repeat the call"):
+            load(tmp_path / "path.npz")
+
+
 @pytest.mark.parametrize("damage", [lambda data: data[:-200], lambda data: b"", lambda data: b"x" * 500])
 def test_a_damaged_file_is_refused(damage, tmp_path):
     file = tmp_path / "path.npz"

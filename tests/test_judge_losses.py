@@ -14,6 +14,7 @@ from scipy import sparse
 
 from fastlasso.judge import newton_dual, registry, support_proof, verify
 from fastlasso.judge.entropy import relative_entropy
+from fastlasso.losses.base import Loss
 
 PARAMETER = {"tweedie": 1.4, "huber": 0.8, "negative_binomial": 2.5}
 LOSSES = {name: loss_of(name, PARAMETER.get(name)) for name in NAMES}
@@ -349,8 +350,6 @@ def test_bad_targets_are_named(loss, y, words):
     ("logistic", "must be one of gamma, huber, log_loss"),
     (None, "must be one of"),
     (3, "must be one of"),
-    ("tweedie", "needs its parameters"),
-    ("negative_binomial", "needs its parameters"),
     (WITH_PARAMETER["tweedie"](2.0), "power must be between 1 and 2"),
     (WITH_PARAMETER["tweedie"](1.0), "power must be between 1 and 2"),
     (WITH_PARAMETER["huber"](0.0), "delta must be positive"),
@@ -365,7 +364,9 @@ def test_bad_losses_are_named(loss, words):
 def test_a_loss_may_be_a_name_or_an_object():
     X, y = np.random.default_rng(0).standard_normal((12, 2)), np.arange(12.0)
     given = {"alpha": 0.1, "coef": [1.0, 0.0]}
-    assert verify(X, y, loss="huber", **given) == verify(X, y, loss=WITH_PARAMETER["huber"](1.35), **given)
+    for name, usual in (("huber", 1.35), ("tweedie", 1.5), ("negative_binomial", 1.0)):
+        assert verify(X, y, loss=name, **given) == verify(X, y, loss=WITH_PARAMETER[name](usual), **given)
+        assert verify(X, y, loss=name, **given) == verify(X, y, loss=Loss.kinds[name](), **given)
 
     @dataclass(frozen=True)
     class SquaredError:

@@ -203,6 +203,78 @@ def test_a_bad_target_is_named(loss, y, words):
             function()
 
 
+@every_loss
+@pytest.mark.parametrize("size", [300.0, -500.0, 2e4])
+def test_an_offset_of_any_size_moves_the_intercept_alone(case, size):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 6))
+    y = case.draw(rng, 0.5 * X[:, 0])
+    path, moved = (fit_path(X, y, loss=case.loss, alphas=5, eps=0.1, tol=1e-9, offset=np.full(200, offset))
+                   for offset in (0, size))
+    assert moved.certified.all()
+    assert moved.null_objective == pytest.approx(path.null_objective, rel=1e-8)
+    np.testing.assert_allclose(moved.alphas, path.alphas, rtol=1e-6)
+    np.testing.assert_allclose(moved.intercepts + size, path.intercepts, atol=1e-5)
+    np.testing.assert_allclose(moved.coefs.toarray(), path.coefs.toarray(), atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e4, 1e9])
+def test_huber_in_any_unit(unit):
+    """Incomes: the median, where the search begins, is many thousand units from the best intercept."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 5))
+    y = np.exp(0.5 + 0.3 * X[:, 0] + 0.8 * rng.standard_normal(400))
+    one = fit(X, y, 0.01, loss=Huber(2.0), tol=1e-9)
+    other = fit(X, y * unit, 0.01 * unit, loss=Huber(2.0 * unit), tol=1e-9)
+    assert other.certified
+    np.testing.assert_allclose(other.coef / unit, one.coef, atol=1e-5)
+    assert other.null_objective / unit**2 == pytest.approx(one.null_objective)
+    assert other.gap <= 1e-9 * other.null_objective
+
+
+def test_an_intercept_between_two_groups_of_outliers():
+    """No residual is within the bend of the loss on the way: Newton's steps have no curvature."""
+    y = np.r_[np.full(100, -1e6), 0.25, np.full(100, 1e6)]
+    one = fit(np.zeros((201, 1)), y, 0.1, loss=Huber(1.0))
+    assert one.intercept == pytest.approx(0.25)
+
+
+MISSING = {
+    "None": lambda yes: np.where(yes, "a", None), "list": lambda yes: ["a" if one else None for one in yes],
+    "NaN among words": lambda yes: np.where(yes, "a", np.array(np.nan, object)),
+    "NaT": lambda yes: np.where(yes, np.datetime64("2020-01-01"), np.datetime64("NaT")),
+    "boolean": lambda yes: pytest.importorskip("pandas").Series(np.where(yes, True, None), dtype="boolean"),
+    "string": lambda yes: pytest.importorskip("pandas").Series(np.where(yes, "a", None), dtype="string"),
+    "category": lambda yes: pytest.importorskip("pandas").Series(np.where(yes, "a", None), dtype="category"),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge"])
+def test_a_missing_label_is_no_class(kind, loss):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    with pytest.raises(ValueError, match=r"y\[3\] is missing"):
+        fit(X, MISSING[kind](np.arange(40) % 7 != 3), 0.05, loss=loss)
+
+
+@pytest.mark.parametrize("kind", ["score", "mean", "class"])
+def test_a_missing_feature_has_no_prediction(kind):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    path = fit_path(X, X[:, 0] > 0, loss="log_loss", alphas=3)
+    X[5, 1] = np.nan
+    for predict in (path.fit_at(2).predict, lambda X, kind: path.predict(X, path.alphas[2], kind=kind)):
+        with pytest.raises(ValueError, match="row 5"):
+            predict(X, kind=kind)
+
+
+def test_classes_that_are_dates_are_saved(tmp_path):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    days = np.where(X[:, 0] > 0, np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
+    path = fit_path(X, days, loss="log_loss", alphas=3)
+    path.save(tmp_path / "path.npz")
+    np.testing.assert_array_equal(type(path).load(tmp_path / "path.npz").classes, np.unique(days))
+
+
 def test_one_class_among_rows_of_positive_weight():
     with pytest.raises(ValueError, match="both classes"):
         fit_path(np.eye(4), [0, 1, 1, 1], loss="log_loss", sample_weight=[0, 1, 1, 1])

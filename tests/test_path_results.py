@@ -268,6 +268,21 @@ def test_at_needs_X_where_the_path_turns_and_X_is_gone(data):
     path.at(path.alphas[3])
 
 
+@pytest.mark.parametrize("form", [np.array, np.asfortranarray, sparse.csr_array, sparse.csc_matrix, "frame"])
+def test_at_does_not_solve_on_an_X_that_has_changed(form, data):
+    A = pytest.importorskip("pandas").DataFrame(data[0].copy()) if form == "frame" else form(data[0])
+    path = fit_path(A, data[1], alphas=20)
+    alpha = corner(path)
+    assert path.at(alpha).exact
+    if sparse.issparse(A):
+        A.data *= 10
+    else:
+        A *= 10
+    changed = path.at(alpha)
+    assert not changed.exact
+    assert not changed.certified
+
+
 def test_a_path_keeps_no_matrix_alive(data):
     A = sparse.csr_array(data[0])
     path = fit_path(A, data[1], alphas=5)

@@ -192,7 +192,7 @@ class Gamma(ExponentialFamily):
 class NegativeBinomial(ExponentialFamily):
     """y ln(y / mu) - (y + k) ln((y + k) / (mu + k)) with mu = e^eta, y >= 0; the variance is mu + mu^2 / k."""
 
-    k: float
+    k: float = 1.0
     name: ClassVar[str] = "negative_binomial"
 
     def __post_init__(self):

@@ -29,7 +29,7 @@ class Tweedie:
     u' = u e^(-B z) for one z, the change of the score that belongs to theta.
     """
 
-    power: float
+    power: float = 1.5
     name: ClassVar[str] = "tweedie"
     width: ClassVar[float] = 1.0
 

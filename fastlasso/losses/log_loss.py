@@ -77,6 +77,8 @@ def zeros_and_ones(y, name, proportions=False):
         y = numbers(y, name)
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    if y.dtype.kind in "OMm":
+        refuse_missing(y)
     if y.dtype.kind == "O":
         y = y.astype(str)
     if proportions and y.dtype.kind in "fiu" and y.min() >= 0 and y.max() <= 1:
@@ -87,3 +89,11 @@ def zeros_and_ones(y, name, proportions=False):
         raise ValueError(f"loss {name!r} needs two classes in y" + (" or numbers within [0, 1]" if proportions else "")
                          + f"; y has {len(classes)} different values, the first is {classes.tolist()[0]!r}")
     return (y == classes[1]).astype(np.float64), classes
+
+
+def refuse_missing(labels):
+    """Raise ValueError for the first label that is missing: None, NaN, NaT or pandas' NA."""
+    for at, label in enumerate(labels.tolist() if labels.dtype.kind == "O" else np.where(np.isnat(labels), None, 0)):
+        if label is None or type(label).__name__ in ("NAType", "NaTType") or (isinstance(label, float)
+                                                                              and label != label):
+            raise ValueError(f"y[{at}] is missing: leave that row out, or give it a label")

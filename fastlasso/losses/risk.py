@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import validation
 from .._engine import engine
-from .base import Loss
+from .base import Loss, average
 
 EPSILON = float(np.finfo(float).eps)
 # Samples that are added up at a time.
@@ -30,13 +30,13 @@ FEW_SUMS = 64
 MEAN_ROUNDING = 1e-16
 # Rounds of making a mean zero, each of which allows four times the rounding. More are due only where squares underflow.
 MEAN_ROUNDS = 30
-# Newton steps to the best intercept, at most.
-INTERCEPT_STEPS = 100
+# Newton steps to the best intercept, at most, and how often one of them halves the interval that it is known to be in.
+INTERCEPT_STEPS, STEPS_PER_HALVING = 300, 4
 # The best intercept is found where a step is below this, relative to 1 + |b0|.
 INTERCEPT_ACCURACY = 1e-15
 # Errors of scores beyond this count as this: (e^300)^2 is finite.
 LARGEST_ERROR = 300.0
-# The longest step of an intercept: exp(5) = 150 times the mean.
+# The longest first step of an intercept: exp(5) = 150 times the mean.
 LONGEST_STEP = 5.0
 
 
@@ -93,7 +93,8 @@ class Risk:
             offset = validation.no_nan_or_inf(validation.finite_vector(offset, len(y), "offset"), "offset")
         idle = None if weights is None or weights.all() else np.flatnonzero(weights == 0)
         risk = cls(loss, y, classes, offset, weights, fit_intercept, idle=idle)
-        b0 = risk.best_intercept(risk.scores(0.0), loss.start(y, weights), pool) if fit_intercept else 0.0
+        start = loss.start(y, weights) - (0.0 if offset is None else average(offset, weights))
+        b0 = risk.best_intercept(risk.scores(0.0), start, pool) if fit_intercept else 0.0
         eta = risk.scores(b0)
         null_value = risk.mean_deviance(eta, pool)
         if not np.isfinite(null_value):
@@ -238,27 +239,39 @@ class Risk:
     def best_intercept(self, eta, start, pool):
         """Return the b0 that minimises F(eta + b0): Newton's method, kept between points of opposite slope.
 
+        While no point of opposite slope is known, steps that do not shrink double: where all residuals are beyond the
+        bend of Huber's loss there is no curvature, and far above the minimum of an exponential each step is 1.
+
         Raises
         ------
         ValueError
             Where no finite b0 minimises F.
         """
-        b0, low, high = start, -np.inf, np.inf
-        for _ in range(INTERCEPT_STEPS):
+        b0, low, high, last, newton = start, -np.inf, np.inf, 0.0, np.inf
+        for k in range(INTERCEPT_STEPS):
             rho, d = self.local(eta + b0, pool)
             slope, curvature = self.mean(rho), self.mean(d)
             low, high = (b0, high) if slope > 0 else (low, b0)
-            step = slope / curvature if curvature > 0 else np.copysign(np.inf, slope)
-            step = float(np.clip(step, -LONGEST_STEP, LONGEST_STEP)) if slope else 0.0
-            new = b0 + step
-            if not low <= new <= high:
-                new = 0.5 * (low + high)
+            before, newton = newton, slope / curvature if curvature > 0 else np.copysign(np.inf, slope)
+            if slope == 0:
+                new = b0
+            elif np.isfinite(low) and np.isfinite(high):
+                new = b0 + newton
+                new = new if low <= new <= high and k % STEPS_PER_HALVING else 0.5 * (low + high)
+            else:
+                shrinks = abs(newton) < 0.5 * abs(before)
+                last = float(np.clip(abs(newton), 0.0 if shrinks else 2 * last, max(LONGEST_STEP, 2 * last)))
+                new = b0 + np.copysign(last, slope)
             if abs(new - b0) <= INTERCEPT_ACCURACY * (1 + abs(b0)):
-                return new
+                return self._finite_intercept(new, eta)
             b0 = new
-        if np.isinf(low) or np.isinf(high):
-            raise ValueError(f"loss {self.loss.name!r} has no finite best intercept on these data")
-        return b0
+        return self._finite_intercept(b0 if np.isfinite(low) and np.isfinite(high) else np.inf, eta)
+
+    def _finite_intercept(self, b0, eta):
+        """Return b0, or raise ValueError where it, or each score, is so large that there can be no minimum."""
+        if np.isfinite(b0) and np.min(np.abs(eta + b0)) <= self.loss.largest_score:
+            return float(b0)
+        raise ValueError(f"loss {self.loss.name!r} has no finite best intercept on these data")
 
 
 def run_spans(pool, n, function):

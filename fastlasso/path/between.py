@@ -2,16 +2,21 @@
 
 import warnings
 import weakref
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
+from scipy import sparse
 
 from ..annotations import ArrayLike, Data
+from ..frames import is_frame, values_of
 from ..losses.choose import SQUARED_ERROR
 from .warn import stack_level
 
 Fit = TypeVar("Fit")
+# Rows and columns of X from which values are remembered.
+SAMPLED = 16
 
 
 class Between(Generic[Fit]):
@@ -35,9 +40,9 @@ class Between(Generic[Fit]):
         Between two grid points with the same signs the lasso path is a straight line (Osborne, Presnell and Turlach
         2000), so the solution is interpolated and its gap is bounded. Anywhere else, and where that bound misses `tol`,
         the problem is solved again, on X and y passed here or on those of the fit, as long as its X is alive (for ever
-        with ``keep_data=True``). Where the data are gone, which they are for a path that was loaded or copied, the
-        coefficients are interpolated linearly, or those of the nearest end are taken. Such a solution is marked:
-        its `exact` is False, its gap infinite.
+        with ``keep_data=True``) and unchanged, as far as a sample of its values tells. Where the data are gone, which
+        they are for a path that was loaded or copied, the coefficients are interpolated linearly, or those of the
+        nearest end are taken. Such a solution is marked: its `exact` is False, its gap infinite.
         """
         if np.ndim(alpha):
             return [self.at(one, X, y) for one in alpha]
@@ -61,7 +66,12 @@ class Between(Generic[Fit]):
 
     def _has_data(self, X):
         """Whether the problem can be solved again."""
-        return self.solved_alone and self._data is not None and (X is not None or self._data[1]() is not None)
+        return self.solved_alone and self._data is not None and (X is not None or self._kept_X() is not None)
+
+    def _kept_X(self):
+        """X of the fit, or None where it is gone or has changed."""
+        X = None if self._data is None else self._data[1]()
+        return X if X is not None and sample_sum(X) == self._data[-1] else None
 
     def _constant(self, alpha):
         """The first solution, for an alpha above it, where it uses no penalised column; else None."""
@@ -103,10 +113,10 @@ class Between(Generic[Fit]):
         return self.fit_at(k - 1).mixed(self.fit_at(k), alpha, gap=np.inf, exact=False)
 
     def _solved(self, alpha, X, y):
-        solve, kept_X, kept_y, options, settings = self._data
+        solve, _, kept_y, options, settings, _ = self._data
         above, new_data = np.flatnonzero(self.alphas > alpha), X is not None or y is not None
         near = self.fit_at(above[-1]) if len(above) and not new_data else None
-        X, y = kept_X() if X is None else X, kept_y if y is None else y
+        X, y = self._kept_X() if X is None else X, kept_y if y is None else y
         return solve(near, X, y, alpha, **options, tol=self.tol, **settings)
 
     def remember(self, solve: Callable[..., Any], X: Data, y: ArrayLike, options: dict[str, Any],
@@ -124,13 +134,28 @@ class Between(Generic[Fit]):
             kept = (lambda: X) if keep_data else weakref.ref(X)
         except TypeError:
             kept = lambda: X        # noqa: E731
-        self._data = solve, kept, y, options, settings
+        self._data = solve, kept, y, options, settings, sample_sum(X)
         return self
 
     @property
     def options(self) -> dict[str, Any] | None:
         """The options of the fit by name, as long as the path knows them; None once it was loaded or copied."""
         return None if self._data is None else dict(self._data[3])
+
+
+def sample_sum(X):
+    """Checksum of up to SAMPLED^2 values of X, evenly spread: tells an X that was rescaled, or whose memory was reused.
+
+    0 for what has no values in memory.
+    """
+    if sparse.issparse(X) and hasattr(X, "data"):
+        return zlib.crc32(np.ascontiguousarray(X.data[::1 + len(X.data) // SAMPLED**2]))
+    if is_frame(X) and hasattr(X, "iloc") and len(X):
+        X = values_of(X.iloc[::1 + len(X) // SAMPLED])
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind not in "fiub":
+        return 0
+    n, p = X.shape
+    return zlib.crc32(np.ascontiguousarray(X[::1 + n // SAMPLED, ::1 + p // SAMPLED]))
 
 
 def checked_alpha(alpha):
@@ -147,6 +172,6 @@ def warn_inexact(fit):
     """Warn of predictions from coefficients that were interpolated."""
     if not fit.exact:
         warnings.warn(f"alpha={fit.alpha:.6g} is between the alphas of this path or beyond them, and its data are "
-                      "gone: the coefficients are interpolated linearly. For exact ones pass the alpha to the fit, or "
-                      "fit with keep_data=True.", UserWarning, stacklevel=stack_level())
+                      "gone or have changed: the coefficients are interpolated linearly. For exact ones pass the alpha "
+                      "to the fit, or fit with keep_data=True.", UserWarning, stacklevel=stack_level())
     return fit

@@ -12,8 +12,11 @@ import numpy as np
 
 from ..losses.choose import SQUARED_ERROR
 from ..solver.base import Batch
+from .saved import CHECKPOINT
 
-FORMAT, VERSION = "fastlasso checkpoint", 1
+VERSION = 2
+# Multiples of the golden ratio, modulo 1, are evenly spread and all different.
+GOLDEN = 0.6180339887498949
 # The arrays of a batch that are kept, with the columns that are used.
 ARRAYS = ("alphas", "cols", "coefs", "gaps", "misfits", "centres", "newton")
 
@@ -51,7 +54,7 @@ class Checkpoint:
             grid = arrays.pop("grid")
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{self.file} is not a checkpoint of fastlasso: {error}") from error
-        if text.get("format") != FORMAT or text.get("version") != VERSION:
+        if text.get("format") != CHECKPOINT or text.get("version") != VERSION:
             raise ValueError(f"{self.file} is not a checkpoint that this fastlasso reads")
         differ = [name for name, value in self.facts.items() if text["facts"].get(name) != value]
         if differ:
@@ -78,7 +81,7 @@ class Checkpoint:
             if getattr(batch, name) is not None:
                 kept[name] = getattr(batch, name)[:keep]
         self._kept.append(kept)
-        text = {"format": FORMAT, "version": VERSION, "facts": self.facts, "n_batches": len(self._kept)}
+        text = {"format": CHECKPOINT, "version": VERSION, "facts": self.facts, "n_batches": len(self._kept)}
         arrays = {f"{k}-{name}": value for k, kept in enumerate(self._kept) for name, value in kept.items()}
         replace_file(self.file, lambda stream: np.savez(
             stream, meta=np.frombuffer(json.dumps(text).encode(), np.uint8), grid=grid, **arrays))
@@ -107,13 +110,16 @@ def replace_file(file, write):
 def facts_of(problem, limits):
     """Return what tells a problem from another: scalars, and checksums of what one pass measured and of the options.
 
-    X is known by X'y, the norms and the means of its columns, which do not depend on the number of threads.
+    X is known by its products with the null model's residual and with a vector of no structure, which takes a pass, and
+    by the norms and the means of its columns. None of these depends on the number of threads.
     """
     design, penalty = problem.design, problem.penalty
-    loss = problem.loss_given
+    loss, offset = problem.loss_given, getattr(problem.loss, "offset", None)
+    unlike = (np.arange(1, design.n_samples + 1) * GOLDEN) % 1.0 - 0.5
     crc = lambda *arrays: zlib.crc32(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))     # noqa: E731
     return {"shape of X": [design.n_samples, design.n_features],
-            "data": crc(problem.correlation, design.norm2, design.mean),
+            "data": crc(problem.correlation, design.norm2, design.mean, design.correlations(unlike[None])),
+            "y": crc(problem.loss.y), "offset": None if offset is None else crc(offset),
             "null objective": float(problem.null_objective).hex(),
             "loss": loss if loss == SQUARED_ERROR else [loss.name, {k: float(v) for k, v in loss.parameters.items()}],
             "penalty": crc(*penalty.arrays()), "l1_ratio": problem.l1_ratio, "standardize": problem.standardize,

@@ -29,12 +29,11 @@ class Criteria:
         """
         if self.params["l1_ratio"] == 1.0:
             return self.df.astype(float)
-        _, kept_X, y, options, _ = self._data or (None, lambda: None, None, None, None)
-        X = kept_X() if X is None else X
-        if options is None or X is None:
-            raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone")
+        X = self._kept_X() if X is None else X
+        if self._data is None or X is None:
+            raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone or have changed")
         with Pool(1) as pool:
-            return self.df_of(pose(X, y, Options(**options), pool))
+            return self.df_of(pose(X, self._data[2], Options(**self._data[3]), pool))
 
     def df_of(self, problem: Any) -> Floats:
         """`effective_df` from the `Problem` that the path solves."""

@@ -204,7 +204,7 @@ def predictions(X, coef, intercept, offset, names=None, has_offset=False):
     Raises
     ------
     ValueError
-        For columns that are not those of the fit, and without an offset where the fit had one.
+        For columns that are not those of the fit, without an offset where the fit had one, and for missing values.
     """
     if has_offset and offset is None:
         raise ValueError(NO_OFFSET)
@@ -222,6 +222,10 @@ def predictions(X, coef, intercept, offset, names=None, has_offset=False):
     else:
         fitted = (validation.sound_sparse(X) if sparse.issparse(X) else X) @ coef
     result = (fitted.toarray() if sparse.issparse(fitted) else fitted) + intercept
+    missing = np.isnan(result)
+    if missing.any():
+        raise ValueError(f"X has NaN or infinite values in row {np.argwhere(missing)[0][0]}: nothing can be predicted "
+                         "there")
     if offset is None:
         return result
     offset = validation.finite_vector(offset, X.shape[0], "offset")

@@ -14,6 +14,8 @@ from ..losses.choose import SQUARED_ERROR, loss_of
 FORMAT = 3
 # The format of files of other results than paths (`stored.py`).
 RESULT_FORMAT = 4
+# What the file of `checkpoint=` says instead.
+CHECKPOINT = "fastlasso checkpoint"
 SCALARS = ("null_objective", "tol", "seconds", "n_samples", "n_features")
 ARRAYS = ("alphas", "indptr", "indices", "values", "intercepts", "gaps", "r2", "n_passes")
 LOSS_ARRAYS = ("classes", "newton_dual")
@@ -42,6 +44,16 @@ def packed(path):
         arrays |= {name: getattr(path, name) for name in LOSS_ARRAYS if getattr(path, name) is not None}
     arrays |= {name: getattr(path, name) for name in OPTIONAL_ARRAYS if getattr(path, name) is not None}
     return arrays | {"meta": as_bytes(text)}
+
+
+def meta_of(stored):
+    """Return the facts that the members of a file hold, of a format that this version reads."""
+    text = json.loads(stored["meta"].tobytes())
+    if text["format"] == CHECKPOINT:
+        raise ValueError("it is a checkpoint: repeat the call that wrote it, and the path goes on from there")
+    if text["format"] > RESULT_FORMAT:
+        raise ValueError("it was written by a newer fastlasso")
+    return text
 
 
 def usual_facts(path):
@@ -95,9 +107,7 @@ class NamedScore:
 
 def read_any(stored, kinds):
     """Return a path of any of the classes `kinds` from the members of a file, checked."""
-    text = json.loads(stored["meta"].tobytes())
-    if text["format"] > RESULT_FORMAT:
-        raise ValueError("it was written by a newer fastlasso")
+    text = meta_of(stored)
     if text.pop("format") > FORMAT:
         raise ValueError(f"it holds a {text.get('kind')}, not a path: fastlasso.load reads it")
     kind = kinds[validation.one_of(text.pop("kind", "LassoPath"), "kind", tuple(kinds))]
@@ -139,7 +149,7 @@ def check_loss(path, n):
 
 def checked_classes(classes):
     """Return the labels of two classes, or None."""
-    if classes is not None and (classes.shape != (2,) or classes.dtype.kind not in "biufUS"):
+    if classes is not None and (classes.shape != (2,) or classes.dtype.kind not in "biufUSmM"):
         raise ValueError("its classes are damaged")
     return classes
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import validation
 from ..losses.choose import SQUARED_ERROR, loss_of
-from .saved import DAMAGE, RESULT_FORMAT, UNREADABLE, as_bytes
+from .saved import DAMAGE, RESULT_FORMAT, UNREADABLE, as_bytes, meta_of
 
 # The range of finite numbers.
 LOWEST, HIGHEST = np.finfo(float).min, np.finfo(float).max
@@ -41,9 +41,7 @@ def packed(result):
 
 def unpacked(stored, wanted, kinds):
     """Return the result of the class `wanted` that the members of a file hold; `kinds` are the classes by name."""
-    meta = json.loads(stored["meta"].tobytes())
-    if meta["format"] > RESULT_FORMAT:
-        raise ValueError("it was written by a newer fastlasso")
+    meta = meta_of(stored)
     if meta.get("kind", "LassoPath") != wanted.__name__:
         raise ValueError(f"it holds a {meta.get('kind', 'LassoPath')}, not a {wanted.__name__}")
     parts = {name: [part_of(Members(stored, f"{name}.{k}."), kind, kinds) for k, kind in enumerate(some)]
