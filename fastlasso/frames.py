@@ -59,7 +59,8 @@ def by_column(value, names, fill, name):
     if pairs is None:
         return value
     if names is None:
-        raise ValueError(f"{name} names columns, but the columns of X have no names: pass a vector, or X as a frame")
+        raise ValueError(f"{name} names columns, but the columns of X have no names, or 0, 1, 2, ... for names: pass a "
+                         "vector, or X as a frame with other names")
     if unknown := [key for key in pairs if key not in set(names)]:
         raise ValueError(f"{name} names {listed(unknown)}, but X has no column of that name")
     return np.array([pairs.get(column, fill) for column in names], dtype=float)
@@ -79,15 +80,25 @@ def named_values(value, names):
 
 
 def aligned(X, names):
-    """Return X with its columns in the order of `names`; anything without column names, or for names None, as it is.
+    """Return X with its columns in the order of `names`; columns 0, 1, 2, ... in that order where names are None.
+
+    Anything else without column names is returned as it is.
 
     Raises
     ------
     ValueError
         Where a frame lacks a column, has one that was not there at the fit, or repeats a name out of order.
     """
-    own = column_names(X) if names is not None else None
-    if own is None or own == names:
+    if not is_frame(X):
+        return X
+    own, numbers = [str(label) for label in X.columns], [str(place) for place in range(X.shape[1])]
+    if names is None:
+        if sorted(own) != sorted(numbers) or not all(isinstance(label, int | np.integer) for label in X.columns):
+            return X        # the fit had no names, and these are no places
+        names = numbers
+    elif column_names(X) is None and sorted(own) != sorted(names):
+        return X
+    if own == names:
         return X
     missing, new = ([name for name in these if name not in set(those)] for these, those in ((names, own), (own, names)))
     said = [f"{what}: {listed(which)}" for what, which in (("missing", missing), ("new", new)) if which]

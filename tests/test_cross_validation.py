@@ -347,16 +347,38 @@ def test_rows_of_weight_zero_count_nowhere(data):
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["rows", "classes", "groups"])
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_a_number_of_folds_is_cut_from_the_rows_of_positive_weight(data, kind, random_state):
+    """As if the others were deleted: a third of the rows, nearly all of one class, or whole groups."""
+    A, y = data
+    n, more = len(y), {"cv": 3, "alphas": 4, "random_state": random_state}
+    rows, groups = np.arange(n) >= n // 3, np.arange(n) * 7 // n
+    if kind == "classes":
+        y = y > np.median(y)
+        rows, more = ~y | (np.cumsum(y) <= 6), more | {"loss": "log_loss", "measure": "auc"}
+    own = [{"groups": groups[which]} if kind == "groups" else {} for which in (slice(None), rows)]
+    whole = cross_validate_path(A, y, sample_weight=rows, **own[0], **more)
+    part = cross_validate_path(A[rows], y[rows], **own[1], **more)
+    np.testing.assert_allclose(whole.alphas, part.alphas)
+    np.testing.assert_allclose(whole.errors, part.errors, rtol=1e-6)
+
+
+def thirds(y):
+    """Fold numbers of three folds in the order of the rows."""
+    return np.arange(len(y)) * 3 // len(y)
+
+
 def test_a_fold_of_rows_of_weight_zero_is_refused(data):
     A, y = data
     with pytest.raises(ValueError, match="weight zero"):
-        cross_validate_path(A, y, cv=3, random_state=None, alphas=4, sample_weight=np.arange(len(y)) >= len(y) / 3)
+        cross_validate_path(A, y, cv=thirds(y), alphas=4, sample_weight=np.arange(len(y)) >= len(y) / 3)
 
 
 def test_training_rows_of_weight_zero_are_refused(data):
     A, y = data
     with pytest.raises(ValueError, match="fold 0: all rows that it trains on have sample_weight 0"):
-        cross_validate_path(A, y, cv=3, random_state=None, alphas=4, sample_weight=np.arange(len(y)) < len(y) / 3)
+        cross_validate_path(A, y, cv=thirds(y), alphas=4, sample_weight=np.arange(len(y)) < len(y) / 3)
 
 
 def test_the_callback_stops_the_path_and_the_folds_follow(data):

@@ -130,6 +130,16 @@ def test_numbers_as_labels_count_as_names_unless_they_count_the_columns(frame):
     assert fit_path(X.set_axis(range(6), axis=1), y, alphas=3).feature_names is None
 
 
+@pytest.mark.parametrize("fitted", ["in order", "in another order", "an array"])
+def test_columns_that_are_numbers_go_by_their_number(frame, fitted):
+    X, y = frame
+    X = X.set_axis(range(6), axis=1)
+    other = X[[4, 1, 0, 5, 2, 3]]
+    path = fit_path({"in order": X, "in another order": other, "an array": X.to_numpy()}[fitted], y, alphas=3)
+    np.testing.assert_array_equal(path.predict(X), path.predict(other))
+    np.testing.assert_allclose(path.predict(X), fit_path(X, y, alphas=3).predict(X))
+
+
 def test_names_that_occur_twice(frame):
     X, y = frame
     twice = X.set_axis(["a", "a", "b", "c", "d", "e"], axis=1)

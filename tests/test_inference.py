@@ -16,7 +16,16 @@ from scipy import sparse
 from sklearn.linear_model import LassoLarsIC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fastlasso import LassoIC, double_selection, fit, fit_path, plugin_alpha, post_lasso
+from fastlasso import (
+    LassoIC,
+    convert,
+    double_selection,
+    fit,
+    fit_path,
+    open_dataset,
+    plugin_alpha,
+    post_lasso,
+)
 from fastlasso.inference.data import Regression
 from fastlasso.inference.plugin import Columns
 
@@ -316,3 +325,22 @@ def test_lasso_ic_checks_its_parameters(data):
             LassoIC(**wrong).fit(*data[:2])
     assert LassoIC("ebic", gamma=5.0).fit(*data[:2]).path_.df.max() >= np.count_nonzero(
         LassoIC("ebic", gamma=5.0).fit(*data[:2]).coef_)
+
+
+# ---- what cannot be told
+
+@pytest.mark.parametrize("kind", ["a copy of a control", "twice", "constant"])
+def test_an_effect_that_cannot_be_told_is_an_error(kind, data):
+    X, y, d, *_ = data
+    X = np.column_stack([X, d]) if kind == "a copy of a control" else X
+    d = {"twice": np.column_stack([d, d]), "constant": np.ones(90)}.get(kind, d)
+    with pytest.raises(ValueError, match="cannot be told"):
+        double_selection(X, y + 3 * X[:, -1], d)
+
+
+@pytest.mark.parametrize("call", [post_lasso, plugin_alpha, lambda X, y: double_selection(X, y, y)])
+def test_mapped_data_are_refused(call, data, tmp_path):
+    np.save(tmp_path / "X.npy", data[0])
+    convert(tmp_path / "X.npy", tmp_path / "folder")
+    with pytest.raises(TypeError, match="needs X in memory"):
+        call(open_dataset(tmp_path / "folder").X, data[1])

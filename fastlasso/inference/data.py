@@ -7,6 +7,8 @@ from scipy import sparse
 
 from .. import validation
 from ..frames import by_column, check_rows, is_frame, row_labels, values_of
+from ..matrices.base import Matrix
+from ..matrices.choose import is_far
 from ..validation import nothing_masked, sound_sparse
 
 # Values of X that are made dense at a time: 8 MB.
@@ -43,6 +45,8 @@ class Regression:
 
         `more` are further vectors, whose row labels must be those of X too.
         """
+        if is_far(X) or isinstance(X, Matrix):
+            raise TypeError("inference needs X in memory: an array, a frame or a sparse matrix")
         for name, values in {"sample_weight": sample_weight, "groups": groups, **more}.items():
             check_rows(row_labels(X), values, name)
         names = [str(name) for name in X.columns] if hasattr(X, "columns") else None

@@ -12,6 +12,9 @@ from .data import Regression, least_squares
 from .least_squares import Inference, ols
 from .post_lasso import Selector, default_errors
 
+# A column of which the others leave less than this share depends on them.
+DEPENDENT = 1e-10
+
 
 @dataclass(eq=False)
 class DoubleSelection(Inference):
@@ -106,7 +109,7 @@ def double_selection(X: Data, y: ArrayLike, d: ArrayLike, *, rule: str | float =
     Raises
     ------
     ValueError, TypeError
-        For bad input.
+        For bad input, and where an effect cannot be told because d depends on other columns of the last regression.
     ImportError
         From what is statsmodels', where that is missing (extra "inference").
 
@@ -135,6 +138,7 @@ def double_selection(X: Data, y: ArrayLike, d: ArrayLike, *, rule: str | float =
     support = np.unique(np.concatenate([*selected, data.kept])).astype(np.int64)
     Z = exogenous(data, D, support)
     first = int(data.fit_intercept)
+    check_identified(Z, range(first, first + D.shape[1]), data.weights, d_names)
     coef = least_squares(Z, y, data.weights)[first:first + D.shape[1]]
     names = [*(["const"] if first else []), *d_names, *(data.names[j] for j in support)]
     return DoubleSelection(coef, support, selected[0], selected[1:], rule, names,
@@ -153,6 +157,16 @@ def treatments(d, n):
     if len(names) != D.shape[1]:
         names = [f"d{j}" for j in range(1, D.shape[1] + 1)]
     return D, names
+
+
+def check_identified(Z, places, weights, names):
+    """Raise ValueError where a column of Z at one of the places depends on the other columns."""
+    root = 1.0 if weights is None else np.sqrt(weights)
+    for at, name in zip(places, names, strict=True):
+        left = (Z[:, at] - np.delete(Z, at, axis=1) @ least_squares(np.delete(Z, at, axis=1), Z[:, at], weights)) * root
+        if not np.linalg.norm(left) > DEPENDENT * np.linalg.norm(Z[:, at] * root):
+            raise ValueError(f"the effect of {name} cannot be told: it depends on the intercept, on other effects or "
+                             "on controls that were selected, one of which may be a copy of it")
 
 
 def exogenous(data, D, support):

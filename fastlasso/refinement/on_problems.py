@@ -23,8 +23,8 @@ NO_FOLDS = object()
 def in_folds(X, y, options, limits, cv, groups, random_state, pool, shown=None):
     """Return the `Folds` of a problem; `shown` is a `Progress` or None."""
     matrix = as_matrix(X)
-    splits = [] if cv is NO_FOLDS else splits_of(cv, X, y, groups, matrix.shape[0], random_state,
-                                                      options.loss)
+    splits = [] if cv is NO_FOLDS else splits_of(cv, X, y, groups, matrix.shape[0], random_state, options.loss,
+                                                 options.sample_weight)
     return Folds(matrix, y, options, limits, splits, pool, shown=shown)
 
 

@@ -129,7 +129,7 @@ def cross_validate_ratios(X, y, l1_ratios, *, cv=5, groups=None, measure=None, s
     given_grid(alphas, eps)
     with Pool(threads(n_threads)) as pool:
         matrix = as_matrix(X)
-        splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state, given.loss)
+        splits = splits_of(cv, X, y, groups, matrix.shape[0], random_state, given.loss, given.sample_weight)
         shown = progress_of(verbose, progress, len(l1_ratios) * (1 + len(splits)))
         folds = Folds(matrix, y, given, limits, splits, pool, measure, of_sums, shown)
         results = []

@@ -8,8 +8,10 @@ from ..losses.choose import SQUARED_ERROR, as_loss
 from ..matrices.choose import is_far
 
 
-def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
+def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR, sample_weight=None):
     """Return (train, test) of each fold as row indices, checked; train is None where it is all rows but test.
+
+    A number of folds is cut from the rows of positive weight, as if the others were deleted; these go anywhere.
 
     Raises
     ------
@@ -21,7 +23,8 @@ def splits_of(cv, X, y, groups, n, random_state, loss=SQUARED_ERROR):
         check_rows(row_labels(X), rows, name)
     groups = None if groups is None else group_numbers(groups, n)
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
-        return held_out_alone(fold_of_rows(validation.whole_number(cv, "cv", 2), y, groups, n, random_state, loss))
+        n_folds = validation.whole_number(cv, "cv", 2)
+        return held_out_alone(fold_of_weighted(n_folds, y, groups, n, random_state, loss, sample_weight))
     refuse_class(cv)
     if not (hasattr(cv, "split") or hasattr(cv, "__iter__")) or isinstance(cv, str):
         raise TypeError(f"cv must be an integer, a vector of fold numbers, an iterable of (train, test) or a splitter, "
@@ -82,6 +85,22 @@ def group_numbers(groups, n):
         if len({type(group) for group in groups}) > 1:
             groups = groups.astype(str)
     return np.unique(groups, return_inverse=True)[1]
+
+
+def fold_of_weighted(n_folds, y, groups, n, random_state, loss, sample_weight):
+    """As `fold_of_rows` of the rows of positive weight; a row of weight zero goes with its group, else to any fold."""
+    weights = np.ones(n) if sample_weight is None else validation.finite_vector(sample_weight, n, "sample_weight")
+    rows = np.flatnonzero(weights > 0)
+    if len(rows) in (0, n):
+        return fold_of_rows(n_folds, y, groups, n, random_state, loss)
+    fold_of = np.arange(n) % n_folds
+    own = None if groups is None else np.unique(groups[rows], return_inverse=True)[1]
+    fold_of[rows] = fold_of_rows(n_folds, np.asarray(validation.same_length(y, n))[rows], own, len(rows), random_state,
+                                 loss)
+    if groups is not None:
+        fold_of_group = dict(zip(groups[rows].tolist(), fold_of[rows].tolist(), strict=True))
+        fold_of = np.array([fold_of_group.get(group, 0) for group in groups.tolist()])
+    return fold_of
 
 
 def fold_of_rows(n_folds, y, groups, n, random_state, loss=SQUARED_ERROR):
