@@ -243,6 +243,15 @@ def test_a_missing_target_is_not_filled_in(run, tmp_path, table):
     assert run("path", "t.csv", "--target", "y", "--na", "drop")[0] == 0
 
 
+def test_a_row_whose_label_is_missing_is_left_out(run, tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,y\n1,2,yes\n2,1,no\n3,4,\n0,1,yes\n5,1,no\n2,2,NA\n1,1,yes\n")
+    common = ("path", "t.csv", "--target", "y", "--loss", "log_loss", "--alphas", "4")
+    code, _, err = run(*common)
+    assert (code, "the label of row 3 is missing" in err) == (3, True)
+    code, out, err = run(*common, "--na", "drop")
+    assert (code, "2 of 7 rows" in err, "5 samples" in out) == (0, True, True)
+
+
 @pytest.mark.parametrize(("text", "how", "message"), [
     ("a,y\n,1\n2,\n", Reading(na="drop"), "every row has a missing value"),
     ("a,b,y\n,1,1\n,2,3\n", Reading(na="mean"), "column 'a' has no value to take the mean of"),

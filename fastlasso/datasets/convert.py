@@ -70,13 +70,13 @@ def convert(source: Any, folder: str | PathLike[str], *, target: str | int | Non
         if target is not None and data.carries_target and target_file is None:
             raise TargetError(f"{source} carries its own target; a target file can replace it, a column cannot")
         kind = data.dtype if dtype is None else np.dtype(dtype)
-        writer = (CsrWriter if data.is_sparse else TableWriter)(place, kind, data.n_features)
-        targets = write_rows(data, writer, place, kind)
-        y, name = np.concatenate(targets) if targets else data.y, data.target_name
-        if target_file is not None:
-            y = aligned(read_vector(Source(target_file)), writer.n_rows, "y", SimpleNamespace(file=source))
-            name = Path(target_file).stem
-        complete(place, writer, y, data.names, name or "y", source.name)
+        with (CsrWriter if data.is_sparse else TableWriter)(place, kind, data.n_features) as writer:
+            targets = write_rows(data, writer, place, kind)
+            y, name = np.concatenate(targets) if targets else data.y, data.target_name
+            if target_file is not None:
+                y = aligned(read_vector(Source(target_file)), writer.n_rows, "y", SimpleNamespace(file=source))
+                name = Path(target_file).stem
+            complete(place, writer, y, data.names, name or "y", source.name)
     open_folder(folder)
     return folder
 

@@ -201,7 +201,7 @@ def assembled(table, how, roles, beside, words=False, target_name="y", aside=Fal
     """
     numeric = [j for j in roles.features if j not in roles.one_hot]
     column_y = None if aside or "y" in beside else roles.target
-    labels = labels_of(table, column_y) if words and column_y is not None else None
+    labels = labels_of(table, column_y, how) if words and column_y is not None else None
     others = [j for j in (column_y if labels is None else None, roles.weights, roles.offset) if j is not None]
     X, vectors = table.parts(numeric, others, missing_ok=how.na != "error")
     if X.shape[0] == 0:
@@ -258,9 +258,10 @@ def rows_kept(table, how, data, numeric, absent):
         raise DataError(f"{table.file} {table.place(int(np.argmax(data.weights < 0)))}: a weight is negative")
     target = f"{data.target_name!r} (the target)"
     for name, vector in ((target, data.y), ("weights", data.weights), ("offset", data.offset)):
-        if vector is not None and vector.dtype.kind == "f" and np.isnan(vector).any():
-            bad[name] = (table.place(int(np.argmax(np.isnan(vector)))), None)
-            keep &= ~np.isnan(vector)
+        missing = np.zeros(0, bool) if vector is None else missing_in(vector)
+        if missing.any():
+            bad[name] = (table.place(int(np.argmax(missing))), None)
+            keep &= ~missing
     if bad and how.na != "drop":
         raise bad_columns(table.file, bad, MissingRowError)
     if how.na != "drop":
@@ -271,6 +272,13 @@ def rows_kept(table, how, data, numeric, absent):
     if not keep.any():
         raise MissingError(f"{table.file}: every row has a missing value")
     return keep
+
+
+def missing_in(vector):
+    """Where a vector of numbers or of words has no value."""
+    if vector.dtype.kind == "U":
+        return np.isin(np.char.lower(vector), list(MISSING))
+    return np.isnan(vector) if vector.dtype.kind == "f" else np.zeros(len(vector), bool)
 
 
 def only(data, keep):
@@ -318,10 +326,12 @@ def notes_of(table, roles, rows):
 # ---------------------------------------------------------------- the target, and more about the rows
 
 
-def labels_of(table, j):
-    """Return the labels of a column of words, or None where they are numbers."""
+def labels_of(table, j, how):
+    """Return the labels of a column of words, or None where they are numbers; some may miss where rows are dropped."""
     labels = table.words([j])[j]
-    return None if all(is_number(label) for label in labels) else complete(labels, table.file)
+    if all(is_number(label) for label in labels if how.na != "drop" or label.lower() not in MISSING):
+        return None
+    return np.array(labels) if how.na == "drop" else complete(labels, table.file)
 
 
 def complete(labels, file):

@@ -61,7 +61,21 @@ class GrowingArray:
         self.stream.close()
 
 
-class CsrWriter:
+class Writer:
+    """Appends rows to files; a context, at the end of which the files are closed, whole or not."""
+
+    def __init__(self, *files):
+        self.files = files
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for file in self.files:
+            file.stream.close()
+
+
+class CsrWriter(Writer):
     """Write CSR rows; those of a piece may have unsorted indices and duplicates, which are added up."""
 
     kind = "csr"
@@ -69,6 +83,7 @@ class CsrWriter:
     def __init__(self, place, dtype, n_features=None):
         index = np.int64 if n_features is not None and n_features > np.iinfo(np.int32).max else np.int32
         self.data, self.indices = GrowingArray(place / "data.npy", dtype), GrowingArray(place / "indices.npy", index)
+        super().__init__(self.data, self.indices)
         self.n_features, self.widest, self.place = n_features, 0, place
         self.counts, self.n_rows = [], 0
 
@@ -100,13 +115,14 @@ class CsrWriter:
         return (self.n_rows, self.widest if self.n_features is None else self.n_features), int(indptr[-1])
 
 
-class TableWriter:
+class TableWriter(Writer):
     """Write dense rows."""
 
     kind = "dense"
 
     def __init__(self, place, dtype, n_features):
         self.X, self.n_features = GrowingArray(place / "X.npy", dtype, n_features), n_features
+        super().__init__(self.X)
 
     @property
     def n_rows(self):
