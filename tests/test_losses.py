@@ -218,6 +218,28 @@ def test_an_offset_of_any_size_moves_the_intercept_alone(case, size):
     np.testing.assert_allclose(moved.coefs.toarray(), path.coefs.toarray(), atol=1e-5)
 
 
+@pytest.mark.parametrize(("loss", "value"), [("poisson", 5.0), ("poisson", 1 / 3), ("gamma", 5.0), ("tweedie", 0.7),
+                                             ("negative_binomial", 5.0), ("log_loss", 0.3), ("huber", 5.0)])
+@pytest.mark.parametrize("shape", [(400, 5), (60, 900)], ids=str)
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.5}, {"lower": -0.1}, {"free": 1}, {"weights": 3}], ids=str)
+def test_a_constant_target_leaves_the_empty_model(loss, value, shape, options):
+    """P(0) is 0, not what rounding of the scores makes of it."""
+    (n, p), options = shape, dict(options)
+    if options.pop("free", 0):
+        options["penalty_factor"] = np.arange(p) > 0
+    if options.pop("weights", 0):
+        options["sample_weight"] = np.arange(n) % 3
+    X, y = np.random.default_rng(0).standard_normal(shape), np.full(n, value)
+    path, one = fit_path(X, y, loss=loss, alphas=4, **options), fit(X, y, 0.1, loss=loss, **options)
+    assert path.null_objective == 0
+    assert path.certified.all()
+    assert not path.df.any()
+    assert not path.deviance_ratio.any()
+    assert (one.gap, np.count_nonzero(one.coef)) == (0, 0)
+    mean = one.predict(X[:1], kind="mean")[0]
+    assert mean == pytest.approx(value)
+
+
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e4, 1e9])
 def test_huber_in_any_unit(unit):
     """Incomes: the median, where the search begins, is many thousand units from the best intercept."""

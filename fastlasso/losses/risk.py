@@ -99,7 +99,10 @@ class Risk:
         null_value = risk.mean_deviance(eta, pool)
         if not np.isfinite(null_value):
             raise ValueError(f"loss {loss.name!r} overflows at the empty model: y or the offset is too large")
-        return replace(risk, null_intercept=b0, null_value=null_value, null_residual=risk.local(eta, pool)[0])
+        residual = risk.local(eta, pool)[0]
+        if fit_intercept and offset is None and is_constant(y if idle is None else np.delete(y, idle)):
+            null_value, residual = 0.0, np.zeros(len(y))        # but for rounding of the scores
+        return replace(risk, null_intercept=b0, null_value=null_value, null_residual=residual)
 
     @property
     def norm2(self):
@@ -272,6 +275,11 @@ class Risk:
         if np.isfinite(b0) and np.min(np.abs(eta + b0)) <= self.loss.largest_score:
             return float(b0)
         raise ValueError(f"loss {self.loss.name!r} has no finite best intercept on these data")
+
+
+def is_constant(values):
+    """Whether all values are the same."""
+    return bool((values == values[0]).all())
 
 
 def run_spans(pool, n, function):

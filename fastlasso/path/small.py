@@ -16,6 +16,8 @@ from .results import LassoFit, LassoPath, compressed_columns, scalars
 SMALL_STEP = 0.8
 # Up to this many columns the Gram matrix holds all of them; beyond, only the columns in use.
 SMALL_FEATURES = 64
+# A null objective below this share of y may be rounding.
+LEAST_NULL = 1e-20
 
 
 def small_problem(X, y, options):
@@ -58,7 +60,8 @@ def small_risk(X, y, options):
     target, classes = loss.target(validation.same_length(y, len(X)), weights)
     small = engine.small_risk(X, target, weights, loss.name, bool(options.fit_intercept),
                               validation.number(options.l1_ratio, "l1_ratio", 0.0, 1.0))
-    return (small, loss, classes) if small.sound and small.null_objective > 0 else (None, None, None)
+    least = LEAST_NULL * abs(float(target[0]))      # of a y that may be constant
+    return (small, loss, classes) if small.sound and small.null_objective > least else (None, None, None)
 
 
 def small_risk_fit(X, y, alpha, options, limits):

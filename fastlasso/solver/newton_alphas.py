@@ -74,6 +74,8 @@ class NewtonAlphas(NewtonSteps):
         """Return the solution at alpha on the working set, from the point `start` or from a row that misses the target.
         """
         loss, penalty, safe = self.problem.loss, self.penalty, self.last.point
+        if loss.null_value == 0:
+            return self._empty(alpha)
         lowest, worst_allowed = self.last.value + penalty.value(safe.b, alpha), NO_WORSE * loss.null_value
         here, best, gap, waited = start if row is None else row.point, None, np.inf, 0
         renew = False
@@ -114,6 +116,12 @@ class NewtonAlphas(NewtonSteps):
                 here, lowest = self._beyond(alpha, before, here, lowest)
                 safe = here
         return self._standing(alpha, safe) if best is None else best
+
+    def _empty(self, alpha):
+        """The empty model, where its objective is 0: no other is better."""
+        loss, size = self.problem.loss, len(self.working_set)
+        point = Point(np.zeros(size), loss.null_intercept, loss.scores(loss.null_intercept))
+        return Certified(alpha, point, np.zeros(self.design.n_samples), np.zeros(size), 0.0, 0.0, "residual")
 
     def _has_diverged(self, eta):
         """Whether scores are so large that there can be no minimum."""

@@ -67,7 +67,8 @@ class SmallNewton(NewtonSolver):
 
     def solve(self, alphas):
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
-        if self.goal.max_iter < 1 or alphas[-1] <= 0 or self.problem.penalty.has_unpenalised:
+        if (self.goal.max_iter < 1 or alphas[-1] <= 0 or self.problem.penalty.has_unpenalised
+                or self.problem.null_objective == 0):
             return super().solve(alphas)
         self.small = self._compiled() if self.small is None else self.small
         count, B, figures, scores = self.small.solve(alphas, self.goal.gap, self.on_residual is not None)
