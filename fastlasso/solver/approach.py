@@ -217,7 +217,7 @@ class Approach(WorkingSet):
             likely = self._likely(end)
         else:
             self._go_down(alphas)
-        if alphas[-1] == end:
+        if alphas[-1] == end or not len(likely.cols):
             return likely
         R = self._residuals(alphas[-1:], self.last.b[None])[1]
         likely = likely.moved_to(alphas[-1], self.design.correlations_at(R, likely.cols)[0])
