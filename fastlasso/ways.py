@@ -28,6 +28,8 @@ class Ways:
         Whether the working set is solved on its Gram matrix; None asks the cost model.
     gram_bytes : int
         Memory always allowed for a Gram matrix and its factor: 256 MB.
+    reading_ns : float
+        What Gram rows must cost for columns to be read on the way to an alpha far below the last one (`cost.py`).
     largest_newton : int
         Coordinates of the largest dense system of a Newton step or refit: 1,500 take a tenth of a second.
     newton_steps : int
@@ -48,6 +50,7 @@ class Ways:
     fold_sums: bool = True
     gram_form: bool | None = None
     gram_bytes: int = 1 << 28
+    reading_ns: float = 3e5
     largest_newton: int = 1500
     newton_steps: int = 64
     patience: int = 64

@@ -169,7 +169,7 @@ CALL_ODDS = (0.6, 0.32, 0.08)
 WAYS = {        # limits between the ways to solve, moved so that small problems go the ways of large ones
     "usual": {},
     "summed": {"small": 0, "summed_from": 0},
-    "working set": {"small": 0, "compress_features": 0},
+    "working set": {"small": 0, "compress_features": 0, "reading_ns": -1.0},
     # so few sweeps that thousands of problems can: many are then not certified, and have to say so
     "sweeps": {"small": 0, "compress_features": 0, "gram_form": False, "max_sweeps": MOST_SWEEPS},
 }

@@ -4,10 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from fastlasso import fit, fit_path, verify
 from fastlasso.solver import approach
 from fastlasso.solver.approach import geometric_steps
+from fastlasso.ways import going
 
 
 def problem(n=400, p=3_000, order="F"):
@@ -64,6 +66,26 @@ def test_a_cold_fit_reads_columns_leg_by_leg_to_its_alpha(monkeypatch):
     assert len(legs) >= 3
     assert legs[-1][1] == 0.01
     assert all(before[1] == after[0] for before, after in pairwise(legs))
+
+
+@pytest.mark.parametrize("form", [np.asfortranarray, sparse.csc_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("options", [{}, {"upper": 0.3, "lower": -0.3}, {"l1_ratio": 0.5}, {"standardize": True}],
+                         ids=str)
+def test_reading_changes_no_answer(monkeypatch, form, options):
+    """On little data, with copies and near copies of columns, where it would not pay."""
+    legs = walks(monkeypatch)
+    rng = np.random.default_rng(2)
+    B = rng.standard_normal((60, 80)) * (rng.random((60, 80)) < 0.5)
+    X, y = form(np.hstack([B, B[:, :40], B[:, 40:] + 1e-7 * B[:, :40]])), B[:, :9].sum(axis=1) + rng.standard_normal(60)
+    with going(small=0, compress_features=0):
+        path = fit_path(X, y, alphas=6, eps=1e-3, tol=1e-9, **options)
+        assert not legs
+        with going(reading_ns=-1.0):
+            read = fit_path(X, y, alphas=6, eps=1e-3, tol=1e-9, **options)
+    assert len(legs) >= 5
+    assert read.certified.all()
+    np.testing.assert_allclose(read.alphas, path.alphas)
+    np.testing.assert_allclose(X @ read.coefs.toarray(), X @ path.coefs.toarray(), atol=1e-4)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

@@ -28,8 +28,6 @@ NS_CHOLESKY = 0.012
 NS_PRODUCT = 0.03
 # Per value of the columns that go into such a block, scaled and transposed.
 NS_SCALED = 6.0
-# What it takes to read a few columns at one solution, beside the reading itself: calls.
-NS_READING = 3e5
 # Alphas over which a Gram matrix that takes the place of sweeps is to pay.
 REPAID = 32
 # Sweeps that an alpha may take in any case.
@@ -88,8 +86,11 @@ def gram_pays(design, stored, size, n_face, entering, ridge, swept=0):
 
 
 def reading_pays(stored, entering):
-    """Whether reading likely columns costs less than Gram rows of `entering` columns with `stored` values of others."""
-    return NS_PRODUCT * stored * entering > NS_READING
+    """Whether reading likely columns costs less than Gram rows of `entering` columns with `stored` values of others.
+
+    Calls take most of the time of such a reading: `Ways.reading_ns`.
+    """
+    return NS_PRODUCT * stored * entering > ways().reading_ns
 
 
 def most_sweeps(design, stored, size, n_face, ridge):
