@@ -43,7 +43,7 @@ def walks(monkeypatch):
     return legs
 
 
-@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.9}, {"lower": -0.5}, {"upper": 0.05}, {"standardize": True},
+@pytest.mark.parametrize("options", [{}, {"lower": -0.5}, {"upper": 0.05}, {"standardize": True},
                                      {"penalty_factor": np.r_[0.0, 0.0, np.ones(2_998)]}, {"fit_intercept": False},
                                      {"sample_weight": np.arange(400) % 3}], ids=str)
 def test_a_path_of_few_alphas_reads_columns_on_the_way_and_is_certified(monkeypatch, options):
@@ -69,7 +69,7 @@ def test_a_cold_fit_reads_columns_leg_by_leg_to_its_alpha(monkeypatch):
 
 
 @pytest.mark.parametrize("form", [np.asfortranarray, sparse.csc_array], ids=["dense", "sparse"])
-@pytest.mark.parametrize("options", [{}, {"upper": 0.3, "lower": -0.3}, {"l1_ratio": 0.5}, {"standardize": True}],
+@pytest.mark.parametrize("options", [{}, {"upper": 0.3, "lower": -0.3}, {"fit_intercept": False}, {"standardize": True}],
                          ids=str)
 def test_reading_changes_no_answer(monkeypatch, form, options):
     """On little data, with copies and near copies of columns, where it would not pay."""
@@ -86,6 +86,12 @@ def test_reading_changes_no_answer(monkeypatch, form, options):
     assert read.certified.all()
     np.testing.assert_allclose(read.alphas, path.alphas)
     np.testing.assert_allclose(X @ read.coefs.toarray(), X @ path.coefs.toarray(), atol=1e-4)
+
+
+def test_a_ridge_part_takes_the_way_without_reading(monkeypatch):
+    legs = walks(monkeypatch)
+    assert fit_path(*problem(), alphas=12, eps=1e-3, l1_ratio=0.9).certified.all()
+    assert not legs
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

@@ -184,8 +184,11 @@ class Approach(WorkingSet):
     # ------------------------------------------------------------ columns that are read on the way
 
     def _reading_pays(self):
-        """Whether to read likely columns on the way: Gram rows of columns that will not be used would cost more."""
-        return (self.design.matrix.by_columns and self.form.has_gram
+        """Whether to read likely columns on the way: Gram rows of columns that will not be used would cost more.
+
+        With a ridge part the factor, made anew for each alpha, costs most.
+        """
+        return (self.design.matrix.by_columns and self.form.has_gram and not self.problem.has_ridge
                 and cost.reading_pays(self.design.stored(self.working_set), self._most_entering()))
 
     def _leg_by_reading(self, top, low):
