@@ -93,7 +93,7 @@ def aligned(X, names):
         return X
     own, numbers = [str(label) for label in X.columns], [str(place) for place in range(X.shape[1])]
     if names is None:
-        if sorted(own) != sorted(numbers) or not all(isinstance(label, int | np.integer) for label in X.columns):
+        if not set(own) <= set(numbers) or own == numbers:
             return X        # the fit had no names, and these are no places
         names = numbers
     elif column_names(X) is None and sorted(own) != sorted(names):

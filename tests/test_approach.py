@@ -69,8 +69,8 @@ def test_a_cold_fit_reads_columns_leg_by_leg_to_its_alpha(monkeypatch):
 
 
 @pytest.mark.parametrize("form", [np.asfortranarray, sparse.csc_array], ids=["dense", "sparse"])
-@pytest.mark.parametrize("options", [{}, {"upper": 0.3, "lower": -0.3}, {"fit_intercept": False}, {"standardize": True}],
-                         ids=str)
+@pytest.mark.parametrize("options", [{}, {"upper": 0.3, "lower": -0.3}, {"fit_intercept": False},
+                                     {"standardize": True}], ids=str)
 def test_reading_changes_no_answer(monkeypatch, form, options):
     """On little data, with copies and near copies of columns, where it would not pay."""
     legs = walks(monkeypatch)

@@ -243,6 +243,17 @@ def test_a_missing_target_is_not_filled_in(run, tmp_path, table):
     assert run("path", "t.csv", "--target", "y", "--na", "drop")[0] == 0
 
 
+def test_a_row_whose_group_is_missing_is_left_out(run, tmp_path):
+    rows = [f"{i},{i * i % 7},g{i % 4},{i % 5}" for i in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,g,y", *rows, "3,4,,2", ""]))
+    common = ("cv", "t.csv", "--target", "y", "--groups", "g", "--folds", "3", "--alphas", "4")
+    for how in ((), ("--na", "mean")):
+        code, _, err = run(*common, *how)
+        assert (code, "missing group (--na drop leaves the rows out)" in err) == (3, True)
+    code, out, err = run(*common, "--na", "drop")
+    assert (code, "1 of 13 rows" in err, "12 samples" in out) == (0, True, True)
+
+
 def test_a_row_whose_label_is_missing_is_left_out(run, tmp_path):
     (tmp_path / "t.csv").write_text("a,b,y\n1,2,yes\n2,1,no\n3,4,\n0,1,yes\n5,1,no\n2,2,NA\n1,1,yes\n")
     common = ("path", "t.csv", "--target", "y", "--loss", "log_loss", "--alphas", "4")

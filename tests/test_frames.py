@@ -138,6 +138,10 @@ def test_columns_that_are_numbers_go_by_their_number(frame, fitted):
     path = fit_path({"in order": X, "in another order": other, "an array": X.to_numpy()}[fitted], y, alphas=3)
     np.testing.assert_array_equal(path.predict(X), path.predict(other))
     np.testing.assert_allclose(path.predict(X), fit_path(X, y, alphas=3).predict(X))
+    np.testing.assert_array_equal(path.predict(X), path.predict(other.set_axis(list("410523"), axis=1)))
+    if fitted != "in another order":
+        with pytest.raises(ValueError, match="missing: '5'"):
+            path.predict(X[[0, 0, 1, 2, 3, 4]])
 
 
 def test_names_that_occur_twice(frame):

@@ -338,6 +338,27 @@ def test_an_effect_that_cannot_be_told_is_an_error(kind, data):
         double_selection(X, y + 3 * X[:, -1], d)
 
 
+def test_post_lasso_predicts_by_name(data):
+    X = pandas.DataFrame(data[0], columns=[f"c{j}" for j in range(40)])
+    result = post_lasso(X, data[1])
+    np.testing.assert_array_equal(result.predict(X), result.predict(X[X.columns[::-1]]))
+    with pytest.raises(ValueError, match="missing: 'c0'"):
+        result.predict(X.drop(columns="c0"))
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_a_missing_cluster_is_an_error(missing, data):
+    groups = np.array([missing] * 5 + list(range(85)), object if missing is None else float)
+    for call in (post_lasso, plugin_alpha):
+        with pytest.raises(ValueError, match=r"NaN|missing"):
+            call(data[0], data[1], groups=groups)
+
+
+def test_a_tiny_probability():
+    X = np.random.default_rng(0).standard_normal((60, 6))
+    assert plugin_alpha(X, X[:, 0], gamma=1e-20).alpha > plugin_alpha(X, X[:, 0], gamma=1e-3).alpha
+
+
 @pytest.mark.parametrize("call", [post_lasso, plugin_alpha, lambda X, y: double_selection(X, y, y)])
 def test_mapped_data_are_refused(call, data, tmp_path):
     np.save(tmp_path / "X.npy", data[0])

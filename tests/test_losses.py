@@ -1,6 +1,7 @@
 """The shipped losses keep the contract of a loss, and what is particular to each."""
 
 import re
+from decimal import Decimal
 
 import loss_contract as contract
 import numpy as np
@@ -12,6 +13,7 @@ from fastlasso import (
     ConvergenceWarning,
     Gamma,
     Huber,
+    LogisticRegression,
     LogLoss,
     NegativeBinomial,
     Poisson,
@@ -20,6 +22,7 @@ from fastlasso import (
     alpha_max,
     fit,
     fit_path,
+    reweighted_path,
     verify,
 )
 from fastlasso.losses.risk import Risk
@@ -221,7 +224,8 @@ def test_an_offset_of_any_size_moves_the_intercept_alone(case, size):
 @pytest.mark.parametrize(("loss", "value"), [("poisson", 5.0), ("poisson", 1 / 3), ("gamma", 5.0), ("tweedie", 0.7),
                                              ("negative_binomial", 5.0), ("log_loss", 0.3), ("huber", 5.0)])
 @pytest.mark.parametrize("shape", [(400, 5), (60, 900)], ids=str)
-@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.5}, {"lower": -0.1}, {"free": 1}, {"weights": 3}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.5}, {"lower": -0.1}, {"free": 1}, {"weights": 3}, {"o": 0.3}],
+                         ids=str)
 def test_a_constant_target_leaves_the_empty_model(loss, value, shape, options):
     """P(0) is 0, not what rounding of the scores makes of it."""
     (n, p), options = shape, dict(options)
@@ -229,6 +233,8 @@ def test_a_constant_target_leaves_the_empty_model(loss, value, shape, options):
         options["penalty_factor"] = np.arange(p) > 0
     if options.pop("weights", 0):
         options["sample_weight"] = np.arange(n) % 3
+    if o := options.pop("o", 0.0):
+        options["offset"] = np.full(n, o)
     X, y = np.random.default_rng(0).standard_normal(shape), np.full(n, value)
     path, one = fit_path(X, y, loss=loss, alphas=4, **options), fit(X, y, 0.1, loss=loss, **options)
     assert path.null_objective == 0
@@ -236,8 +242,15 @@ def test_a_constant_target_leaves_the_empty_model(loss, value, shape, options):
     assert not path.df.any()
     assert not path.deviance_ratio.any()
     assert (one.gap, np.count_nonzero(one.coef)) == (0, 0)
-    mean = one.predict(X[:1], kind="mean")[0]
+    mean = one.predict(X[:1], kind="mean", offset=np.full(1, o) if o else None)[0]
     assert mean == pytest.approx(value)
+    assert not fit_path(X, y, loss=loss, alphas=2, **options).df.any()
+
+
+def test_factors_settle_at_once_on_a_constant_target():
+    X = np.random.default_rng(0).standard_normal((60, 6))
+    path = reweighted_path(X, np.full(60, 7.0), loss=NegativeBinomial(2.0), alphas=3)       # no warning
+    assert path.certified.all()
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e4, 1e9])
@@ -267,6 +280,9 @@ MISSING = {
     "NaT": lambda yes: np.where(yes, np.datetime64("2020-01-01"), np.datetime64("NaT")),
     "boolean": lambda yes: pytest.importorskip("pandas").Series(np.where(yes, True, None), dtype="boolean"),
     "string": lambda yes: pytest.importorskip("pandas").Series(np.where(yes, "a", None), dtype="string"),
+    "NaN in a list of words": lambda yes: ["a" if one else float("nan") for one in yes],
+    "NaN in a tuple": lambda yes: tuple("a" if one else float("nan") for one in yes),
+    "Decimal": lambda yes: np.array([Decimal(1) if one else Decimal("nan") for one in yes], object),
     "category": lambda yes: pytest.importorskip("pandas").Series(np.where(yes, "a", None), dtype="category"),
 }
 
@@ -274,9 +290,14 @@ MISSING = {
 @pytest.mark.parametrize("kind", MISSING)
 @pytest.mark.parametrize("loss", ["log_loss", "squared_hinge"])
 def test_a_missing_label_is_no_class(kind, loss):
-    X = np.random.default_rng(0).standard_normal((40, 3))
+    X, y = np.random.default_rng(0).standard_normal((40, 3)), MISSING[kind](np.arange(40) % 7 != 3)
     with pytest.raises(ValueError, match=r"y\[3\] is missing"):
-        fit(X, MISSING[kind](np.arange(40) % 7 != 3), 0.05, loss=loss)
+        fit(X, y, 0.05, loss=loss)
+    if isinstance(y, list | tuple):
+        with pytest.raises(ValueError, match="missing"):
+            verify(X, y, np.zeros(3), alpha=0.05, loss=loss)
+        with pytest.raises(ValueError, match=r"NaN|missing|None"):
+            LogisticRegression(l1_ratio=1.0).fit(X, y)
 
 
 @pytest.mark.parametrize("kind", ["score", "mean", "class"])
@@ -289,12 +310,23 @@ def test_a_missing_feature_has_no_prediction(kind):
             predict(X, kind=kind)
 
 
-def test_classes_that_are_dates_are_saved(tmp_path):
+def test_complex_labels_are_refused():
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    with pytest.raises(ValueError, match="complex"):
+        fit(X, (X[:, 0] > 0) + 0j, 0.05, loss="log_loss")
+
+
+def test_classes_that_are_dates_or_long_words_are_saved(tmp_path):
     X = np.random.default_rng(0).standard_normal((40, 3))
     days = np.where(X[:, 0] > 0, np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
-    path = fit_path(X, days, loss="log_loss", alphas=3)
-    path.save(tmp_path / "path.npz")
-    np.testing.assert_array_equal(type(path).load(tmp_path / "path.npz").classes, np.unique(days))
+    words = np.where(X[:, 0] > 0, "a", "b")
+    variable = words.tolist()
+    if hasattr(np.dtypes, "StringDType"):
+        variable = np.array(variable, np.dtypes.StringDType())
+    for labels, classes in ((days, np.unique(days)), (variable, ["a", "b"])):
+        path = fit_path(X, labels, loss="log_loss", alphas=3)
+        path.save(tmp_path / "path.npz")
+        np.testing.assert_array_equal(type(path).load(tmp_path / "path.npz").classes, classes)
 
 
 def test_one_class_among_rows_of_positive_weight():

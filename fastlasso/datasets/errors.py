@@ -29,7 +29,7 @@ class MissingError(DataError):
 
 
 class MissingRowError(MissingError):
-    """The target, a weight or an offset is missing: no mean can take its place."""
+    """The target, a weight, an offset or a group is missing: no mean can take its place."""
 
 
 class RepeatedNameError(DataError):

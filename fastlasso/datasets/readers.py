@@ -209,7 +209,8 @@ def assembled(table, how, roles, beside, words=False, target_name="y", aside=Fal
     if not roles.features:
         raise DataError(f"{table.file} has no column besides the target")
     rows = {"y": labels if labels is not None else vectors.get(column_y), "weights": vectors.get(roles.weights),
-            "offset": vectors.get(roles.offset), "groups": groups_of(table, roles), "ids": words_of(table, roles.id)}
+            "offset": vectors.get(roles.offset), "groups": groups_of(table, roles, how),
+            "ids": words_of(table, roles.id)}
     rows |= {name: aligned(values, X.shape[0], name, table) for name, values in beside.items()
              if not (aside and name == "y")}
     name = target_name if column_y is None else name_of(table, column_y)
@@ -257,7 +258,7 @@ def rows_kept(table, how, data, numeric, absent):
     if data.weights is not None and (data.weights < 0).any():
         raise DataError(f"{table.file} {table.place(int(np.argmax(data.weights < 0)))}: a weight is negative")
     target = f"{data.target_name!r} (the target)"
-    for name, vector in ((target, data.y), ("weights", data.weights), ("offset", data.offset)):
+    for name, vector in ((target, data.y), ("weights", data.weights), ("offset", data.offset), ("groups", data.groups)):
         missing = np.zeros(0, bool) if vector is None else missing_in(vector)
         if missing.any():
             bad[name] = (table.place(int(np.argmax(missing))), None)
@@ -387,13 +388,13 @@ def words_of(table, j):
     return None if j is None else np.array(table.words([j])[j])
 
 
-def groups_of(table, roles):
-    """Return the group of each row, or None where none is asked for."""
+def groups_of(table, roles, how):
+    """Return the group of each row, or None where none is asked for; some may miss where rows are dropped."""
     groups = words_of(table, roles.groups)
-    if groups is None:
-        return None
-    missing = np.isin(np.char.lower(groups), list(MISSING))
+    if groups is None or how.na == "drop":
+        return groups
+    missing = missing_in(groups)
     if missing.any():
-        raise MissingError(f"{table.file} {table.place(int(np.argmax(missing)))}, column "
+        raise MissingRowError(f"{table.file} {table.place(int(np.argmax(missing)))}, column "
                            f"{table.label(roles.groups)}: missing group")
     return groups

@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import validation
 from ..annotations import ArrayLike, ByColumn, Data, Floats, NDArray, RandomState
-from ..losses.log_loss import LogLoss
+from ..losses.log_loss import LogLoss, refuse_missing
 from ..matrices.choose import is_far
 from ..path.fit import fit
 from ..path.warn import stack_level
-from ..validation import compressed, nothing_masked
+from ..validation import as_labels, compressed, nothing_masked
 from .base import TAKEN, Estimator, all_or_nothing, as_sparse
 from .parameters import DEPRECATED, NON_NEGATIVE, POSITIVE, SHARE, Rule, described, keep_arguments, word_in
 
@@ -57,6 +57,8 @@ def two_classes(y, owner):
     NotImplementedError
         For more than two classes.
     """
+    if y.dtype.kind == "O":
+        refuse_missing(y)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -143,10 +145,11 @@ class LogisticModel(ClassifierMixin, Estimator):
     def _labelled(self, X, y):
         """Return (X, y, y as 0.0 and 1.0), and keep `classes_`."""
         if is_far(X):
-            X, y = self._far(X), column_or_1d(nothing_masked(y, "y"), warn=True)
+            X, y = self._far(X), column_or_1d(as_labels(nothing_masked(y, "y")), warn=True)
         else:
             X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
-            X, y = validate_data(self, X, nothing_masked(y, "y"), **TAKEN)
+            y = y if y is None else as_labels(nothing_masked(y, "y"))
+            X, y = validate_data(self, X, y, **TAKEN)
         self.classes_, codes = two_classes(y, type(self).__name__)
         return X, y, codes
 

@@ -6,9 +6,10 @@ import numpy as np
 from scipy import sparse
 
 from .. import validation
-from ..frames import by_column, check_rows, is_frame, row_labels, values_of
+from ..frames import by_column, check_rows, column_names, is_frame, row_labels, values_of
 from ..matrices.base import Matrix
 from ..matrices.choose import is_far
+from ..selection.splits import group_numbers
 from ..validation import nothing_masked, sound_sparse
 
 # Values of X that are made dense at a time: 8 MB.
@@ -30,6 +31,8 @@ class Regression:
     factor : ndarray of shape (p,)
         Penalty factors; 0 is always kept, inf never used.
     fit_intercept : bool
+    feature_names : list of str, or None
+        What `predict` matches columns by.
     """
 
     X: object
@@ -38,6 +41,7 @@ class Regression:
     codes: np.ndarray | None
     factor: np.ndarray
     fit_intercept: bool
+    feature_names: list | None = None
 
     @classmethod
     def checked(cls, X, sample_weight, groups, penalty_factor, fit_intercept, **more):
@@ -50,6 +54,7 @@ class Regression:
         for name, values in {"sample_weight": sample_weight, "groups": groups, **more}.items():
             check_rows(row_labels(X), values, name)
         names = [str(name) for name in X.columns] if hasattr(X, "columns") else None
+        feature_names = column_names(X)
         penalty_factor = by_column(penalty_factor, names, 1.0, "penalty_factor")
         X = values_of(X) if is_frame(X) else X
         X = sparse.csc_array(sound_sparse(X)) if sparse.issparse(X) else np.asarray(nothing_masked(X, "X"), float)
@@ -63,7 +68,7 @@ class Regression:
         if factor.shape != (p,) or not (factor >= 0).all():
             raise ValueError(f"penalty_factor must have shape ({p},) and hold no negative value and no NaN")
         names = [f"x{j}" for j in range(1, p + 1)] if names is None else names
-        return cls(X, names, weights, codes_of(groups, n), factor, bool(fit_intercept))
+        return cls(X, names, weights, codes_of(groups, n), factor, bool(fit_intercept), feature_names)
 
     @property
     def shares(self):
@@ -122,7 +127,7 @@ def codes_of(groups, n):
     """Return the number of each row's cluster, or None."""
     if groups is None:
         return None
-    codes = np.unique(validation.same_length(groups, n), return_inverse=True)[1]
+    codes = group_numbers(groups, n)
     if codes.max() == 0:
         raise ValueError("groups has one value alone; clusters need two at least")
     return codes

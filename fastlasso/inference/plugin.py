@@ -135,7 +135,7 @@ def rigorous(data, y, loadings="heteroskedastic", c=1.1, gamma=None, refit=True)
     if not len(which):
         raise ValueError("the rigorous alpha needs a column with a penalty")
     gamma = 0.1 / np.log(max(n, 3)) if gamma is None else validation.number(gamma, "gamma", 0.0, 1.0, low_open=True)
-    alpha = c / np.sqrt(n) * NormalDist().inv_cdf(1 - gamma / (2 * len(which)))
+    alpha = -c / np.sqrt(n) * NormalDist().inv_cdf(gamma / (2 * len(which)))       # 1 - gamma / (2 p) may round to 1
     columns = Columns(data, which)
     errors, last = columns.first_errors(y), deviation(data, columns.projected(y))
     scale = last or 1.0

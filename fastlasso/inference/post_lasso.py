@@ -9,6 +9,7 @@ import numpy as np
 from .. import validation
 from ..annotations import ArrayLike, ByColumn, Data, Floats, FoldsLike, Ints, NDArray, RandomState
 from ..path.fit import fit, fit_path
+from ..path.results import predictions
 from ..selection.cross_validation import cross_validate_path
 from .data import Regression
 from .least_squares import Inference, ols
@@ -59,8 +60,8 @@ class PostLasso(Inference):
         return ols(self._y, Z, self.names, self._data, self.cov_type)
 
     def predict(self, X: Data) -> NDArray[Any]:
-        """Return intercept + X coef, shape (n_samples,)."""
-        return np.asarray(X @ self.coef).ravel() + self.intercept
+        """Return intercept + X coef, shape (n_samples,). Columns of a frame go by their names."""
+        return predictions(X, self.coef, self.intercept, None, self._data.feature_names)
 
 
 def post_lasso(X: Data, y: ArrayLike, *, rule: str | float = "plugin", loadings: str = "heteroskedastic",

@@ -77,10 +77,14 @@ def zeros_and_ones(y, name, proportions=False):
         y = numbers(y, name)
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    if y.dtype.kind == "T":
+        y = y.astype(object)
     if y.dtype.kind in "OMm":
         refuse_missing(y)
     if y.dtype.kind == "O":
         y = y.astype(str)
+    if y.dtype.kind == "c":
+        raise ValueError(f"loss {name!r} needs two classes in y, got complex numbers")
     if proportions and y.dtype.kind in "fiu" and y.min() >= 0 and y.max() <= 1:
         labels = np.array([0, 1], y.dtype) if ((y == 0) | (y == 1)).all() else None
         return y.astype(np.float64), labels
@@ -94,6 +98,5 @@ def zeros_and_ones(y, name, proportions=False):
 def refuse_missing(labels):
     """Raise ValueError for the first label that is missing: None, NaN, NaT or pandas' NA."""
     for at, label in enumerate(labels.tolist() if labels.dtype.kind == "O" else np.where(np.isnat(labels), None, 0)):
-        if label is None or type(label).__name__ in ("NAType", "NaTType") or (isinstance(label, float)
-                                                                              and label != label):
+        if label is None or type(label).__name__ in ("NAType", "NaTType") or label != label:
             raise ValueError(f"y[{at}] is missing: leave that row out, or give it a label")

@@ -100,7 +100,8 @@ class Risk:
         if not np.isfinite(null_value):
             raise ValueError(f"loss {loss.name!r} overflows at the empty model: y or the offset is too large")
         residual = risk.local(eta, pool)[0]
-        if fit_intercept and offset is None and is_constant(y if idle is None else np.delete(y, idle)):
+        if fit_intercept and all(is_constant(part if idle is None else np.delete(part, idle))
+                                 for part in (y, offset) if part is not None):
             null_value, residual = 0.0, np.zeros(len(y))        # but for rounding of the scores
         return replace(risk, null_intercept=b0, null_value=null_value, null_residual=residual)
 

@@ -22,6 +22,8 @@ def columns_of(y):
         names, y = None, np.asanyarray(y)
     if y.ndim != 2 or y.shape[1] == 1:
         return None
+    if not y.shape[1]:
+        raise ValueError(f"y of shape {y.shape} has no target")
     return [np.ascontiguousarray(y[:, k]) for k in range(y.shape[1])], names
 
 

@@ -51,6 +51,7 @@ def warn_no_minimum(whose=""):
 def warn_gap(alpha, gap, tol, null_objective, prefix="", limit=None):
     """Warn that the gap of a solution misses `tol`; `limit` says in a sentence what keeps it there."""
     what = f"Raise max_iter, {OTHERWISE}" if limit is None else f"{limit} Or {OTHERWISE}"
+    what = what if tol else "tol=0 asks for no rounding at all: raise tol."
     warnings.warn(f"{prefix}at alpha={alpha:.6g} the duality gap is {gap:.3g}, the target tol * P(0) is "
                   f"{tol * null_objective:.3g}. {what}", WARNING_CLASS.get(), stacklevel=stack_level())
 

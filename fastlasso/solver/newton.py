@@ -277,6 +277,8 @@ class NewtonSolver(NewtonAlphas):
 
     def gap(self):
         """Certified gap of the last solution, under a penalty that may have changed since it was found."""
+        if self.problem.null_objective == 0 and not self.last.b.any():
+            return 0.0
         if self.model is None:      # compiled steps leave none
             self._renew_model(self.problem.loss.local(self._with_scores(self.last.point).eta, self.design.pool)[1])
         if self.anchors[-1].residual is not self.last.theta:
