@@ -10,8 +10,9 @@ def plain(y, size):
         y = y.toarray().ravel()
     if np.ma.is_masked(y):
         raise ValueError("y contains masked entries")
-    if isinstance(y, list | tuple) and any(one is None or (isinstance(one, float) and one != one) for one in y):
-        raise ValueError("y contains missing values")       # NumPy would make words of them beside words
+    if isinstance(y, list | tuple) and any(isinstance(one, str) for one in y) and any(
+            one is None or (isinstance(one, float) and one != one) for one in y):
+        raise ValueError("y contains missing values")       # NumPy would make words of them
     y = np.asarray(y)
     if y.shape != (size,):
         raise ValueError(f"y has shape {y.shape}, expected ({size},)")
