@@ -30,8 +30,8 @@ FEW_SUMS = 64
 MEAN_ROUNDING = 1e-16
 # Rounds of making a mean zero, each of which allows four times the rounding. More are due only where squares underflow.
 MEAN_ROUNDS = 30
-# Newton steps to the best intercept, at most, and how often one of them halves the interval that it is known to be in.
-INTERCEPT_STEPS, STEPS_PER_HALVING = 300, 4
+# Newton steps to the best intercept, at most.
+INTERCEPT_STEPS = 300
 # The best intercept is found where a step is below this, relative to 1 + |b0|.
 INTERCEPT_ACCURACY = 1e-15
 # Errors of scores beyond this count as this: (e^300)^2 is finite.
@@ -244,7 +244,8 @@ class Risk:
         """Return the b0 that minimises F(eta + b0): Newton's method, kept between points of opposite slope.
 
         While no point of opposite slope is known, steps that do not shrink double: where all residuals are beyond the
-        bend of Huber's loss there is no curvature, and far above the minimum of an exponential each step is 1.
+        bend of Huber's loss there is no curvature, and far above the minimum of an exponential each step is 1. Between
+        two such points a step that does not shrink halves the interval.
 
         Raises
         ------
@@ -252,18 +253,17 @@ class Risk:
             Where no finite b0 minimises F.
         """
         b0, low, high, last, newton = start, -np.inf, np.inf, 0.0, np.inf
-        for k in range(INTERCEPT_STEPS):
+        for _ in range(INTERCEPT_STEPS):
             rho, d = self.local(eta + b0, pool)
             slope, curvature = self.mean(rho), self.mean(d)
             low, high = (b0, high) if slope > 0 else (low, b0)
             before, newton = newton, slope / curvature if curvature > 0 else np.copysign(np.inf, slope)
+            shrinks = abs(newton) < 0.5 * abs(before)
             if slope == 0:
                 new = b0
             elif np.isfinite(low) and np.isfinite(high):
-                new = b0 + newton
-                new = new if low <= new <= high and k % STEPS_PER_HALVING else 0.5 * (low + high)
+                new = b0 + newton if shrinks and low <= b0 + newton <= high else 0.5 * (low + high)
             else:
-                shrinks = abs(newton) < 0.5 * abs(before)
                 last = float(np.clip(abs(newton), 0.0 if shrinks else 2 * last, max(LONGEST_STEP, 2 * last)))
                 new = b0 + np.copysign(last, slope)
             if abs(new - b0) <= INTERCEPT_ACCURACY * (1 + abs(b0)):
