@@ -835,3 +835,9 @@ def test_a_warning_says_raise_max_iter_where_that_is_the_limit():
     y = X[:, :5].sum(axis=1) + rng.standard_normal(100)
     with going(small=0, compress_features=0, gram_form=False):
         assert "Raise max_iter" in message_of(X, y, max_iter=5)
+
+
+def test_a_tolerance_of_zero_is_named_in_the_warning():
+    A, y = exact_matrix(40, 60, seed=3), np.arange(40.0) ** 2
+    with pytest.warns(ConvergenceWarning, match="tol=0 asks for no rounding at all"):
+        fit_path(A, y, alphas=5, tol=0.0)

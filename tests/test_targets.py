@@ -168,3 +168,8 @@ def test_bad_values_of_a_target_are_named(taller):
     Y[3, 1] = np.nan
     with going(**WAYS["one pass"]), pytest.raises(ValueError, match="y contains NaN"):
         fit_path(X, Y)
+
+
+def test_a_y_without_a_column_is_an_error():
+    with pytest.raises(ValueError, match="has no target"):
+        fit_path(np.eye(4), np.zeros((4, 0)))
