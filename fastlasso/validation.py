@@ -135,16 +135,15 @@ def sound_sparse(X):
 
 
 def as_labels(y):
-    """Return y as an array; of a list of words NumPy would make words of what else is in it, NaN for example."""
-    array = np.asarray(y)
-    if array.dtype.kind == "U" and isinstance(y, list | tuple) and not all(isinstance(one, str) for one in y):
+    """Return y; a list with NaN in it as an array of objects, for beside words NumPy would make a word of NaN."""
+    if isinstance(y, list | tuple) and any(isinstance(one, float) and one != one for one in y):
         return np.array(y, dtype=object)
-    return array
+    return y
 
 
 def same_length(y, n_samples):
     """Return y as an array of n_samples entries of any type; a single column is flattened."""
-    y = as_labels(nothing_masked(y, "y"))
+    y = np.asarray(as_labels(nothing_masked(y, "y")))
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:

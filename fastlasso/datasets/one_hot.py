@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from .errors import MOST_NAMED, DataError, MissingError, some
-from .text_table import MISSING
+from .text_table import missing_words
 
 # Below this share of values that are not zero in a row, a table with one-hot columns is stored sparse.
 SPARSE_BELOW = 0.3
@@ -28,7 +28,7 @@ def one_hot(table, j, how, means):
     """
     name = f"x{j + 1}" if table.names is None else table.names[j]
     words = np.array(table.words([j])[j], dtype=str)
-    missing = np.isin(np.char.lower(words), list(MISSING))
+    missing = missing_words(words)
     if missing.any() and how.na == "error":
         where = table.place(int(np.argmax(missing)))
         raise MissingError(f"{table.file} {where}, column {table.label(j)}: missing value")

@@ -16,7 +16,7 @@ from .matrix_table import load_array, read_mtx, read_npy, read_npz, read_svm
 from .one_hot import one_hot, with_blocks
 from .reading import NA, Reading, roles_of
 from .source import Source
-from .text_table import MISSING, TextTable, is_number
+from .text_table import MISSING, TextTable, is_number, missing_words
 
 # Columns without a header that still get a name each.
 MAX_NAMED = 1_000_000
@@ -278,7 +278,7 @@ def rows_kept(table, how, data, numeric, absent):
 def missing_in(vector):
     """Where a vector of numbers or of words has no value."""
     if vector.dtype.kind == "U":
-        return np.isin(np.char.lower(vector), list(MISSING))
+        return missing_words(vector)
     return np.isnan(vector) if vector.dtype.kind == "f" else np.zeros(len(vector), bool)
 
 
@@ -393,8 +393,8 @@ def groups_of(table, roles, how):
     groups = words_of(table, roles.groups)
     if groups is None or how.na == "drop":
         return groups
-    missing = missing_in(groups)
+    missing = missing_words(groups)
     if missing.any():
         raise MissingRowError(f"{table.file} {table.place(int(np.argmax(missing)))}, column "
-                           f"{table.label(roles.groups)}: missing group")
+                              f"{table.label(roles.groups)}: missing group")
     return groups

@@ -13,6 +13,12 @@ from .errors import DataError, RepeatedNameError, bad_columns, one_line
 # Fields that stand for a missing value, in lower case.
 MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 
+
+def missing_words(words):
+    """Where an array of words says that a value is missing."""
+    return np.isin(np.char.lower(words), list(MISSING))
+
+
 # What pandas calls the column of an index that was written without a name.
 INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 

@@ -148,8 +148,7 @@ class LogisticModel(ClassifierMixin, Estimator):
             X, y = self._far(X), column_or_1d(as_labels(nothing_masked(y, "y")), warn=True)
         else:
             X = compressed(X) if sparse.issparse(X) else nothing_masked(X, "X")
-            y = y if y is None else as_labels(nothing_masked(y, "y"))
-            X, y = validate_data(self, X, y, **TAKEN)
+            X, y = validate_data(self, X, as_labels(nothing_masked(y, "y")), **TAKEN)
         self.classes_, codes = two_classes(y, type(self).__name__)
         return X, y, codes
 

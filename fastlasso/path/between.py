@@ -4,7 +4,7 @@ import warnings
 import weakref
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +19,17 @@ Fit = TypeVar("Fit")
 SAMPLED = 16
 # Values of X up to which all are added up: in 30 us.
 SUMMED = 1 << 16
+
+
+class Kept(NamedTuple):
+    """What `at` solves again with; `X()` is None once X is gone, `sampled` its `sample_sum`."""
+
+    solve: Callable[..., Any]
+    X: Callable[[], Any]
+    y: Any
+    options: dict[str, Any]
+    settings: dict[str, Any]
+    sampled: int
 
 
 class Between(Generic[Fit]):
@@ -72,8 +83,8 @@ class Between(Generic[Fit]):
 
     def _kept_X(self):
         """X of the fit, or None where it is gone or has changed."""
-        X = None if self._data is None else self._data[1]()
-        return X if X is not None and sample_sum(X) == self._data[-1] else None
+        X = None if self._data is None else self._data.X()
+        return X if X is not None and sample_sum(X) == self._data.sampled else None
 
     def _constant(self, alpha):
         """The first solution, for an alpha above it, where it uses no penalised column; else None."""
@@ -115,11 +126,11 @@ class Between(Generic[Fit]):
         return self.fit_at(k - 1).mixed(self.fit_at(k), alpha, gap=np.inf, exact=False)
 
     def _solved(self, alpha, X, y):
-        solve, _, kept_y, options, settings, _ = self._data
+        data = self._data
         above, new_data = np.flatnonzero(self.alphas > alpha), X is not None or y is not None
         near = self.fit_at(above[-1]) if len(above) and not new_data else None
-        X, y = self._kept_X() if X is None else X, kept_y if y is None else y
-        return solve(near, X, y, alpha, **options, tol=self.tol, **settings)
+        X, y = self._kept_X() if X is None else X, data.y if y is None else y
+        return data.solve(near, X, y, alpha, **data.options, tol=self.tol, **data.settings)
 
     def remember(self, solve: Callable[..., Any], X: Data, y: ArrayLike, options: dict[str, Any],
                  keep_data: bool = False, **settings: Any) -> Self:
@@ -136,13 +147,13 @@ class Between(Generic[Fit]):
             kept = (lambda: X) if keep_data else weakref.ref(X)
         except TypeError:
             kept = lambda: X        # noqa: E731
-        self._data = solve, kept, y, options, settings, sample_sum(X)
+        self._data = Kept(solve, kept, y, options, settings, sample_sum(X))
         return self
 
     @property
     def options(self) -> dict[str, Any] | None:
         """The options of the fit by name, as long as the path knows them; None once it was loaded or copied."""
-        return None if self._data is None else dict(self._data[3])
+        return None if self._data is None else dict(self._data.options)
 
 
 def sample_sum(X):

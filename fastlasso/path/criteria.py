@@ -33,7 +33,7 @@ class Criteria:
         if self._data is None or X is None:
             raise ValueError("effective_df of an elastic net needs the data of the fit, which are gone or have changed")
         with Pool(1) as pool:
-            return self.df_of(pose(X, self._data[2], Options(**self._data[3]), pool))
+            return self.df_of(pose(X, self._data.y, Options(**self._data.options), pool))
 
     def df_of(self, problem: Any) -> Floats:
         """`effective_df` from the `Problem` that the path solves."""

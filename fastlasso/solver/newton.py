@@ -28,7 +28,7 @@ import numpy as np
 from . import screening
 from .base import VIOLATION, Batch
 from .newton_alphas import NewtonAlphas
-from .newton_steps import Certified, Point
+from .newton_steps import Point
 from .screening import Anchor
 
 # Least value of `longest_batch`, and the largest ones where X is stored by columns and by rows. With 8 in place of 10
@@ -117,10 +117,8 @@ class NewtonSolver(NewtonAlphas):
 
     def start(self):
         """Take in the columns without an L1 part, and settle the state at alpha_max."""
-        loss, penalty = self.problem.loss, self.problem.penalty
-        point = Point(np.empty(0), loss.null_intercept, loss.scores(loss.null_intercept))
-        empty = Certified(np.inf, point, loss.null_residual, np.empty(0), loss.null_value, 0.0, "residual")
-        self.trail, z = [empty], self.problem.correlation
+        penalty = self.problem.penalty
+        self.trail, z = [self._empty(np.inf)], self.problem.correlation
         self._add(np.flatnonzero(penalty.unscreened))
         if len(self.working_set) and (penalty.has_unpenalised or not penalty.unscreened[penalty.usable].all()):
             fitted = self._solve(1.0, self.last.point, self.goal.gap * FIRST_SHARE)

@@ -118,10 +118,10 @@ class NewtonAlphas(NewtonSteps):
         return self._standing(alpha, safe) if best is None else best
 
     def _empty(self, alpha):
-        """The empty model, where its objective is 0: no other is better."""
+        """The empty model: the solution above alpha_max, and everywhere where P(0) is 0, as is its residual then."""
         loss, size = self.problem.loss, len(self.working_set)
         point = Point(np.zeros(size), loss.null_intercept, loss.scores(loss.null_intercept))
-        return Certified(alpha, point, np.zeros(self.design.n_samples), np.zeros(size), 0.0, 0.0, "residual")
+        return Certified(alpha, point, loss.null_residual, np.zeros(size), loss.null_value, 0.0, "residual")
 
     def _has_diverged(self, eta):
         """Whether scores are so large that there can be no minimum."""
