@@ -1,6 +1,9 @@
 """X is never copied whole: the peak of what a fit allocates, in terms of X's own bytes."""
 
 import gc
+import platform
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -91,6 +94,28 @@ def test_copies_of_columns_grow_in_place():
     peak, _ = peak_of(take_all)
     np.testing.assert_array_equal(near.copied.X, X[:, :200])
     assert peak <= 0.41 * X.nbytes
+
+
+FAULTS = """
+import resource
+import numpy as np
+from fastlasso import fit_path
+rng = np.random.default_rng(0)
+X = np.empty((400, 6000), order="F")
+rng.standard_normal(out=X.T)
+y = X[:, :50].sum(axis=1) + 2 * rng.standard_normal(400)
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    fit_path(X, y, alphas=10, eps=0.01, n_threads=1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep freed memory by other rules")
+def test_the_next_fit_finds_the_memory_of_the_last_one():
+    """In a process that has freed no large array, the C library would return 1,000 pages of 4 KB after each fit."""
+    faults = int(subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout)
+    assert faults < 300
 
 
 @pytest.mark.parametrize("order", ["F", "C"])

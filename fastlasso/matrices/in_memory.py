@@ -15,14 +15,19 @@ from ..validation import (
     sparse_parts,
 )
 from .dense import DenseColumns, DenseRows
+from .memory import keep_freed
 from .sparse import SparseColumns, SparseRows
 from .tiling import converted
 
 
 def in_memory(X):
     """Return an array or a SciPy matrix as a `Matrix`; see `choose.as_matrix`."""
-    if sparse.issparse(X):
-        return as_sparse(X)
+    matrix = as_sparse(X) if sparse.issparse(X) else as_dense(X)
+    keep_freed(matrix.nbytes)
+    return matrix
+
+
+def as_dense(X):
     X = np.asarray(X.to_numpy() if hasattr(X, "to_numpy") else nothing_masked(X, "X"))
     check_shape(X)
     if X.dtype.kind == "O":

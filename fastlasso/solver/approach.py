@@ -32,6 +32,9 @@ LONG, SHORT = 0.9, 0.94
 READING_LEG, READINGS = 0.6, 2
 # Columns are read on the way where their predicted correlation reaches this share of the last alpha of the leg.
 LIKELY = 0.8
+# Columns join there if their predicted correlation reaches this share of alpha. With `screening.CANDIDATE_SHARE` Gram
+# rows took 1.4 times as long; a column that is missed joins after the next reading.
+JOINS = 1.0
 # At most so many are read: a share of all columns, and in units of those that may join at once.
 MOST_LIKELY, LIKELY_PER_ENTERING = 1 / 5, 6
 
@@ -89,12 +92,12 @@ class Approach(WorkingSet):
             zero[:len(anchor.coef)] &= anchor.coef == 0
         return zero
 
-    def _propose(self, first, alpha, batch_size):
+    def _propose(self, first, alpha, batch_size, share=screening.CANDIDATE_SHARE):
         """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""
         if np.isinf(self.anchors[-1].alpha):
             top = max(self.alpha_max, first)
             self.anchors[-1], self.last = replace(self.anchors[-1], alpha=top), replace(self.last, alpha=top)
-        cols = self._candidates(alpha, self._most_entering())
+        cols = self._candidates(alpha, self._most_entering(), share)
         if not self.anchors[-1].prepared or self._are_missed(cols, alpha):
             self._add(cols, batch_size)
 
@@ -144,11 +147,11 @@ class Approach(WorkingSet):
         """The columns that the last anchor predicts for `low` have joined."""
         self.anchors[-1] = replace(self.anchors[-1], served=low)
 
-    def _walk(self, alphas, low):
+    def _walk(self, alphas, low, share=screening.CANDIDATE_SHARE):
         """Solve some alphas on a working set that is to serve down to `low`; return (b before, their solutions)."""
         self._make_room()
         self._leave_gram()
-        self._propose(alphas[0], low, len(alphas))
+        self._propose(alphas[0], low, len(alphas), share)
         return self.last.b, self._go_down(alphas)
 
     def _go_down(self, alphas):
@@ -216,7 +219,7 @@ class Approach(WorkingSet):
         """Solve some alphas on the way, and take in what will matter at the alpha `after`; return what then still may.
         """
         if likely is None:
-            self._walk(alphas, alphas[-1])
+            self._walk(alphas, alphas[-1], JOINS)
             likely = self._likely(end)
         else:
             self._go_down(alphas)
@@ -238,7 +241,7 @@ class Approach(WorkingSet):
         """Return the columns that matter at the alpha `after`, and the others that still may at `low`."""
         penalty, norm2 = self.problem.penalty.at(likely.cols), self.design.norm2[likely.cols]
         z = likely.at(after)
-        taken = screening.strongest(penalty, z, penalty.violators(z, norm2, screening.CANDIDATE_SHARE * after, 1.0),
+        taken = screening.strongest(penalty, z, penalty.violators(z, norm2, JOINS * after, 1.0),
                                     self._most_entering())
         left = np.zeros(len(likely.cols), bool)
         left[penalty.violators(likely.at(low), norm2, LIKELY * low, 1.0)] = True
