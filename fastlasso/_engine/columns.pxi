@@ -183,6 +183,22 @@ def row_products(const double[:, ::1] A, const double[:, ::1] B, double[::1] out
             KERNELS.dots_f64(&A[k, 0], n, NULL, 1, &B[k, 0], n, 1, n, &out[k], 1, 1)
 
 
+def subtract_means(double[:, ::1] R, const double[::1] weights, double total):
+    """Subtract from each row of R its mean, weights . R[k] / total, and from the rest its own: rounding of a large one.
+    """
+    cdef ptrdiff_t i, k, n = R.shape[1]
+    cdef int turn
+    cdef double mean
+    with nogil:
+        for k in range(R.shape[0]):
+            for turn in range(2):
+                mean = 0.0
+                KERNELS.dots_f64(&R[k, 0], n, NULL, 1, &weights[0], n, 1, n, &mean, 1, 1)
+                mean /= total
+                for i in range(n):
+                    R[k, i] -= mean
+
+
 def subtract_outer(double[:, :] G, const double[::1] x, const double[::1] y):
     """G -= x y'."""
     cdef ptrdiff_t i, j

@@ -134,6 +134,10 @@ class Matrix:
         """Stored values of each of cols."""
         raise NotImplementedError
 
+    def stored_in(self, cols):
+        """Stored values of cols."""
+        return int(self.column_sizes(cols).sum())
+
     def check_finite(self):
         """Raise ValueError where X has NaN or infinity; called when a moment came out non-finite."""
         raise NotImplementedError

@@ -92,6 +92,9 @@ class Dense(Matrix):
     def column_sizes(self, cols):
         return np.full(len(cols), self.shape[0])
 
+    def stored_in(self, cols):
+        return len(cols) * self.shape[0]
+
     def combine_rows(self, rows, cols, B, pool):
         first, last = rows[0], rows[0] + len(rows)
         if not np.array_equal(rows, np.arange(first, last)):
@@ -175,6 +178,8 @@ class Dense(Matrix):
 
     def _gram_by_steps(self, cols, n_new, step, mean, root, pool):
         """As gram, `step` new columns at a time."""
+        if n_new <= step:
+            return self._gram_in_place(cols, n_new, mean, root, pool)
         old = len(cols) - n_new
         out = np.empty((n_new, len(cols)))
         for a in range(0, n_new, step):

@@ -277,7 +277,7 @@ class RowBlocks(Matrix):
         share = min(share, COPIED)
         if not self.is_sparse:
             return self.dtype.itemsize * len(cols) * self.shape[0] <= share * self.nbytes
-        return int(self.column_sizes(cols).sum()) <= share * self.nnz
+        return self.stored_in(cols) <= share * self.nnz
 
     def with_copies(self, copied, cols, pool):
         if self.is_sparse:

@@ -232,7 +232,7 @@ class SparseColumns(Sparse):
         return cuts_by_size(np.concatenate([[0], np.cumsum(self.column_sizes(cols))]), size)
 
     def products(self, cols, n_new, shift, w, pool):
-        pieces = int(self.column_sizes(cols).sum()) // max(SMALL_PART, self.nnz // 8)
+        pieces = self.stored_in(cols) // max(SMALL_PART, self.nnz // 8)
         return sum(self._as_rows(cols, a, b, pool).products(np.arange(len(cols)), n_new, shift, w[a:b], pool)
                    for a, b in even_cuts(self.shape[0], pieces))
 
@@ -405,7 +405,7 @@ class SparseRows(Sparse):
         return partial[0] if len(segments) == 1 else partial.sum(axis=0)
 
     def copies_pay(self, cols, share):
-        return int(self.column_sizes(cols).sum()) <= share * self.nnz
+        return self.stored_in(cols) <= share * self.nnz
 
     def with_copies(self, copied, cols, pool):
         data, rows, indptr = self.gather(cols, None, None, pool)

@@ -103,7 +103,7 @@ class Penalty:
 
     def leaves_free(self, alphas):
         """Whether a column costs nothing at one of the alphas."""
-        return self.has_unpenalised or 0 in alphas
+        return self.has_unpenalised or any(alpha == 0 for alpha in alphas)
 
     @property
     def is_ridge(self):

@@ -4,6 +4,7 @@ from copy import copy
 
 import numpy as np
 
+from .._engine import engine
 from ..matrices.summed import CONSTANT
 from ..matrices.tiling import equal_weights, products, root_weights, row_products
 from ..validation import SMALLEST_SQUARE
@@ -35,6 +36,7 @@ class Design:
         self.matrix, self.weights, self.fit_intercept, self._pool = matrix, weights, fit_intercept, [pool]
         self.n_samples, self.n_features = matrix.shape
         self.kept, self._count = kept, [0.0]
+        self._may_be_far = True     # whether some mean may be far from zero, in standard deviations
         self._ones = np.ones((1, self.n_samples)) if weights is None else None
 
     @classmethod
@@ -55,7 +57,7 @@ class Design:
         The centre of a column is unknown until `measure_centres`. `norm2` stays that of the present weights.
         """
         other = copy(self)
-        other.weights, other.mean, other.kept = weights, np.zeros(self.n_features), None
+        other.weights, other.mean, other.kept, other._may_be_far = weights, np.zeros(self.n_features), None, True
         return other
 
     def beside(self, matrix):
@@ -67,7 +69,7 @@ class Design:
     def replaced(self, matrix, cols, columns):
         """Return X with other columns, centred, in the place of some; both count their passes together."""
         other = copy(self)
-        other.matrix, other.kept = matrix, None
+        other.matrix, other.kept, other._may_be_far = matrix, None, True
         other.mean, other.norm2, other.variance = self.mean.copy(), self.norm2.copy(), self.variance.copy()
         other.norm2[cols] = self.norms2(columns)
         other.mean[cols], other.variance[cols] = 0.0, other.norm2[cols]
@@ -148,6 +150,7 @@ class Design:
         second = s1 + first * (first + 2 * s0)
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
+        self._may_be_far = bool((self.mean * self.mean > FAR_MEAN * self.norm2).any())
         self.flat = self.variance <= np.maximum(CONSTANT * s1, (FLAT * mean) ** 2)
         self.constant = self.variance <= CONSTANT * s1 if self.fit_intercept else second <= 0
         return mean
@@ -212,9 +215,11 @@ class Design:
         return self._less_mean(R) if self.fit_intercept else R
 
     def _less_mean(self, R):
-        """Subtract the mean of each row."""
-        R -= self.means(R)[:, None]
-        R -= self.means(R)[:, None]     # rounding left by large means, which means of X would multiply
+        """Subtract the mean of each row, and of what is left: means of X would multiply what rounding leaves."""
+        if self.weights is None:
+            engine.subtract_means(R, self._ones[0], self.n_samples)
+        else:
+            engine.subtract_means(R, self.weights, 1.0)
         return R
 
     def images(self, cols, B):
@@ -252,12 +257,12 @@ class Design:
 
     def _read_gram(self, cols, n_new):
         mean = np.ascontiguousarray(self.mean[cols])
-        far_mean = n_new < len(cols) and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
+        far_mean = n_new < len(cols) and self._may_be_far and bool((mean * mean > FAR_MEAN * self.norm2[cols]).any())
         return self.matrix.gram(cols, n_new, mean, far_mean, self.weights, self.pool)
 
     def stored(self, cols):
         """Stored values of some columns."""
-        return int(self.matrix.column_sizes(cols).sum())
+        return self.matrix.stored_in(cols)
 
     def gather(self, cols):
         """Return columns in the form that `Matrix.gathered_kind` keeps."""

@@ -82,6 +82,8 @@ class Prover(WorkingSetSolver):
     def _outside_of_all(self, whole, alphas):
         """Return the violators outside at solutions whose correlations with all columns are the rows of `whole`."""
         violators = [self._violators(z, alpha) for z, alpha in zip(whole, alphas, strict=True)]
+        if not any(map(len, violators)):
+            return Outside.none(len(violators))
         cols = np.unique(np.concatenate(violators))
         return Outside(cols, np.array([z[cols] for z in whole]), [np.searchsorted(cols, part) for part in violators])
 
