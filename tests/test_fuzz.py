@@ -171,6 +171,7 @@ def test_problems_are_functions_of_their_seed_and_reach_everything():
     pytest.param(25000000125499, id="sweeps began from an extrapolated point beyond its bounds, and went back to it"),
     pytest.param(20000021001372, id="a score of 394 in a row of weight zero made the norm of theta NaN"),
     pytest.param(20000022149826, id="free columns outside the working set, near copies: cosines of 3e-9 counted as 0"),
+    pytest.param(20000023013045, id="columns pulled away from their only bound were taken one by one, not jointly"),
     pytest.param(20000022145726, id="scores whose rounding is e^300 and more: P overflows, and no gap is claimed"),
     pytest.param(20000021112672, id="a column is constant but for rounding as a dense one alone: the judge saw NaN"),
 ])

@@ -27,6 +27,10 @@ from fastlasso import (
 )
 from fastlasso.losses.risk import Risk
 from fastlasso.parallel import Pool
+from fastlasso.problem.options import Options
+from fastlasso.problem.problem import pose
+from fastlasso.solver.base import Goal
+from fastlasso.solver.newton import NewtonSolver
 from fastlasso.ways import going
 
 
@@ -356,6 +360,31 @@ def test_unpenalised_columns_that_separate_the_classes():
         one = fit(X, y, 0.05, loss="log_loss", penalty_factor=[0, 1, 1, 1, 1, 1])
     assert np.isfinite([*one.coef, one.intercept]).all()
     assert not one.certified
+
+
+@every_loss
+def test_a_claim_counts_what_columns_at_their_only_bound_gain_together(case):
+    """Opposite columns but for a tenth, both pulled up from 0: alone they gain next to nothing, together a lot.
+
+    Every row comes twice, with u of either sign, so that u itself has nothing to do with y. Nothing is claimed where a
+    dual point that is orthogonal to both leaves the domain of the loss.
+    """
+    rng = np.random.default_rng(0)
+    (u, v), twice = rng.standard_normal((2, 100)), np.tile(np.arange(100), 2)
+    y, u = case.draw(rng, 0.5 * v)[twice], np.where(np.arange(200) < 100, 1.0, -1.0) * u[twice]
+    X = 0.1 * v[twice, None] + np.column_stack([u, -u])
+    best = fit(X, y, 0.0, loss=case.loss, lower=0.0, tol=1e-9)
+    with Pool(1) as pool:
+        solver = NewtonSolver(pose(X, y, Options(loss=case.loss, lower=0.0), pool), Goal(0.0, 100, True))
+        solver.trail = [solver._empty(0.0)]
+        solver._add(np.arange(2))
+        solver._keep_model(solver.problem.loss.local(solver.last.point.eta, pool)[1], 0, False)
+        claimed = solver._standing(0.0, solver.last.point).gap
+    gain = best.null_objective - verify(X, y, best.coef, best.intercept, alpha=0.0, loss=case.loss, lower=0.0).primal
+    assert (best.coef > 0).all()
+    assert best.certified
+    assert gain <= claimed
+    assert claimed < 3 * gain or np.isinf(claimed)
 
 
 def test_scores_that_overflow_are_refused():

@@ -285,18 +285,22 @@ class NewtonSteps:
         return replace(freed, gap=self._gap(freed, slack=slack if freed is row else None))
 
     def _freed(self, row):
-        """Return the row with a dual point that is orthogonal to the columns without a penalty.
+        """Return the row with a dual point that is orthogonal to the columns U that nothing penalises or holds.
 
-        Its gap proves nothing otherwise. theta - d X_u a is orthogonal, with a = (X_u'd X_u)^-1 X_u'theta and d the
-        curvature of the model. Where d is 0 on too many samples the gap that `_gap` finds is infinite.
+        Its gap proves nothing otherwise. theta - d X_U a is orthogonal, with a = (X_U'd X_U)^-1 X_U'theta and d the
+        curvature of the model. Columns that it pulls away from their only bound join U. Where d is 0 on too many
+        samples the gap that `_gap` finds is infinite.
         """
         if not self.problem.penalty.leaves_free([row.alpha]):
             return row
-        free = np.flatnonzero(self.penalty.unpenalised(row.alpha, row.point.padded(len(self.working_set)).b))
-        loss, model = self.problem.loss, self.model
+        loss, model, penalty = self.problem.loss, self.model, self.penalty
+        joined = penalty.unpenalised(row.alpha, row.point.padded(len(self.working_set)).b)
         for _ in range(FREEING_ROUNDS):
-            if self._largest_cosine(self.working_set[free], row.z[free], row.theta) <= FREE_ROUNDING:
+            far = self._cosines(self.working_set, row.z, row.theta) > FREE_ROUNDING
+            joined |= far & penalty.exclusive(row.z, row.alpha)
+            if not (far & joined).any():
                 break
+            free = np.flatnonzero(joined)
             step = LeastSquares(model.form.gram_of(free)).step(row.z[free])
             fitted = self.near.fitted(self.working_set[free], step[None])[0]
             theta = row.theta - model.curvature / model.total * fitted
@@ -321,19 +325,19 @@ class NewtonSteps:
             slack, shrink = loss.slack(self._with_scores(row.point).eta, scales[0] * row.theta, self.design.pool), 0.0
         gaps = np.array([slack + shrink * loss.null_value])
         if self.problem.penalty.leaves_free(alphas):
-            free = np.flatnonzero(penalty.unpenalised(row.alpha, b[0]))
+            free = np.flatnonzero(penalty.unpenalised(row.alpha, b[0]) | penalty.exclusive(z[0], row.alpha))
             cols = np.concatenate([self.working_set, outside])[free]
-            if self._largest_cosine(cols, z[0, free], row.theta) > FREE_TOLERANCE:
+            if not (self._cosines(cols, z[0, free], row.theta) <= FREE_TOLERANCE).all():
                 return np.inf
             gaps += np.abs(z[0, free]) @ np.abs(b[0, free])     # rounding, were all of b_j to change
         curvatures = np.concatenate([self.model.diagonal(), np.ones(len(outside))])
         penalty.add_slack(gaps, b, z, alphas, scales, curvatures)
         return float(gaps[0])
 
-    def _largest_cosine(self, cols, z, theta):
-        """The largest |x_j'theta| / (|x_j| |theta|) of some columns, whose products with theta are z; 0 of none."""
+    def _cosines(self, cols, z, theta):
+        """|x_j'theta| / (|x_j| |theta|) of some columns, whose products with theta are z; 0 where that is 0 / 0."""
         size = np.sqrt(self.design.norm2[cols] * self.problem.loss.mean(np.square(theta)))
-        return np.max(np.abs(z[size > 0]) / size[size > 0], initial=0.0)
+        return np.divide(np.abs(z), size, out=np.zeros(len(cols)), where=size > 0)
 
     def _with_scores(self, point):
         """The same point with its scores, formed again where they were dropped."""
