@@ -155,6 +155,24 @@ def test_columns_leave_a_full_working_set(monkeypatch):
     np.testing.assert_allclose(path.coefs.toarray(), fit_path(X, y).coefs.toarray(), atol=1e-6)
 
 
+def test_columns_leave_a_swept_working_set_of_which_half_is_zero(monkeypatch):
+    """An elastic net on columns with a common factor uses 390 of them half-way down its path, and 240 at its end."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 1_500)) + rng.standard_normal((150, 1))
+    y, sizes, solve = X[:, :30].sum(axis=1) + 3 * rng.standard_normal(150), [], Solver.solve
+
+    def noted(self, alphas):
+        batch = solve(self, alphas)
+        sizes.append(0 if self.form.has_gram else self.form.size)
+        return batch
+
+    monkeypatch.setattr(Solver, "solve", noted)
+    path = fit_path(X, y, l1_ratio=0.5)
+    swept = np.array(sizes)[np.array(sizes) > 0]
+    assert (np.diff(swept) < 0).any()
+    assert is_optimal(X, y, path, l1_ratio=0.5)
+
+
 @pytest.mark.parametrize(("n", "p", "most"), [(300, 1_200, 360), (400, 1_600, 600)])
 def test_columns_leave_a_full_working_set_on_the_way_to_a_cold_start(monkeypatch, n, p, most):
     """A cold fit never let columns leave: it swept as soon as more than `most` had been on the way."""

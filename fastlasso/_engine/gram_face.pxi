@@ -34,7 +34,7 @@ cdef inline bint is_wrong(double b, double sign, double lower, double upper) noe
     return b * sign < 0 or b < 0 == lower or b > 0 == upper
 
 
-cdef class FaceStep(FaceFactor):
+cdef class FaceStep(WholeFactor):
     """The face of one alpha, and the exact solution on it."""
     # A gap that is small enough where only parked slots violate their condition.
     cdef double enough

@@ -4,7 +4,7 @@
 #     zc = L^-1 left_F     zs = L^-1 (l1 s)_F
 #
 # so that a new alpha costs one back-substitution, b_F = L^-T (zc - alpha zs). `left` is c less what slots that are held
-# at a bound explain. With a ridge part L depends on alpha.
+# at a bound explain. With a ridge part L depends on alpha (gram_whole.pxi).
 
 cdef enum:
     # A blocked triangular solve takes this many columns of the factor per step.
@@ -233,16 +233,6 @@ cdef class FaceFactor(GramStore):
         self.zs[at] = (self.l1[slot] * self.sign[slot] - KERNELS.dot(at, &self.block[a, 0], &self.zs[0])) / pivot
         self.order[at] = slot
         self.place[slot] = at
-
-    cdef int rebuild(self, double alpha) except? -1 nogil:
-        """Factor the face anew, because its ridge part has changed or the factor has gathered rounding."""
-        cdef ptrdiff_t f, count = self.n_face
-        for f in range(count):
-            self.entering[f] = self.order[f]
-            self.place[self.order[f]] = -1
-        self.n_face = 0
-        self.append(count, alpha)
-        return 0
 
     # ------------------------------------------------------------ slots leave
 

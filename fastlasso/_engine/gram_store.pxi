@@ -4,11 +4,12 @@
 #
 # A slot is a column's position in the working set. The face is the set of slots whose b may differ from zero (the
 # active set), each with the sign s of its b; s = 0 where l1 = 0. A slot whose b is at a bound other than zero is held
-# there, off the face, as in bounded-variable least squares (Stark and Parker 1995). Six classes solve the problem,
+# there, off the face, as in bounded-variable least squares (Stark and Parker 1995). Seven classes solve the problem,
 # each built on the one before it:
 #
 #     GramStore     gram_store.pxi    the arrays: G, the penalty, and the state of each slot
 #     FaceFactor    gram_factor.pxi   the Cholesky factor of G on the face, which grows and shrinks with the face
+#     WholeFactor   gram_whole.pxi    the same factor, made anew
 #     FaceStep      gram_face.pxi     the face of one alpha, and the exact solution on it
 #     KnotWalk      gram_knots.pxi    from knot to knot of the path, where the face does not settle at once
 #     PrimalSet     gram_primal.pxi   the solution of one alpha from any point, where the path cannot be followed

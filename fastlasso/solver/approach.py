@@ -13,7 +13,7 @@ import numpy as np
 
 from . import cost, screening
 from .base import VIOLATION, Solution, widened
-from .working_set import LEAD, WorkingSet
+from .working_set import LEAD, LEAST_ENTERING, WorkingSet
 
 # Least value of `longest_batch`. The first batch, and batches after a failure, may be shorter.
 SHORTEST_BATCH = 4
@@ -21,6 +21,8 @@ SHORTEST_BATCH = 4
 ROOM = 1 / 16
 # Columns leave only if they are at least this share of the working set: a smaller Gram matrix needs a new factor.
 LEAST_LEAVING = 1 / 8
+# Columns leave a working set that is swept where at least this share of them is zero.
+MOST_UNUSED = 0.5
 # Alphas between two passes on the way to a cold start, at most.
 STEPS_PER_CHECK = 8
 # Gaps on the way to a cold start may be this many times as large as the one promised.
@@ -67,23 +69,32 @@ class Approach(WorkingSet):
         """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
 
         At most min(n, p) columns are used at once, however many have been on the way. Columns leave, too, where sweeps
-        took long because the Gram matrix of all columns did not fit.
+        took long because the Gram matrix of all columns did not fit, or where most of what sweeps read is zero.
         """
         most, size = cost.most_gram_columns(self.design), self.form.size
         if self.form.has_gram:
             room = max(ROOM * most, LEAD * self.n_used if self.form.swept else 0)
             if size + room < most:
                 return
-        elif not self._is_swept_too_much():
-            return
         zero = self._unused()
         leaving = np.count_nonzero(zero)
-        leave = leaving >= LEAST_LEAVING * size if self.form.has_gram else size - leaving < (1 - ROOM) * most
-        if leave:
-            kept = np.flatnonzero(~zero)
-            self.inside[self.working_set[zero]] = False
-            self.anchors = [anchor.on(kept, size) for anchor in self.anchors]
-            self.form, self.last = self._gram_form_of(kept), replace(self.last, b=self.last.b[kept])
+        if self.form.has_gram:
+            leave = leaving >= LEAST_LEAVING * size
+        elif self._is_swept_too_much():
+            leave = size - leaving < (1 - ROOM) * most
+        else:
+            leave = leaving >= max(MOST_UNUSED * size, LEAST_ENTERING)
+        if leave and leaving < size:
+            self._keep(np.flatnonzero(~zero))
+
+    def _keep(self, kept):
+        """Let all columns leave but those at some places of the working set."""
+        left = np.delete(self.working_set, kept)
+        self.inside[left] = False
+        self.anchors = [anchor.on(kept, self.form.size) for anchor in self.anchors]
+        to_gram = self._is_swept_too_much() or self._gram_pays(self.working_set[kept], self.form.penalty.at(kept), 0)
+        self.form = self._gram_form_of(kept) if self.form.has_gram or to_gram else self.form.part(kept)
+        self.last = replace(self.last, b=self.last.b[kept])
 
     def _unused(self):
         """Where a column of the working set is zero in the last solution and in the anchors, and may leave."""

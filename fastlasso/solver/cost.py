@@ -21,13 +21,17 @@ NS_GRAM_APPEND = 0.15
 # Per column and pair of rows of a ridge problem solved by its rows.
 NS_ROW_PAIR = 0.6
 # Per cubed face size of a Cholesky factor made anew.
-NS_REBUILD = 0.03
+NS_REBUILD = 0.02
 # Per cubed number of rows of a system of the rows that LAPACK factors.
 NS_CHOLESKY = 0.012
 # Per multiply-add of a block of inner products.
 NS_PRODUCT = 0.03
 # Per value of the columns that go into such a block, scaled and transposed.
 NS_SCALED = 6.0
+# Newton steps on the rows that one alpha takes, and passes over the working set for each.
+NEWTON_STEPS, PASSES_PER_STEP = 3, 2
+# Alphas that share a sum over the columns in use formed anew.
+SHARED = 16
 # Alphas over which a Gram matrix that takes the place of sweeps is to pay.
 REPAID = 32
 # Sweeps that an alpha may take in any case.
@@ -76,13 +80,27 @@ def gram_pays(design, stored, size, n_face, entering, ridge, swept=0):
 
     The arguments are those of `gram_in_sweeps`; `swept` is how many sweeps an alpha has taken, where that is known. A
     Gram matrix that has taken their place stays until it costs MORE_SWEEPS times as many.
-    With a `ridge` part sweeps converge however full the face is.
+    With a `ridge` part sweeps converge however full the face is, and Newton's method on the rows may cost less.
     """
     if ways().gram_form is not None:
         return ways().gram_form
-    full = 0.0 if ridge else min(n_face / design.n_samples, 1.0)
-    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * full**2
+    if ridge:
+        sweeps = min(SWEEPS_PER_ALPHA, newton_passes(design, stored, size))
+    else:
+        sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * min(n_face / design.n_samples, 1.0) ** 2
     return gram_in_sweeps(design, stored, size, n_face, entering, ridge) <= max(sweeps, MORE_SWEEPS * swept)
+
+
+def newton_passes(design, stored, size):
+    """How many passes over `stored` values of a working set cost as much as Newton's method on the rows at one alpha.
+
+    It is infinite where these steps are not taken: for more rows than columns, or too many rows.
+    """
+    n = design.n_samples
+    if n > min(ways().largest_newton, size):
+        return np.inf
+    cost = (NS_PRODUCT * n + NS_SCALED) * n * size / SHARED + NEWTON_STEPS * NS_CHOLESKY * n**3
+    return PASSES_PER_STEP * NEWTON_STEPS + cost / (design.matrix.visit_ns * max(stored, 1))
 
 
 def reading_pays(stored, entering):

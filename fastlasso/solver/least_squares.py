@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._engine import engine
 from ..matrices.summed import CANCELLED
 
 # A refit may raise |r|^2 by this factor, which allows for rounding.
@@ -145,17 +146,14 @@ def step_of(gram, z):
     gram : ndarray of shape (k, k)
     z : ndarray of shape (k,)
     """
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
     diagonal = np.diagonal(gram)
     if diagonal.min() > 0:
         unit = 1 / np.sqrt(diagonal)
-        try:
-            factor = cho_factor(gram * unit * unit[:, None], lower=True, overwrite_a=True, check_finite=False)
-            if np.diagonal(factor[0]).min() ** 2 > REGULAR:
-                return unit * cho_solve(factor, unit * z, check_finite=False)
-        except LinAlgError:
-            pass
+        factor = np.ascontiguousarray(gram * unit * unit[:, None])
+        if engine.cholesky(factor) and np.diagonal(factor).min() ** 2 > REGULAR:
+            step = unit * z
+            engine.cholesky_solve(factor, step)
+            return unit * step
     return LeastSquares(gram).step(z)
 
 

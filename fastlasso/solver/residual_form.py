@@ -3,16 +3,17 @@
 The columns are gathered (`matrices/gathered.py`). `state` stands for the residual; sweeps update it with b.
 """
 
+from copy import copy
 from itertools import chain
 
 import numpy as np
 
 from ..ways import ways
-from .cost import ROUNDING
+from .cost import NEWTON_STEPS, ROUNDING
 from .least_squares import NO_WORSE, LeastSquares, largest_gain_ignored
 from .proof import separate_gaps
 from .refit import refit
-from .row_systems import NEWTON_STEPS, RidgeRows, RowNewton
+from .row_systems import RidgeRows, RowNewton
 
 # Sweeps per extrapolation (Bertrand and Massias 2021, "Anderson acceleration of coordinate descent").
 ANDERSON = 5
@@ -114,14 +115,25 @@ class ResidualForm:
 
         All columns are gathered anew: that keeps them in one piece and costs less than one sweep.
         """
-        self.columns = np.concatenate([self.columns, cols])
-        self.gathered = self.design.gathered(self.columns)
-        self._norm2 = np.ascontiguousarray(self.design.norm2[self.columns])
+        self._change_to(np.concatenate([self.columns, cols]), penalty)
+
+    def part(self, at):
+        """Return the form of the columns at some places alone; this one must not be used any more."""
+        if self._by_rows is not None:
+            self._by_rows.keep(at)
+        form = copy(self)
+        form._change_to(self.columns[at], self.penalty.at(at))
+        return form
+
+    def _change_to(self, columns, penalty):
+        """Gather other columns, with their penalty; what is known of the rows stays."""
+        self.columns, self.gathered = columns, self.design.gathered(columns)
+        self._norm2 = np.ascontiguousarray(self.design.norm2[columns])
         by_rows, solved = self._by_rows, self._solved
         self.repenalise(penalty)
         self._solved = solved
         if by_rows is not None:
-            by_rows.extend(self.design, penalty, self.columns, self.gathered)
+            by_rows.extend(self.design, penalty, columns, self.gathered)
             self._by_rows = by_rows
 
     def end_at(self, limit):

@@ -2,16 +2,12 @@
 
 import numpy as np
 
+from .._engine import engine
 from ..ways import ways
-from .cost import NS_CHOLESKY, NS_PRODUCT, NS_ROW_PAIR, NS_SCALED, ROUNDING, SWEEPS_PER_ALPHA
+from .cost import NS_ROW_PAIR, ROUNDING, SWEEPS_PER_ALPHA, newton_passes
 
-# Newton steps on the rows that one alpha takes, for the cost model.
-NEWTON_STEPS = 3
-# Passes over the working set for each such step, and for each sweep, with its share of an extrapolation.
-PASSES_PER_STEP = 2
+# Passes over the working set for each sweep, with its share of an extrapolation.
 PASSES_PER_SWEEP = 1.4
-# Alphas that share a sum over F formed anew, for the cost model.
-SHARED = 16
 # Newton steps on the rows for one alpha, at most.
 MOST_STEPS = 50
 # Full steps in a row that may leave as many columns on wrong pieces as before.
@@ -85,10 +81,14 @@ class RowNewton:
         self.root = np.sqrt(penalty.ridge_curvature(1.0))
         n, size, least = design.n_samples, len(columns), self.root.min(initial=np.inf) ** 2
         if n <= min(ways().largest_newton, size) and least > 0:
-            cost = (NS_PRODUCT * n + NS_SCALED) * n * size / SHARED + NEWTON_STEPS * NS_CHOLESKY * n**3
-            passes = PASSES_PER_STEP * NEWTON_STEPS + cost / (design.matrix.visit_ns * max(gathered.stored, 1))
-            self.sweeps = passes / PASSES_PER_SWEEP
+            self.sweeps = newton_passes(design, gathered.stored, size) / PASSES_PER_SWEEP
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
+
+    def keep(self, at):
+        """Let all columns leave but those at some places; `extend` must follow."""
+        if np.delete(self.inside, at).any():
+            self._sum = None
+        self.inside = self.inside[at]
 
     def solve(self, loss, alpha, starts, target):
         """Return the coefficients of the least gap, found from the first start that leads there; steps end at `target`.
@@ -164,10 +164,8 @@ class RowNewton:
 
     def _gap(self, alpha, inside, slope):
         """grad'H grad / 2: a bound of the gaps of v and of y - X b, while the columns `inside` hold."""
-        from scipy.linalg.blas import dsymv
-
         self._gather(inside)
-        return (slope @ slope + slope @ dsymv(1 / alpha, self._sum, slope, lower=True)) / 2
+        return (slope @ slope + slope @ engine.symmetric_product(self._sum, slope) / alpha) / 2
 
     def _step(self, alpha, inside, slope):
         """-H^-1 slope for the columns `inside`; None where rounding leaves H indefinite."""
@@ -201,28 +199,23 @@ class RowNewton:
 
     def _gather(self, inside):
         """Sum x_j x_j' / l2_j (the lower half) for the columns `inside`; only where they changed, if few."""
-        from scipy.linalg.blas import dsyrk
-
         changed = inside != self.inside
         if self._sum is None or 2 * np.count_nonzero(changed) > np.count_nonzero(inside):
-            self._sum, changed = np.zeros((len(self.gathered.root),) * 2, order="F"), inside
+            self._sum, changed = np.zeros((len(self.gathered.root),) * 2), inside
             self.inside[:] = False
         for sign, where in ((1, changed & inside), (-1, changed & ~inside)):
             for at, columns in self.gathered.rooted_at(np.flatnonzero(where)):
                 columns = columns / self.root[at, None]
-                self._sum = dsyrk(sign, columns.T, beta=1, c=self._sum, overwrite_c=True, lower=True)
+                engine.add_products(self._sum, columns, sign * columns)
         self.inside[:] = inside
 
 
 def solved(system, right):
     """Solve a symmetric system, its lower half, by its Cholesky factor, overwriting both; None where not definite."""
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
-    try:
-        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError:
+    if not engine.cholesky(system):
         return None
-    return cho_solve(factor, right, overwrite_b=True, check_finite=False)
+    engine.cholesky_solve(system, right)
+    return right
 
 
 def root_between(slope, value, rise, enough):

@@ -62,11 +62,8 @@ class WorkingSet(Prover):
 
     def _sizes(self, working_set, penalty):
         """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
-        size, ridge = len(working_set), self.problem.has_ridge
         face = max(self.n_used, np.count_nonzero(penalty.unscreened))
-        if ridge and size > self.design.n_samples:
-            face = size         # of more columns than rows a ridge part lets nearly all be used
-        return self.design, self.design.stored(working_set), size, face, ridge
+        return self.design, self.design.stored(working_set), len(working_set), face, self.problem.has_ridge
 
     def _leave_gram(self):
         """Change to residual form where columns that came into use have made the Gram matrix dear.
