@@ -62,8 +62,11 @@ class WorkingSet(Prover):
 
     def _sizes(self, working_set, penalty):
         """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
-        face = max(self.n_used, np.count_nonzero(penalty.unscreened))
-        return self.design, self.design.stored(working_set), len(working_set), face, self.problem.has_ridge
+        size, face, ridge = len(working_set), self.n_used, self.problem.has_ridge
+        if ridge and size > self.design.n_samples:
+            face += max(size - self.form.size, 0)       # all that join may be used at once, even more than rows
+        face = max(face, np.count_nonzero(penalty.unscreened))
+        return self.design, self.design.stored(working_set), size, face, ridge
 
     def _leave_gram(self):
         """Change to residual form where columns that came into use have made the Gram matrix dear.
