@@ -21,8 +21,8 @@ NS_GRAM_APPEND = 0.15
 # Per column and pair of rows of a ridge problem solved by its rows.
 NS_ROW_PAIR = 0.6
 # Per cubed face size of a Cholesky factor made anew.
-NS_REBUILD = 0.02
-# Per cubed number of rows of a system of the rows that LAPACK factors.
+NS_REBUILD = 0.03
+# Per cubed number of rows of a system of the rows that is factored.
 NS_CHOLESKY = 0.012
 # Per multiply-add of a block of inner products.
 NS_PRODUCT = 0.03
@@ -30,6 +30,8 @@ NS_PRODUCT = 0.03
 NS_SCALED = 6.0
 # Newton steps on the rows that one alpha takes, and passes over the working set for each.
 NEWTON_STEPS, PASSES_PER_STEP = 3, 2
+# Of the calls of these steps, in which nothing is compiled but sums and systems.
+NS_NEWTON_CALLS = 3e5
 # Alphas that share a sum over the columns in use formed anew.
 SHARED = 16
 # Alphas over which a Gram matrix that takes the place of sweeps is to pay.
@@ -75,19 +77,21 @@ def gram_in_sweeps(design, stored, size, n_face, entering, ridge):
     return gram / (design.matrix.visit_ns * max(stored, 1))
 
 
-def gram_pays(design, stored, size, n_face, entering, ridge, swept=0):
+def gram_pays(design, stored, size, n_face, entering, ridge, swept=0, by_rows=False):
     """Whether exact face steps on a Gram matrix cost less than sweeps over `stored` values of a working set.
 
     The arguments are those of `gram_in_sweeps`; `swept` is how many sweeps an alpha has taken, where that is known. A
     Gram matrix that has taken their place stays until it costs MORE_SWEEPS times as many.
-    With a `ridge` part sweeps converge however full the face is, and Newton's method on the rows may cost less.
+    With a `ridge` part sweeps converge however full the face is. Where every column has one (`by_rows`), Newton's
+    method on the rows may cost less.
     """
     if ways().gram_form is not None:
         return ways().gram_form
-    if ridge:
-        sweeps = min(SWEEPS_PER_ALPHA, newton_passes(design, stored, size))
-    else:
-        sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * min(n_face / design.n_samples, 1.0) ** 2
+    full = 0.0 if ridge else min(n_face / design.n_samples, 1.0)
+    sweeps = SWEEPS_PER_ALPHA + SWEEPS_SATURATED * full**2
+    if by_rows:
+        calls = NS_NEWTON_CALLS / (design.matrix.visit_ns * max(stored, 1))
+        sweeps = min(sweeps, newton_passes(design, stored, size) + calls)
     return gram_in_sweeps(design, stored, size, n_face, entering, ridge) <= max(sweeps, MORE_SWEEPS * swept)
 
 

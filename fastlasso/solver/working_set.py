@@ -58,7 +58,8 @@ class WorkingSet(Prover):
 
     def _gram_pays(self, working_set, penalty, entering):
         design, stored, size, face, ridge = self._sizes(working_set, penalty)
-        return cost.gram_pays(design, stored, size, face, entering, ridge, self.form.swept)
+        by_rows = ridge and bool(penalty.ridge_curvature(1.0).min(initial=1.0) > 0)
+        return cost.gram_pays(design, stored, size, face, entering, ridge, self.form.swept, by_rows)
 
     def _sizes(self, working_set, penalty):
         """What the cost of face steps on a Gram matrix depends on (`cost.gram_in_sweeps`)."""
