@@ -74,6 +74,7 @@ ONCE_VIOLATIONS = {
     "on the way to alpha 0 steps became smaller as fast as alpha did, without end": [15000000891965],
     "the variance of a column absent only from a row of tiny weight was a difference of 4 digits": [15000005000195],
     "free columns beside a ridge part: Newton's method on the rows, which does not apply, was to cost less": [10310867],
+    "columns found missing on the way left a swept working set again, without end": [10411449],
 }
 
 

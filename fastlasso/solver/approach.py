@@ -65,11 +65,12 @@ class Approach(WorkingSet):
 
     # ------------------------------------------------------------ the working set
 
-    def _make_room(self):
+    def _make_room(self, ahead=False):
         """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
 
         At most min(n, p) columns are used at once, however many have been on the way. Columns leave, too, where sweeps
-        took long because the Gram matrix of all columns did not fit, or where most of what sweeps read is zero.
+        took long because the Gram matrix of all columns did not fit; and before a batch of its own (`ahead`), where
+        most of what sweeps read is zero. On the way that would be columns that have just been found missing.
         """
         most, size = cost.most_gram_columns(self.design), self.form.size
         if self.form.has_gram:
@@ -83,7 +84,7 @@ class Approach(WorkingSet):
         elif self._is_swept_too_much():
             leave = size - leaving < (1 - ROOM) * most
         else:
-            leave = leaving >= max(MOST_UNUSED * size, LEAST_ENTERING)
+            leave = ahead and leaving >= max(MOST_UNUSED * size, LEAST_ENTERING)
         if leave and leaving < size:
             self._keep(np.flatnonzero(~zero))
 
