@@ -65,12 +65,12 @@ class Approach(WorkingSet):
 
     # ------------------------------------------------------------ the working set
 
-    def _make_room(self, ahead=False):
+    def _make_room(self, before_batch=False):
         """Let the columns leave that are zero, where the Gram matrix may hardly grow any more.
 
         At most min(n, p) columns are used at once, however many have been on the way. Columns leave, too, where sweeps
-        took long because the Gram matrix of all columns did not fit; and before a batch of its own (`ahead`), where
-        most of what sweeps read is zero. On the way that would be columns that have just been found missing.
+        took long because the Gram matrix of all columns did not fit. Before a batch they leave, too, where half of what
+        sweeps read is zero. On the way to an alpha those would be columns that have just been found missing.
         """
         most, size = cost.most_gram_columns(self.design), self.form.size
         if self.form.has_gram:
@@ -84,7 +84,7 @@ class Approach(WorkingSet):
         elif self._is_swept_too_much():
             leave = size - leaving < (1 - ROOM) * most
         else:
-            leave = ahead and leaving >= max(MOST_UNUSED * size, LEAST_ENTERING)
+            leave = before_batch and leaving >= max(MOST_UNUSED * size, LEAST_ENTERING)
         if leave and leaving < size:
             self._keep(np.flatnonzero(~zero))
 
@@ -93,8 +93,11 @@ class Approach(WorkingSet):
         left = np.delete(self.working_set, kept)
         self.inside[left] = False
         self.anchors = [anchor.on(kept, self.form.size) for anchor in self.anchors]
-        to_gram = self._is_swept_too_much() or self._gram_pays(self.working_set[kept], self.form.penalty.at(kept), 0)
-        self.form = self._gram_form_of(kept) if self.form.has_gram or to_gram else self.form.part(kept)
+        if (self.form.has_gram or self._is_swept_too_much()
+                or self._gram_pays(self.working_set[kept], self.form.penalty.at(kept), 0)):
+            self.form = self._gram_form_of(kept)
+        else:
+            self.form.keep(kept)
         self.last = replace(self.last, b=self.last.b[kept])
 
     def _unused(self):

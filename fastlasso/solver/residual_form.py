@@ -3,7 +3,6 @@
 The columns are gathered (`matrices/gathered.py`). `state` stands for the residual; sweeps update it with b.
 """
 
-from copy import copy
 from itertools import chain
 
 import numpy as np
@@ -117,13 +116,11 @@ class ResidualForm:
         """
         self._change_to(np.concatenate([self.columns, cols]), penalty)
 
-    def part(self, at):
-        """Return the form of the columns at some places alone; this one must not be used any more."""
+    def keep(self, at):
+        """Let all columns leave but those at some places."""
         if self._by_rows is not None:
             self._by_rows.keep(at)
-        form = copy(self)
-        form._change_to(self.columns[at], self.penalty.at(at))
-        return form
+        self._change_to(self.columns[at], self.penalty.at(at))
 
     def _change_to(self, columns, penalty):
         """Gather other columns, with their penalty; what is known of the rows stays."""

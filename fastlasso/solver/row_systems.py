@@ -79,9 +79,9 @@ class RowNewton:
         self.penalty, self.gathered, self.least_alpha = penalty, gathered, np.inf
         self.inside = np.append(self.inside, np.zeros(len(columns) - len(self.inside), dtype=bool))
         self.root = np.sqrt(penalty.ridge_curvature(1.0))
-        n, size, least = design.n_samples, len(columns), self.root.min(initial=np.inf) ** 2
-        if n <= min(ways().largest_newton, size) and least > 0:
-            self.sweeps = newton_passes(design, gathered.stored, size) / PASSES_PER_SWEEP
+        least, passes = self.root.min(initial=np.inf) ** 2, newton_passes(design, gathered.stored, len(columns))
+        if least > 0 and np.isfinite(passes):
+            self.sweeps = passes / PASSES_PER_SWEEP
             self.least_alpha = ROUNDING * design.norm2[columns].max() / least
 
     def keep(self, at):

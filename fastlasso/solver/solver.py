@@ -138,7 +138,7 @@ class Solver(Approach):
     def solve(self, alphas):
         """Solve and certify some of the leading `alphas` (descending, below those solved so far); return a `Batch`."""
         attempt, first = Attempt(alphas, len(alphas)), 0
-        self._make_room(ahead=True)
+        self._make_room(before_batch=True)
         self._leave_gram()
         if alphas[-1] < self.anchors[-1].served:
             self._propose(alphas[0], alphas[-1], attempt.size)
