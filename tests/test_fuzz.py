@@ -75,6 +75,7 @@ ONCE_VIOLATIONS = {
     "the variance of a column absent only from a row of tiny weight was a difference of 4 digits": [15000005000195],
     "free columns beside a ridge part: Newton's method on the rows, which does not apply, was to cost less": [10310867],
     "columns found missing on the way left a swept working set again, without end": [10411449],
+    "each alpha of a model without a minimum had descent wait as long as the first, for 2 to 6 s": [10401477],
 }
 
 

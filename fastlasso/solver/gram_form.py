@@ -49,6 +49,7 @@ class GramForm:
         self.columns, self.penalty = np.empty(0, np.int64), problem.penalty.at(np.empty(0, np.int64))
         self.gram = engine.GramProblem(y_norm2=problem.loss.norm2)
         self.ran_out, self.swept = False, swept     # whether `max_iter` has ended descent
+        self._patience = ways().patience
 
     @property
     def size(self):
@@ -136,11 +137,13 @@ class GramForm:
         the gap no longer halves and is below SETTLED times the gap asked for, or below what rounding may hide in it,
         and after `Ways.patience` rounds that lower the gap by less than a hundredth. After each series of Newton steps
         in a row that hardly lowers the gap there are twice as many rounds without any. In a model that rounding leaves
-        without a minimum, epochs may raise the gap by what Newton steps lower it, for ever.
+        without a minimum, epochs may raise the gap by what Newton steps lower it, for ever. After an alpha that waited
+        in vain the next one waits for an eighth of the rounds, and begins without Newton steps.
         """
-        target, waited, fruitless, rest = WISHED * target_gap, 0, 0, 0
+        patience, self._patience = self._patience, ways().patience
+        target, waited, fruitless, rest = WISHED * target_gap, 0, 0, int(patience < ways().patience)
         best = last = least = np.inf
-        while max_iter > 0 and waited < ways().patience:
+        while max_iter > 0 and waited < patience:
             epochs = min(EPOCHS_PER_NEWTON, max_iter)
             self.design.pool.check()
             gap, done = self.gram.descend(alpha, b, target, epochs, pool=self.design.pool)
@@ -158,6 +161,8 @@ class GramForm:
                 left = self.gram.gap(alpha, b)
                 fruitless = fruitless + 1 if left > FRUITLESS * (gap if waited < STUCK else least) else 0
                 least, rest = min(least, left), 2**fruitless - 1
+        if waited == patience:
+            self._patience = max(patience // 8, 1)
         self.ran_out = self.ran_out or max_iter <= 0
 
     def _hidden(self, alpha, b, gap, last):
