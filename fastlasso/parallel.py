@@ -12,11 +12,16 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock, Thread
+
+from ._engine import engine
 
 # Stored values per piece: about 5 ms of a pass over memory.
 PIECE = 1 << 22
 # Stored values below which a second thread costs more than it brings: a hand-over takes 30 us.
 SHARE = 1 << 18
+# The same where threads share a kernel.
+CREW_SHARE = 1 << 17
 
 
 # The limit that `limit_threads` sets.
@@ -126,6 +131,7 @@ class Pool:
     def __init__(self, n_threads=None, outer=None):
         self.n_threads = available_cores() if n_threads is None else n_threads
         self._outer, self._failed, self._executor = outer, False, None
+        self._crew, self._helpers, self._sharing = None, [], Lock()
 
     @property
     def stopping(self):
@@ -145,6 +151,8 @@ class Pool:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
+        if self._crew is not None:
+            self._dismiss()
 
     def run(self, function, pieces):
         """Call function(*piece) for each piece, in any order, in this thread and in others.
@@ -188,6 +196,45 @@ class Pool:
             if isinstance(error, Stopped) and causes:
                 raise causes[0] from None
             raise
+
+    def share(self, kernel, n_items, work_per_item, align=1):
+        """Call kernel(start, stop, crew) for pieces of range(n_items), one after the other; threads share each piece.
+
+        They pass parts of it to each other without the interpreter's lock (`_engine/crew.pxi`), which pieces that `run`
+        passes need. The crew is None for little work, on one thread, and while another thread shares work.
+        """
+        work = n_items * max(work_per_item, 1)
+        if self.n_threads > 1 and work > CREW_SHARE * self.n_threads and self._sharing.acquire(blocking=False):
+            try:
+                self._call(kernel, n_items, PIECE * self.n_threads // max(work_per_item, 1), align, self._assembled())
+            finally:
+                self._sharing.release()
+        else:
+            self._call(kernel, n_items, PIECE // max(work_per_item, 1), align, None)
+
+    def _call(self, kernel, n_items, step, align, crew):
+        """Call kernel(start, stop, crew) for pieces of about `step` items, with edges at multiples of `align`."""
+        step = -(-max(step, 1) // align) * align
+        for start in range(0, n_items, step):
+            self.check()
+            kernel(start, min(start + step, n_items), crew)
+
+    def _assembled(self):
+        """Return the crew, whose threads are started when it is first needed."""
+        if self._crew is None:
+            self._crew = engine.Crew(self.n_threads)
+            for k in range(1, self.n_threads):
+                self._helpers.append(Thread(target=self._crew.serve, name=f"fastlasso_{k}", daemon=True))
+                self._helpers[-1].start()
+        return self._crew
+
+    def _dismiss(self):
+        """End the threads of the crew."""
+        self._crew.dismiss()
+        for helper in self._helpers:
+            if helper.is_alive():       # not where Ctrl-C came before it was started
+                helper.join()
+        self._crew, self._helpers = None, []
 
     def each(self, function, jobs, most=None):
         """Return [function(job, pool of its own) for each job]; at most `most` jobs and n_threads jobs run at once.

@@ -15,6 +15,8 @@ cdef enum:
     ROWS_VALUES = 1 << 14
     # A pass over sparse X takes at most this many residuals at once.
     LANES = 8
+    # Threads take columns of dense X by this many, a multiple of what is held in registers at any level.
+    DOTS_TILE = 24
 
 
 cdef inline void dots(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff_t m, const double* B, ptrdiff_t ldb,
@@ -36,16 +38,66 @@ cdef inline void combine(const real* A, ptrdiff_t lda, const int64_t* cols, ptrd
         KERNELS.combine_f32(A, lda, cols, m, coef, sj, sc, k, n, out, ldo)
 
 
+cdef struct DotsOf:
+    # The arguments of `dots`, of either type of A; the sums of one column of B are contiguous.
+    bint is_double
+    const void* A
+    ptrdiff_t lda
+    const int64_t* cols
+    const double* B
+    ptrdiff_t ldb
+    ptrdiff_t k
+    ptrdiff_t n
+    double* out
+    ptrdiff_t ldo
+
+
+cdef inline void some_dots(const real* A, const DotsOf* of, ptrdiff_t start, ptrdiff_t stop) noexcept nogil:
+    cdef ptrdiff_t c
+    for c in range(of.k):
+        memset(of.out + start + c * of.ldo, 0, (stop - start) * sizeof(double))
+    if of.cols == NULL:
+        dots(A + start * of.lda, of.lda, NULL, stop - start, of.B, of.ldb, of.k, of.n, of.out + start, 1, of.ldo)
+    else:
+        dots(A, of.lda, of.cols + start, stop - start, of.B, of.ldb, of.k, of.n, of.out + start, 1, of.ldo)
+
+
+cdef void part_of_dots(const void* work, ptrdiff_t start, ptrdiff_t stop) noexcept nogil:
+    cdef const DotsOf* of = <const DotsOf*> work
+    if of.is_double:
+        some_dots(<const double*> of.A, of, start, stop)
+    else:
+        some_dots(<const float*> of.A, of, start, stop)
+
+
 # ---------------------------------------------------------------- dense, columns contiguous
 
+cdef struct MomentsOf:
+    bint is_double
+    const void* A
+    ptrdiff_t lda
+    const double* w
+    const double* u
+    ptrdiff_t n
+    double* out
+
+
+cdef void part_of_moments(const void* work, ptrdiff_t start, ptrdiff_t stop) noexcept nogil:
+    cdef const MomentsOf* of = <const MomentsOf*> work
+    if of.is_double:
+        KERNELS.moments_f64(<const double*> of.A + start * of.lda, of.lda, stop - start, of.w, of.u, of.n,
+                            of.out + 3 * start)
+    else:
+        KERNELS.moments_f32(<const float*> of.A + start * of.lda, of.lda, stop - start, of.w, of.u, of.n,
+                            of.out + 3 * start)
+
+
 def dense_moments(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double[::1] w, const double[::1] u,
-                  double[:, ::1] out):
-    """out[j] = sum w d, sum w d^2, sum u d with d = X[:, j] - X[0, j], for start <= j < stop."""
+                  double[:, ::1] out, Crew crew=None):
+    """out[j] = sum w d, sum w d^2, sum u d with d = X[:, j] - X[0, j], for start <= j < stop; a crew shares them."""
+    cdef MomentsOf of = MomentsOf(real is double, &X[0, start], leading(X), &w[0], &u[0], X.shape[0], &out[start, 0])
     with nogil:
-        if real is double:
-            KERNELS.moments_f64(&X[0, start], leading(X), stop - start, &w[0], &u[0], X.shape[0], &out[start, 0])
-        else:
-            KERNELS.moments_f32(&X[0, start], leading(X), stop - start, &w[0], &u[0], X.shape[0], &out[start, 0])
+        share(crew, part_of_moments, &of, stop - start, 1)
 
 
 cdef inline ptrdiff_t leading(const real[:, :] X) noexcept nogil:
@@ -53,22 +105,23 @@ cdef inline ptrdiff_t leading(const real[:, :] X) noexcept nogil:
     return X.strides[1] // <ptrdiff_t> sizeof(real)
 
 
-def dense_dots(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out):
-    """out[c, j] = X[:, j] . R[c] for start <= j < stop."""
+def dense_dots(const real[:, :] X, ptrdiff_t start, ptrdiff_t stop, const double[:, ::1] R, double[:, ::1] out,
+               Crew crew=None):
+    """out[c, j] = X[:, j] . R[c] for start <= j < stop; a crew shares the columns."""
+    cdef DotsOf of = DotsOf(real is double, &X[0, start], leading(X), NULL, &R[0, 0], R.shape[1], R.shape[0],
+                            X.shape[0], &out[0, start], out.shape[1])
     with nogil:
-        out[:, start:stop] = 0.0
-        dots(&X[0, start], leading(X), NULL, stop - start, &R[0, 0], R.shape[1], R.shape[0], X.shape[0],
-             &out[0, start], 1, out.shape[1])
+        share(crew, part_of_dots, &of, stop - start, DOTS_TILE)
 
 
-def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, :] R, double[:, :] out):
-    """out[c, s] = X[:, cols[s]] . R[c]; the rows of R must be contiguous."""
+def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, :] R, double[:, :] out, Crew crew=None):
+    """out[c, s] = X[:, cols[s]] . R[c]; the rows of R must be contiguous. A crew shares the columns."""
     if R.shape[1] > 1 and R.strides[1] != 8:
         raise ValueError("the rows of R must be contiguous")
+    cdef DotsOf of = DotsOf(real is double, &X[0, 0], leading(X), &cols[0], &R[0, 0], R.strides[0] // 8, R.shape[0],
+                            X.shape[0], &out[0, 0], out.strides[0] // 8)
     with nogil:
-        out[:, :] = 0.0
-        dots(&X[0, 0], leading(X), &cols[0], cols.shape[0], &R[0, 0], R.strides[0] // 8, R.shape[0], X.shape[0],
-             &out[0, 0], 1, out.strides[0] // 8)
+        share(crew, part_of_dots, &of, cols.shape[0], DOTS_TILE)
 
 
 def dense_combine(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] B, ptrdiff_t start,
@@ -206,6 +259,37 @@ def subtract_outer(double[:, :] G, const double[::1] x, const double[::1] y):
         for i in range(G.shape[0]):
             for j in range(G.shape[1]):
                 G[i, j] -= x[i] * y[j]
+
+
+cdef struct TriangleOf:
+    const double* A
+    ptrdiff_t lda
+    ptrdiff_t m
+    ptrdiff_t n
+    double* out
+    ptrdiff_t ldo
+
+
+cdef void part_of_triangle(const void* work, ptrdiff_t start, ptrdiff_t stop) noexcept nogil:
+    cdef const TriangleOf* of = <const TriangleOf*> work
+    cdef ptrdiff_t a = start
+    while a < stop:
+        KERNELS.dots_f64(of.A + a * of.lda, of.lda, NULL, min(DOTS_TILE, stop - a), of.A + a * of.lda, of.lda, of.m - a,
+                         of.n, of.out + a * of.ldo + a, of.ldo, 1)
+        a += DOTS_TILE
+
+
+def add_triangle(const double[:, :] A, ptrdiff_t rows, double[:, :] S, ptrdiff_t start, ptrdiff_t stop, Crew crew=None):
+    """S[s, t] += A[s, :rows] . A[t, :rows] for start <= s < stop and t >= s (at some t < s, too); a crew shares the s.
+    """
+    if (rows > 1 or A.shape[1] > 1) and A.strides[1] != 8 or S.shape[1] > 1 and S.strides[1] != 8:
+        raise ValueError("the rows of A and S must be contiguous")
+    if start >= stop:
+        return
+    cdef TriangleOf of = TriangleOf(&A[start, 0], A.strides[0] // 8, A.shape[0] - start, rows, &S[start, start],
+                                    S.strides[0] // 8)
+    with nogil:
+        share(crew, part_of_triangle, &of, stop - start, DOTS_TILE)
 
 
 def mirror_triangle(double[:, ::1] S):

@@ -5,6 +5,15 @@ Everything that takes long releases the GIL.
 """
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport (
+    NOWAIT_LOCK,
+    WAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    PyThread_type_lock,
+)
 from libc.math cimport INFINITY, NAN, copysign, fabs, hypot, isfinite, isnan, log, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
@@ -82,6 +91,7 @@ def simd_level():
     return KERNELS.name.decode()
 
 
+include "crew.pxi"
 include "functions.pxi"
 include "penalty.pxi"
 include "columns.pxi"

@@ -209,15 +209,13 @@ cdef class GramStore:
             self.has_ridge = True
 
     cdef _store(self, rows, ptrdiff_t old, ptrdiff_t m):
-        """Write rows old..m of G and, by symmetry, its columns old..m."""
+        """Write rows old..m of G and, by symmetry, its columns old..m. More threads would wait for the same memory."""
         cdef const double[:, ::1] straight = rows if rows.flags.c_contiguous else self._straightened(rows)
-        pool = self.pool
-        self._store_columns(straight, old, m, old)
-        if pool is None:
-            self._store_columns(straight, 0, old, old)
-        else:
-            pool.run(lambda a, b: self._store_columns(straight, a, b, old),
-                     pool.split(old, ACROSS * (m - old), MIRROR_TILE))
+        cdef ptrdiff_t start = 0, step = MIRROR_TILE + SIGNAL_WORK // (ACROSS * max(m - old, 1))
+        while start < m:
+            self._store_columns(straight, start, min(start + step, m), old)
+            self.count_work(ACROSS * (m - old) * step)
+            start += step
 
     cdef _straightened(self, rows):
         """Return a copy that is stored by rows.

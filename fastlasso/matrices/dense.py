@@ -18,7 +18,6 @@ from .tiling import (
     GRAM_TILE,
     LINE,
     add_sums,
-    add_triangle,
     aligned,
     column_pieces,
     column_work,
@@ -26,7 +25,6 @@ from .tiling import (
     loads,
     root_weights,
     row_segments,
-    tiles,
     weighed,
 )
 
@@ -194,15 +192,15 @@ class Dense(Matrix):
         new, square, pieces = aligned(n_new, n), np.zeros((n_new, n_new)), pool.split(n_new, n)
         own, centre = cols[old:], mean[old:]
         pool.run(lambda a, b: engine.gather_dense(self.X, own[a:b], centre[a:b], root, 0, n, new[a:b]), pieces)
-        parts = pool.split(n_new, column_work(n, n_new // 2), align=GRAM_TILE)
-        pool.run(lambda a, b: add_triangle(new, n, square, a, b), parts if len(parts) == 1 else tiles(n_new))
+        pool.share(lambda a, b, crew: engine.add_triangle(new, n, square, a, b, crew),
+                   n_new, column_work(n, n_new // 2), align=GRAM_TILE)
         engine.mirror_triangle(square)
         if not old:
             return square
         out = np.empty((n_new, len(cols)))
         out[:, old:] = square
         pool.run(lambda a, b: np.multiply(new[a:b], root, out=new[a:b]), pieces)
-        out[:, :old] = self.dots_at(new, cols[:old], pool)
+        self.fill_with_dots(out[:, :old], new, cols[:old], pool)
         return out
 
     def _gram_part(self, cols, n_new, mean, root, start, stop, rows, out, pool):
@@ -229,20 +227,24 @@ class DenseColumns(Dense):
     def moments(self, w, u, pool):
         n, p = self.shape
         sums, (X, w, u) = np.empty((p, 3)), self._from_first_weight(w, u)
-        pool.run(lambda a, b: engine.dense_moments(X, a, b, w, u, sums), pool.split(p, n))
+        pool.share(lambda a, b, crew: engine.dense_moments(X, a, b, w, u, sums, crew), p, n)
         return X[0].astype(np.float64), sums
 
     def dots(self, R, pool):
         out = np.empty((len(R), self.shape[1]))
-        pool.run(lambda a, b: engine.dense_dots(self.X, a, b, R, out),
-                 pool.split(self.shape[1], column_work(self.shape[0], len(R)), align=GRAM_TILE))
+        pool.share(lambda a, b, crew: engine.dense_dots(self.X, a, b, R, out, crew),
+                   self.shape[1], column_work(self.shape[0], len(R)), align=GRAM_TILE)
         return out
 
     def dots_at(self, R, cols, pool, w=None):
-        R, out = weighed(R, w), np.empty((len(R), len(cols)))
-        pool.run(lambda a, b: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b]),
-                 pool.split(len(cols), column_work(self.shape[0], len(R)), align=GRAM_TILE))
+        out = np.empty((len(R), len(cols)))
+        self.fill_with_dots(out, weighed(R, w), cols, pool)
         return out
+
+    def fill_with_dots(self, out, R, cols, pool):
+        """out[c, s] = X[:, cols[s]] . R[c]; the rows of R are contiguous."""
+        pool.share(lambda a, b, crew: engine.dense_dots_at(self.X, cols[a:b], R, out[:, a:b], crew),
+                   len(cols), column_work(self.shape[0], len(R)), align=GRAM_TILE)
 
     def combine(self, cols, B, pool):
         out = np.zeros((len(B), self.shape[0]))

@@ -92,24 +92,12 @@ def converted(X, dtype, order="K"):
     return out
 
 
-def add_triangle(block, rows, S, start=0, stop=None):
-    """Add block[:, :rows] block[:, :rows]' to S, in its rows start..stop the upper triangle, in tiles of GRAM_TILE."""
-    stop = len(block) if stop is None else stop
-    for a, b in tiles(stop, start):
-        engine.products(block[a:b], block[a:], rows, S[a:b, a:])
-
-
 def add_sums(block, rows, p, S):
     """Add products of the p columns, the targets and the constant in `block` to S, less those of two targets."""
-    add_triangle(block, rows, S, 0, p)
+    engine.add_triangle(block, rows, S, 0, p)
     for k in range(p, len(block) - 1):
         engine.products(block[k:k + 1], block[k:k + 1], rows, S[k:k + 1, k:k + 1])
     engine.products(block[p:], block[-1:], rows, S[p:, -1:])
-
-
-def tiles(stop, start=0):
-    """Cut range(start, stop) into pieces of GRAM_TILE."""
-    return [(a, min(a + GRAM_TILE, stop)) for a in range(start, stop, GRAM_TILE)]
 
 
 def column_work(n, k):
