@@ -1,4 +1,4 @@
-"""Symmetric matrices by their lower half (`_engine/symmetric.pxi`), and the factor of a face that is made anew."""
+"""Symmetric matrices by their upper half (`_engine/symmetric.pxi`), and the factor of a face that is made anew."""
 
 import numpy as np
 import pytest
@@ -9,20 +9,20 @@ SIZES = [1, 7, 8, 9, 31, 32, 33, 63, 64, 65, 130]
 
 
 def definite(n, seed=0):
-    """Return a positive definite matrix of n rows; what is above its diagonal is NaN, for nobody may read it."""
+    """Return a positive definite matrix of n rows; what is below its diagonal is NaN, for nobody may read it."""
     A = np.random.default_rng(seed).standard_normal((n, n + 3))
     S = A @ A.T
-    return S, np.where(np.tri(n, dtype=bool), S, np.nan)
+    return S, np.where(np.tri(n, dtype=bool).T, S, np.nan)
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_the_cholesky_factor_solves_its_system(n):
-    S, lower = definite(n)
+    S, upper = definite(n)
     right = np.random.default_rng(1).standard_normal(n)
-    assert engine.cholesky(lower)
-    L, x = np.tril(lower), right.copy()
+    assert engine.cholesky(upper)
+    L, x = np.triu(upper).T, right.copy()
     np.testing.assert_allclose(L @ L.T, S, atol=1e-12 * n)
-    engine.cholesky_solve(lower, x)
+    engine.cholesky_solve(upper, x)
     np.testing.assert_allclose(S @ x, right, atol=1e-9 * n * np.abs(x).max())
 
 
@@ -35,14 +35,14 @@ def test_a_matrix_that_is_not_definite_has_no_factor(at, bad):
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_products_read_and_write_the_lower_half_alone(n):
-    S, lower = definite(n)
+def test_products_read_and_write_the_upper_half_alone(n):
+    S, upper = definite(n)
     rng = np.random.default_rng(1)
     x, A = rng.standard_normal(n), rng.standard_normal((5, n))
-    np.testing.assert_allclose(engine.symmetric_product(lower, x), S @ x, atol=1e-11 * n)
-    engine.add_products(lower, A, -A)
-    low = np.tri(n, dtype=bool)
-    np.testing.assert_allclose(lower[low], (S - A.T @ A)[low], atol=1e-11 * n)
+    np.testing.assert_allclose(engine.symmetric_product(upper, x), S @ x, atol=1e-11 * n)
+    engine.add_products(upper, A, -A)
+    high = np.tri(n, dtype=bool).T
+    np.testing.assert_allclose(upper[high], (S - A.T @ A)[high], atol=1e-11 * n)
 
 
 def problem_of(X, y, l1, l2):

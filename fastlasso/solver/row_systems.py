@@ -198,7 +198,7 @@ class RowNewton:
         return v + t * d, z + t * s
 
     def _gather(self, inside):
-        """Sum x_j x_j' / l2_j (the lower half) for the columns `inside`; only where they changed, if few."""
+        """Sum x_j x_j' / l2_j (the upper half) for the columns `inside`; only where they changed, if few."""
         changed = inside != self.inside
         if self._sum is None or 2 * np.count_nonzero(changed) > np.count_nonzero(inside):
             self._sum, changed = np.zeros((len(self.gathered.root),) * 2), inside
@@ -211,7 +211,7 @@ class RowNewton:
 
 
 def solved(system, right):
-    """Solve a symmetric system, its lower half, by its Cholesky factor, overwriting both; None where not definite."""
+    """Solve a symmetric system, its upper half, by its Cholesky factor, overwriting both; None where not definite."""
     if not engine.cholesky(system):
         return None
     engine.cholesky_solve(system, right)
