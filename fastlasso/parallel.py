@@ -20,8 +20,10 @@ from ._engine import engine
 PIECE = 1 << 22
 # Stored values below which a second thread costs more than it brings: a hand-over takes 30 us.
 SHARE = 1 << 18
-# The same where threads share a kernel.
+# The same for each thread where threads share a kernel.
 CREW_SHARE = 1 << 17
+# Multiply-adds that cost as much as one value read.
+MULTIPLIES = 24
 
 
 # The limit that `limit_threads` sets.
@@ -197,35 +199,43 @@ class Pool:
                 raise causes[0] from None
             raise
 
-    def share(self, kernel, n_items, work_per_item, align=1):
-        """Call kernel(start, stop, crew) for pieces of range(n_items), one after the other; threads share each piece.
+    @contextmanager
+    def sharing(self, values):
+        """Within, kernels that read so many values may be shared with a crew, as many threads as that is worth.
 
-        They pass parts of it to each other without the interpreter's lock (`_engine/crew.pxi`), which pieces that `run`
-        passes need. The crew is None for little work, on one thread, and while another thread shares work.
+        They pass parts of a kernel to each other without the interpreter's lock (`_engine/crew.pxi`), which pieces that
+        `run` passes need. The crew is None for little work, on one thread, and while another thread has it.
         """
-        work = n_items * max(work_per_item, 1)
-        if self.n_threads > 1 and work > CREW_SHARE * self.n_threads and self._sharing.acquire(blocking=False):
+        among = min(self.n_threads, values // CREW_SHARE)
+        if among > 1 and self._sharing.acquire(blocking=False):
             try:
-                self._call(kernel, n_items, PIECE * self.n_threads // max(work_per_item, 1), align, self._assembled())
+                yield self._crew_of(among)
             finally:
                 self._sharing.release()
         else:
-            self._call(kernel, n_items, PIECE // max(work_per_item, 1), align, None)
+            yield None
 
-    def _call(self, kernel, n_items, step, align, crew):
-        """Call kernel(start, stop, crew) for pieces of about `step` items, with edges at multiples of `align`."""
-        step = -(-max(step, 1) // align) * align
-        for start in range(0, n_items, step):
-            self.check()
-            kernel(start, min(start + step, n_items), crew)
+    def share(self, kernel, n_items, work_per_item, align=1):
+        """Call kernel(start, stop, crew) for pieces of range(n_items), one after the other; a crew shares each piece.
 
-    def _assembled(self):
-        """Return the crew, whose threads are started when it is first needed."""
+        The pieces have edges at multiples of `align`.
+        """
+        values = max(work_per_item, 1)
+        with self.sharing(n_items * values) as crew:
+            step = max(PIECE * (1 if crew is None else crew.n_threads) // values, 1)
+            step = -(-step // align) * align
+            for start in range(0, n_items, step):
+                self.check()
+                kernel(start, min(start + step, n_items), crew)
+
+    def _crew_of(self, n_threads):
+        """Return the crew, of which so many threads take parts; those that it has not yet are started."""
         if self._crew is None:
-            self._crew = engine.Crew(self.n_threads)
-            for k in range(1, self.n_threads):
-                self._helpers.append(Thread(target=self._crew.serve, name=f"fastlasso_{k}", daemon=True))
-                self._helpers[-1].start()
+            self._crew = engine.Crew()
+        for k in range(len(self._helpers) + 1, n_threads):
+            self._helpers.append(Thread(target=self._crew.serve, name=f"fastlasso_{k}", daemon=True))
+            self._helpers[-1].start()
+        self._crew.ask_for(n_threads)
         return self._crew
 
     def _dismiss(self):

@@ -15,7 +15,8 @@ from fastlasso.parallel import Pool, Stopped
 @pytest.fixture(params=[2, 3, 5])
 def crew(request):
     """A crew whose threads wait for work."""
-    crew = engine.Crew(request.param)
+    crew = engine.Crew()
+    crew.ask_for(request.param)
     threads = [threading.Thread(target=crew.serve) for _ in range(request.param - 1)]
     for thread in threads:
         thread.start()
@@ -24,6 +25,17 @@ def crew(request):
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_no_more_threads_take_part_than_are_asked_for(crew):
+    """Those that wait are woken for the next work."""
+    X, R = np.asfortranarray(np.random.default_rng(0).standard_normal((50, 480))), np.ones((2, 50))
+    out = np.empty((2, 480))
+    for n_threads in [1, 2, crew.n_threads, 1, crew.n_threads] * 30:
+        crew.ask_for(n_threads)
+        out[:] = np.nan
+        engine.dense_dots(X, 0, 480, R, out, crew)
+        np.testing.assert_allclose(out, R @ X, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -74,21 +86,18 @@ def test_pieces_cover_all_items_and_begin_at_multiples(monkeypatch):
         assert all((stop - start) * work <= 1000 * n_threads + work * align for start, stop in pieces)
 
 
-def test_threads_start_for_much_work_only_and_end_with_the_pool():
+def test_as_many_threads_start_as_the_work_allows_and_end_with_the_pool():
     before, crews = threading.active_count(), []
-    with Pool(3) as pool:
-        pool.share(lambda a, b, crew: crews.append(crew), 10, parallel.CREW_SHARE // 10)
-        assert crews == [None]
-        assert threading.active_count() == before
-        for _ in range(2):
-            pool.share(lambda a, b, crew: crews.append(crew), 10, parallel.CREW_SHARE)
-        assert crews[1] is not None
-        assert crews[1] is crews[2]
-        assert threading.active_count() == before + 2
+    with Pool(4) as pool:
+        for shares, started in [(1, 0), (2, 1), (3, 2), (2, 2), (100, 3)]:
+            pool.share(lambda a, b, crew: crews.append(crew), shares, parallel.CREW_SHARE)
+            assert threading.active_count() == before + started
+            assert crews[-1] is (pool._crew if shares > 1 else None)
+            assert shares == 1 or pool._crew.n_threads == min(shares, 4)
     assert threading.active_count() == before
     with Pool(1) as pool:
         pool.share(lambda a, b, crew: crews.append(crew), 10, parallel.CREW_SHARE)
-    assert crews[3] is None
+    assert crews[-1] is None
 
 
 def test_one_thread_at_a_time_shares_work():

@@ -113,6 +113,24 @@ def test_full_steps_that_go_round_in_circles_end_in_searches(case, monkeypatch):
     np.testing.assert_allclose(newton.solve(problem.loss, 0.01, [(zero, start, None)], 1e-24), expected, atol=1e-10)
 
 
+def test_full_steps_that_lead_nowhere_are_left_for_the_next_start(case, monkeypatch):
+    """From zero most columns change their pieces at each step; from the solution next to it few do."""
+    problem, penalty, gathered, cols, *_ = case(l1_ratio=0.99)
+    newton, zero, steps = RowNewton(problem.design, penalty, cols, gathered), np.zeros(len(cols)), []
+    far = zero, gathered.residual(problem.loss.y, zero), None
+    b = newton.solve(problem.loss, 0.0101, [far], 1e-24)
+    near, step = (b, gathered.residual(problem.loss.y, b), None), newton._step
+    monkeypatch.setattr(newton, "_step", lambda *args: steps.append(0) or step(*args))
+    monkeypatch.setattr(newton, "_by_searches", None)
+    taken = []
+    for most_wrong in (np.inf, row_systems.MOST_WRONG):
+        monkeypatch.setattr(row_systems, "MOST_WRONG", most_wrong)
+        steps.clear()
+        newton.solve(problem.loss, 0.01, [far, near], 1e-24)
+        taken.append(len(steps))
+    assert taken[1] < taken[0]
+
+
 def test_newton_by_rows_goes_on_when_columns_join(case):
     problem, penalty, gathered, cols, *_ = case(l1_ratio=0.5)
     alpha, few = 0.02, cols[:-4]

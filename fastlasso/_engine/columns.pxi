@@ -17,6 +17,8 @@ cdef enum:
     LANES = 8
     # Threads take columns of dense X by this many, a multiple of what is held in registers at any level.
     DOTS_TILE = 24
+    # And rows by this many.
+    COMBINE_ROWS = 128
 
 
 cdef inline void dots(const real* A, ptrdiff_t lda, const int64_t* cols, ptrdiff_t m, const double* B, ptrdiff_t ldb,
@@ -124,12 +126,36 @@ def dense_dots_at(const real[:, :] X, const int64_t[::1] cols, const double[:, :
         share(crew, part_of_dots, &of, cols.shape[0], DOTS_TILE)
 
 
+cdef struct CombineOf:
+    # The arguments of `combine`, of either type of A.
+    bint is_double
+    const void* A
+    ptrdiff_t lda
+    const int64_t* cols
+    ptrdiff_t m
+    const double* coef
+    ptrdiff_t k
+    double* out
+    ptrdiff_t ldo
+
+
+cdef void part_of_combine(const void* work, ptrdiff_t start, ptrdiff_t stop) noexcept nogil:
+    cdef const CombineOf* of = <const CombineOf*> work
+    if of.is_double:
+        combine(<const double*> of.A + start, of.lda, of.cols, of.m, of.coef, 1, of.m, of.k, stop - start,
+                of.out + start, of.ldo)
+    else:
+        combine(<const float*> of.A + start, of.lda, of.cols, of.m, of.coef, 1, of.m, of.k, stop - start,
+                of.out + start, of.ldo)
+
+
 def dense_combine(const real[:, :] X, const int64_t[::1] cols, const double[:, ::1] B, ptrdiff_t start,
-                  ptrdiff_t stop, double[:, ::1] out):
-    """out[c, i] += sum_s X[i, cols[s]] B[c, s] for rows start <= i < stop."""
+                  ptrdiff_t stop, double[:, ::1] out, Crew crew=None):
+    """out[c, i] += sum_s X[i, cols[s]] B[c, s] for rows start <= i < stop; a crew shares the rows."""
+    cdef CombineOf of = CombineOf(real is double, &X[start, 0], leading(X), &cols[0], cols.shape[0], &B[0, 0],
+                                  B.shape[0], &out[0, start], out.shape[1])
     with nogil:
-        combine(&X[start, 0], leading(X), &cols[0], cols.shape[0], &B[0, 0], 1, B.shape[1], B.shape[0],
-                stop - start, &out[0, start], out.shape[1])
+        share(crew, part_of_combine, &of, stop - start, COMBINE_ROWS)
 
 
 # ---------------------------------------------------------------- dense, rows contiguous: X passed as its transpose

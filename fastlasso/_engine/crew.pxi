@@ -20,10 +20,10 @@ cdef class Crew:
 
     That thread takes parts, too, and waits for no thread that has not begun. One thread at a time may share work.
 
-    Parameters
+    Attributes
     ----------
     n_threads : int
-        How many take parts, the one in `share` included.
+        How many threads take parts at most, the one in `share` included.
     """
     # `guard` is held to read or change all below. `posted` is held until there is work, and `finished` until all of it
     # is done: to acquire them is to wait for that.
@@ -31,12 +31,12 @@ cdef class Crew:
     cdef part_of_kernel function
     cdef const void* work
     cdef ptrdiff_t next_item, size, step
-    cdef int n_waiting, n_busy
+    # How many wait, have begun the present work, and have not ended it.
+    cdef int n_waiting, n_begun, n_busy
     cdef bint is_posted, is_awaited, is_dismissed
-    cdef int n_threads
+    cdef readonly int n_threads
 
-    def __cinit__(self, int n_threads):
-        self.n_threads = n_threads
+    def __cinit__(self):
         self.guard, self.posted, self.finished = new_lock(), new_lock(), new_lock()
         PyThread_acquire_lock(self.posted, WAIT_LOCK)
         PyThread_acquire_lock(self.finished, WAIT_LOCK)
@@ -53,6 +53,10 @@ cdef class Crew:
                 self._take_parts()
                 self._end()
 
+    def ask_for(self, int n_threads):
+        """Let so many threads take parts from the next work on."""
+        self.n_threads = n_threads
+
     def dismiss(self):
         """Let every thread return from `serve`."""
         self._hold()
@@ -65,7 +69,7 @@ cdef class Crew:
         cdef ptrdiff_t step = size // (PARTS * self.n_threads) + 1
         cdef bint wait
         self._hold()
-        self.function, self.work, self.next_item, self.size = function, work, 0, size
+        self.function, self.work, self.next_item, self.size, self.n_begun = function, work, 0, size, 1
         self.step = (step + align - 1) // align * align
         self._wake_one()
         self._let_go()
@@ -92,7 +96,7 @@ cdef class Crew:
         """Wait for work and wake another thread; return False once the crew is dismissed."""
         cdef bint goes_on
         self._hold()
-        while self.next_item >= self.size and not self.is_dismissed:
+        while not (self.is_dismissed or self._may_begin()):
             self.n_waiting += 1
             self._let_go()
             look_and_wait(self.posted)
@@ -100,10 +104,15 @@ cdef class Crew:
             self.n_waiting -= 1
             self.is_posted = False
         goes_on = not self.is_dismissed
+        self.n_begun += goes_on
         self.n_busy += goes_on
-        self._wake_one()
+        if self.is_dismissed or self._may_begin():
+            self._wake_one()
         self._let_go()
         return goes_on
+
+    cdef bint _may_begin(self) noexcept nogil:
+        return self.next_item < self.size and self.n_begun < self.n_threads
 
     cdef void _end(self) noexcept nogil:
         self._hold()

@@ -7,15 +7,28 @@ cdef enum:
     PANEL_PART = 8
 
 
-def add_products(double[:, ::1] S, const double[:, ::1] A, const double[:, ::1] C):
-    """S += A'C, which is symmetric, in the upper half."""
-    cdef ptrdiff_t size, start = 0, n = S.shape[0]
+cdef struct ProductsOf:
+    double* S
+    const double* A
+    const double* C
+    ptrdiff_t n
+    ptrdiff_t count
+
+
+cdef void part_of_products(const void* work, ptrdiff_t start, ptrdiff_t stop) noexcept nogil:
+    cdef const ProductsOf* of = <const ProductsOf*> work
+    cdef ptrdiff_t a = start, n = of.n
+    while a < stop:
+        KERNELS.combine_f64(of.A + a, n, NULL, of.count, of.C + a, n, 1, min(FL_TRIANGLE, stop - a), n - a,
+                            of.S + a * n + a, n)
+        a += FL_TRIANGLE
+
+
+def add_products(double[:, ::1] S, const double[:, ::1] A, const double[:, ::1] C, Crew crew=None):
+    """S += A'C, which is symmetric, in the upper half; a crew shares its rows."""
+    cdef ProductsOf of = ProductsOf(&S[0, 0], &A[0, 0], &C[0, 0], S.shape[0], A.shape[0])
     with nogil:
-        while start < n:
-            size = min(FL_TRIANGLE, n - start)
-            KERNELS.combine_f64(&A[0, start], n, NULL, A.shape[0], &C[0, start], n, 1, size, n - start,
-                                &S[start, start], n)
-            start += size
+        share(crew, part_of_products, &of, S.shape[0], FL_TRIANGLE)
 
 
 def symmetric_product(const double[:, ::1] S, const double[::1] x):

@@ -249,8 +249,8 @@ class DenseColumns(Dense):
     def combine(self, cols, B, pool):
         out = np.zeros((len(B), self.shape[0]))
         if len(cols):
-            pool.run(lambda a, b: engine.dense_combine(self.X, cols, B, a, b, out),
-                     pool.split(self.shape[0], column_work(len(cols), len(B)), align=512))
+            pool.share(lambda a, b, crew: engine.dense_combine(self.X, cols, B, a, b, out, crew),
+                       self.shape[0], column_work(len(cols), len(B)), align=512)
         return out
 
 

@@ -63,10 +63,11 @@ class GatheredDense:
 
     def correlations(self, state):
         """X'r for all cols."""
-        out = np.zeros((len(self.cols), 1))
+        out = np.empty(len(self.cols))
         for start, stop, A in self._parts():
-            engine.products(A, state[None], len(state), out[start:stop])
-        return out[:, 0]
+            self.design.pool.share(lambda a, b, crew, A=A, part=out[None, start:stop]: engine.dense_dots(
+                A.T, a, b, state[None], part, crew), len(A), len(state))
+        return out
 
     def norm2(self, state):
         """|r|^2."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._engine import engine
-from ..parallel import PIECE
+from ..parallel import MULTIPLIES, PIECE
 
 # Rows of a working set gathered at a time: 512 x 300 columns is 1.2 MB, inside L2.
 GATHER_ROWS = 512
@@ -101,8 +101,8 @@ def add_sums(block, rows, p, S):
 
 
 def column_work(n, k):
-    """Cost of k multiply-adds with each of n values, in values read from memory: 24 multiply-adds cost one read."""
-    return n + n * k // 24
+    """Cost of k multiply-adds with each of n values, in values read from memory."""
+    return n + n * k // MULTIPLIES
 
 
 def row_segments(n, size):

@@ -107,7 +107,7 @@ class Approach(WorkingSet):
             zero[:len(anchor.coef)] &= anchor.coef == 0
         return zero
 
-    def _propose(self, first, alpha, batch_size, share=screening.CANDIDATE_SHARE):
+    def _propose(self, first, alpha, batch_size, share=None):
         """Take in the columns that are likely to matter at `alpha`, the last of a batch whose first is `first`."""
         if np.isinf(self.anchors[-1].alpha):
             top = max(self.alpha_max, first)
@@ -121,9 +121,9 @@ class Approach(WorkingSet):
         z = screening.predicted(self.anchors, alpha)[0][cols]
         return len(self.problem.penalty.at(cols).violators(z, self.design.norm2[cols], alpha, 1.0)) > 0
 
-    def _candidates(self, alpha, limit, share=screening.CANDIDATE_SHARE):
+    def _candidates(self, alpha, limit, share=None):
         return screening.candidates(self.problem.penalty, self.design.norm2, self.anchors, alpha, self._outside, limit,
-                                    share)
+                                    self.form.candidate_share if share is None else share)
 
     def _admit_columns(self, cols, batch_size, alphas, B):
         """Add columns; return the index of the first alpha whose solution, a row of B, they violate, or None."""
@@ -162,7 +162,7 @@ class Approach(WorkingSet):
         """The columns that the last anchor predicts for `low` have joined."""
         self.anchors[-1] = replace(self.anchors[-1], served=low)
 
-    def _walk(self, alphas, low, share=screening.CANDIDATE_SHARE):
+    def _walk(self, alphas, low, share=None):
         """Solve some alphas on a working set that is to serve down to `low`; return (b before, their solutions)."""
         self._make_room()
         self._leave_gram()

@@ -15,6 +15,7 @@ from .cost import ROUNDING
 from .least_squares import LeastSquares, largest_gain_ignored, step_of
 from .proof import gram_rounding
 from .refit import refit
+from .screening import CANDIDATE_SHARE
 
 # Epochs of coordinate descent on a Gram matrix between two Newton steps.
 EPOCHS_PER_NEWTON = 64
@@ -42,7 +43,7 @@ class GramForm:
         Sweeps that an alpha took, where this form has taken their place; else 0.
     """
 
-    has_gram, has_ended = True, False
+    has_gram, has_ended, candidate_share = True, False, CANDIDATE_SHARE
 
     def __init__(self, problem, swept=0):
         self.design, self.loss, self._correlation = problem.design, problem.loss, problem.correlation

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._engine import engine
+from ..parallel import MULTIPLIES
 from ..ways import ways
 from .cost import NS_ROW_PAIR, ROUNDING, SWEEPS_PER_ALPHA, newton_passes
 
@@ -12,6 +13,8 @@ PASSES_PER_SWEEP = 1.4
 MOST_STEPS = 50
 # Full steps in a row that may leave as many columns on wrong pieces as before.
 PATIENCE = 3
+# Where there is another start, full steps end once one leaves no fewer, and more than this share of those in use.
+MOST_WRONG = 0.25
 # A search along a step ends at this share of the lesser slope at its ends.
 SLOPE_LEFT = 0.1
 # Slopes formed in such a search, at most.
@@ -93,20 +96,21 @@ class RowNewton:
     def solve(self, loss, alpha, starts, target):
         """Return the coefficients of the least gap, found from the first start that leads there; steps end at `target`.
 
-        A start is (b, its residual or v as a state, the correlations of that or None). Steps also end where rounding
-        of the sum over F leaves H indefinite. None is returned where nothing is finite.
+        A start is (b, its residual or v as a state, the correlations z of that); b or z may be None: b is b(z) then.
+        Steps also end where rounding of the sum over F leaves H indefinite. None is returned where nothing is finite.
         """
         tried = []
         for b, state, z in starts:
             v = self.gathered.rooted(state)
             z = self._correlations(v) if z is None else z
+            b = self.penalty.conjugate_slope(z, alpha) if b is None else b
             tried.append((v, z))
-            found = self._by_full_steps(loss, alpha, b, v, z, target)
+            found = self._by_full_steps(loss, alpha, b, v, z, target, len(tried) == len(starts))
             if found is not None:
                 return found
         return self._by_searches(loss, alpha, tried, target)
 
-    def _by_full_steps(self, loss, alpha, b, v, z, target):
+    def _by_full_steps(self, loss, alpha, b, v, z, target, is_last=True):
         """Newton's method without searches, first on the pieces of h_j* that b is on; None where it does not settle.
 
         F, signs and bounds of the solution above alpha differ from those at alpha only in few columns, so two or three
@@ -129,6 +133,8 @@ class RowNewton:
                 slope += (b[at] - linear[at]) @ columns
             if self._gap(alpha, inside, slope) <= target:
                 return b
+            if not is_last and len(changed) >= max(least, MOST_WRONG * np.count_nonzero(inside)):
+                return None
             least, waited = (len(changed), 0) if len(changed) < least else (least, waited + 1)
         return None
 
@@ -206,7 +212,8 @@ class RowNewton:
         for sign, where in ((1, changed & inside), (-1, changed & ~inside)):
             for at, columns in self.gathered.rooted_at(np.flatnonzero(where)):
                 columns = columns / self.root[at, None]
-                engine.add_products(self._sum, columns, sign * columns)
+                with self.gathered.design.pool.sharing(len(self._sum) ** 2 * len(columns) // MULTIPLIES) as crew:
+                    engine.add_products(self._sum, columns, sign * columns, crew)
         self.inside[:] = inside
 
 
