@@ -150,11 +150,11 @@ class Pool:
 
     def __exit__(self, kind, *_):
         self._failed = self._failed or kind is not None     # a signal may come where no `run` sees it
+        if self._crew is not None:
+            self._dismiss()
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
             self._executor = None
-        if self._crew is not None:
-            self._dismiss()
 
     def run(self, function, pieces):
         """Call function(*piece) for each piece, in any order, in this thread and in others.

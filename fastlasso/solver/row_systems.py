@@ -13,7 +13,7 @@ PASSES_PER_SWEEP = 1.4
 MOST_STEPS = 50
 # Full steps in a row that may leave as many columns on wrong pieces as before.
 PATIENCE = 3
-# Where there is another start, full steps end once one leaves no fewer, and more than this share of those in use.
+# Where there is another start, full steps end once one leaves more than this share of the columns in use there.
 MOST_WRONG = 0.25
 # A search along a step ends at this share of the lesser slope at its ends.
 SLOPE_LEFT = 0.1
@@ -128,13 +128,13 @@ class RowNewton:
             linear = self.penalty.conjugate_slope_on(inside, b, z, alpha)
             b = self.penalty.conjugate_slope(z, alpha)
             inside, changed = self.penalty.is_free(b, alpha), np.flatnonzero(b != linear)
+            if not is_last and len(changed) > MOST_WRONG * np.count_nonzero(inside):
+                return None
             slope = np.zeros(len(v))
             for at, columns in self.gathered.rooted_at(changed):
                 slope += (b[at] - linear[at]) @ columns
             if self._gap(alpha, inside, slope) <= target:
                 return b
-            if not is_last and len(changed) >= max(least, MOST_WRONG * np.count_nonzero(inside)):
-                return None
             least, waited = (len(changed), 0) if len(changed) < least else (least, waited + 1)
         return None
 
