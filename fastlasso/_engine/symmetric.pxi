@@ -68,7 +68,7 @@ cdef bint factor_panel(double* L, ptrdiff_t ldl, ptrdiff_t n, ptrdiff_t start, p
     while part < end:
         stop = min(part + PANEL_PART, end)
         take_out(L, ldl, n, start, part, stop, minus, ldm)
-        if not finish_part(L, ldl, n, part, stop, NULL if least == NULL else least + part - start):
+        if not finish_part(L, ldl, n, part, stop, least, start):
             return False
         part = stop
     return True
@@ -87,14 +87,17 @@ cdef void take_out(double* L, ptrdiff_t ldl, ptrdiff_t n, ptrdiff_t first, ptrdi
                         n - start, L + start * ldl + start, ldl)
 
 
-cdef bint finish_part(double* L, ptrdiff_t ldl, ptrdiff_t n, ptrdiff_t start, ptrdiff_t end,
-                      const double* least) noexcept nogil:
-    """Take what the columns start..end of L hold of each other out of them; return whether all pivots are positive."""
+cdef bint finish_part(double* L, ptrdiff_t ldl, ptrdiff_t n, ptrdiff_t start, ptrdiff_t end, const double* least,
+                      ptrdiff_t first) noexcept nogil:
+    """Take what the columns start..end of L hold of each other out of them; `least` are pivots of columns from `first`.
+
+    Return whether all pivots are larger.
+    """
     cdef ptrdiff_t i, j, c
     cdef double pivot
     for j in range(start, end):
         pivot = L[j * ldl + j]
-        if not (pivot > (0.0 if least == NULL else least[j - start]) and isfinite(pivot)):
+        if not (pivot > (0.0 if least == NULL else least[j - first]) and isfinite(pivot)):
             return False
         pivot = sqrt(pivot)
         for i in range(j, n):
