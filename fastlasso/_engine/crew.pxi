@@ -55,7 +55,9 @@ cdef class Crew:
 
     def ask_for(self, int n_threads):
         """Let so many threads take parts from the next work on."""
+        self._hold()
         self.n_threads = n_threads
+        self._let_go()
 
     def dismiss(self):
         """Let every thread return from `serve`."""
