@@ -27,8 +27,8 @@ def crew(request):
         assert not thread.is_alive()
 
 
-def test_no_more_threads_take_part_than_are_asked_for(crew):
-    """Those that wait are woken for the next work."""
+def test_all_columns_are_computed_however_many_threads_are_asked_for(crew):
+    """Threads that had no part in some work are woken for later work."""
     X, R = np.asfortranarray(np.random.default_rng(0).standard_normal((50, 480))), np.ones((2, 50))
     out = np.empty((2, 480))
     for n_threads in [1, 2, crew.n_threads, 1, crew.n_threads] * 30:
@@ -55,11 +55,25 @@ def test_every_column_is_computed_once_and_to_the_same_bits(crew, dtype):
                     engine.dense_dots_at(X, c, R, out, crew))),
                 (np.full((p, 3), np.nan), np.empty((p, 3)), lambda out, crew, p=p: engine.dense_moments(
                     X, 0, p, w, u, out, crew)),
+                (np.zeros((p, p)), np.zeros((p, p)), lambda out, crew, c=cols: engine.add_products(
+                    out, np.ascontiguousarray(X[:, c], np.float64), np.ascontiguousarray(X[:, c], np.float64), crew)),
                 (np.zeros((p, p)), np.zeros((p, p)), lambda out, crew, c=cols: engine.add_triangle(
                     np.ascontiguousarray(X[:, c].T, np.float64), 37, out, 0, len(c), crew))]:
             call(shared, crew)
             call(alone, None)
             np.testing.assert_array_equal(shared, alone)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_every_row_is_combined_once_and_to_the_same_bits(crew, dtype):
+    rng = np.random.default_rng(1)
+    for n in [127, 128, 129, 1000, 5000] * 5:
+        X, B, cols = np.asfortranarray(rng.standard_normal((n, 9)), dtype), rng.standard_normal((3, 7)), np.arange(1, 8)
+        shared, alone = np.zeros((3, n)), np.zeros((3, n))
+        engine.dense_combine(X, cols, B, 0, n, shared, crew)
+        engine.dense_combine(X, cols, B, 0, n, alone)
+        np.testing.assert_array_equal(shared, alone)
+        np.testing.assert_allclose(alone, B @ X[:, 1:8].T, atol=1e-5)
 
 
 def test_a_triangle_is_that_of_numpy():

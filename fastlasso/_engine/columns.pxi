@@ -15,7 +15,8 @@ cdef enum:
     ROWS_VALUES = 1 << 14
     # A pass over sparse X takes at most this many residuals at once.
     LANES = 8
-    # Threads take columns of dense X by this many, a multiple of what is held in registers at any level.
+    # Threads take columns of dense X by this many, as GRAM_TILE in matrices/tiling.py: a multiple of what is held in
+    # registers at any level.
     DOTS_TILE = 24
     # And rows by this many.
     COMBINE_ROWS = 128
