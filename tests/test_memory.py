@@ -104,10 +104,12 @@ rng = np.random.default_rng(0)
 X = np.empty((400, 6000), order="F")
 rng.standard_normal(out=X.T)
 y = X[:, :50].sum(axis=1) + 2 * rng.standard_normal(400)
+faults = []
 for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     fit_path(X, y, alphas=10, eps=0.01, n_threads=1)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(min(faults[1:]))      # a busy machine moves pages now and then: up to 561 in a fit, once 1,514
 """
 
 
