@@ -28,9 +28,10 @@ ENGINE = Extension("fastlasso._engine.engine", sources=["fastlasso/_engine/engin
                    py_limited_api=LIMITED, define_macros=[("Py_LIMITED_API", "0x030b0000")] if LIMITED else [],
                    depends=[KERNELS] + [f"fastlasso/_engine/{name}" for name in (
                        "simd.h", "simd_body.h", "simd_functions.h", "vectors.h", "fma.h", "lanes.h", "yield.h",
-                       "crew.pxi", "functions.pxi", "penalty.pxi", "columns.pxi", "symmetric.pxi", "gram_store.pxi",
-                       "gram_factor.pxi", "gram_whole.pxi", "gram_face.pxi", "gram_knots.pxi", "gram_primal.pxi",
-                       "gram.pxi", "small.pxi", "small_loss.pxi", "small_risk.pxi", "descent.pxi")],
+                       "heap.h", "heap.pxi", "crew.pxi", "functions.pxi", "penalty.pxi", "columns.pxi",
+                       "symmetric.pxi", "gram_store.pxi", "gram_factor.pxi", "gram_whole.pxi", "gram_face.pxi",
+                       "gram_knots.pxi", "gram_primal.pxi", "gram.pxi", "small.pxi", "small_loss.pxi",
+                       "small_risk.pxi", "descent.pxi")],
                    libraries=[] if sysconfig.get_platform().startswith("win") else ["m"])
 
 

@@ -109,7 +109,7 @@ for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     fit_path(X, y, alphas=10, eps=0.01, n_threads=1)
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-print(min(faults[1:]))      # a busy machine moves pages now and then: up to 561 in a fit, once 1,514
+print(min(faults[1:]))      # a busy machine moves pages now and then: up to 561 in a fit
 """
 
 

@@ -91,6 +91,7 @@ def simd_level():
     return KERNELS.name.decode()
 
 
+include "heap.pxi"
 include "crew.pxi"
 include "functions.pxi"
 include "penalty.pxi"
