@@ -44,10 +44,13 @@ UNEVEN = (16, 0, 1, 20, 23, 0)
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two worker processes on the loopback device."""
+    """Two worker processes on the loopback device; the variables that dask sets in the environment are taken back."""
+    before = dict(os.environ)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
                                   dashboard_address=None, worker_dashboard_address=None) as found:
         yield found
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
