@@ -353,5 +353,5 @@ def standard_deviation(X, q, mean):
         variance = X.multiply(X).T @ q - mean**2
         return np.sqrt(np.where(variance > 1e-14 * mean**2, variance, 0.0))
     scale = np.sqrt(q @ (X - mean) ** 2)
-    constant = np.all(X[q > 0] == X[q > 0][:1], axis=0) | (scale <= 4.0123 * np.finfo(float).eps * np.abs(mean))
+    constant = np.all(X[q > 0] == X[q > 0][:1], axis=0) | (scale <= 4 * np.finfo(float).eps * np.abs(mean))
     return np.where(constant, 0.0, scale)

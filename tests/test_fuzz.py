@@ -76,7 +76,6 @@ ONCE_VIOLATIONS = {
     "free columns beside a ridge part: Newton's method on the rows, which does not apply, was to cost less": [10310867],
     "columns found missing on the way left a swept working set again, without end": [10411449],
     "each alpha of a model without a minimum had descent wait as long as the first, for 2 to 6 s": [10401477],
-    "a standard deviation was exactly the limit below which it counts as rounding": [15000010760672],
 }
 
 

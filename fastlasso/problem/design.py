@@ -12,9 +12,7 @@ from ..validation import SMALLEST_SQUARE
 # (mean / standard deviation)^2 from which both factors of a product must be centred.
 FAR_MEAN = 1e6
 # A column varies by rounding alone if its standard deviation is at most this share of its mean, as of .1 + .2 and .3.
-# The limit is no whole number of last places: with 4 of them, .3 five times, changed by 1, -1, 8, -5 and -5 last
-# places, lies exactly on it, and rounding lets `verify` call a column constant that the solver does not.
-FLAT = 4.0123 * float(np.finfo(float).eps)
+FLAT = 4 * float(np.finfo(float).eps)
 # A variance below this share of the mean square is measured anew, about the mean: rounding left it fewer than 6 digits.
 UNSURE = 1e-9
 # Columns that are measured anew at once, and the values that they may take (32 MB) unless one alone takes more.
