@@ -32,6 +32,7 @@ import numpy as np
 from scipy import sparse
 
 from .annotations import ArrayLike, Floats, NDArray
+from .validation import ROUNDING_SHARE
 
 __all__ = ["coordinate_descent", "fista", "objective", "soft_threshold"]
 
@@ -349,9 +350,17 @@ def prepare(X, y, alpha, *, l1_ratio, fit_intercept, standardize, sample_weight,
 
 def standard_deviation(X, q, mean):
     """Return the weighted population standard deviation of each column; exactly 0 where it is rounding."""
-    if sparse.issparse(X):
-        variance = X.multiply(X).T @ q - mean**2
-        return np.sqrt(np.where(variance > 1e-14 * mean**2, variance, 0.0))
-    scale = np.sqrt(q @ (X - mean) ** 2)
-    constant = np.all(X[q > 0] == X[q > 0][:1], axis=0) | (scale <= 4 * np.finfo(float).eps * np.abs(mean))
-    return np.where(constant, 0.0, scale)
+    away = distances(X, q, mean) if sparse.issparse(X) else X - mean
+    square = away.power(2) if sparse.issparse(X) else away**2
+    scale = np.sqrt(np.maximum(square.T @ q - (away.T @ q) ** 2, 0.0))
+    return np.where(scale <= ROUNDING_SHARE * np.abs(mean), 0.0, scale)
+
+
+def distances(X, q, mean):
+    """Return a CSR matrix less the means of those columns that store a value in every row of positive weight."""
+    X = X.copy()
+    X.sum_duplicates()
+    counted = np.repeat(q > 0, np.diff(X.indptr))
+    stored = np.bincount(X.indices[counted], minlength=X.shape[1])
+    centre = np.where(stored == np.count_nonzero(q), mean, 0.0)
+    return sparse.csr_array((X.data - centre[X.indices], X.indices, X.indptr), shape=X.shape)

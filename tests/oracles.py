@@ -7,6 +7,8 @@ import numpy as np
 from mpmath import mp
 from scipy import sparse
 
+from fastlasso.validation import ROUNDING_SHARE
+
 DIGITS = 60
 DEPENDENT = mp.mpf(10) ** -35     # of a column: what counts as nothing left of it in exact arithmetic
 LAST_PLACES = 4                   # of its values, for each column of X: what may be rounding of X
@@ -124,7 +126,7 @@ def is_dropped(scale, mean, options):
     """Where a column is no feature under `standardize`: it varies by rounding alone, and is no intercept of a user."""
     if not options.get("standardize"):
         return np.zeros(len(scale), bool)
-    dropped = scale <= 2.0**-50 * np.abs(mean)
+    dropped = scale <= ROUNDING_SHARE * np.abs(mean)
     if not options.get("fit_intercept", True):
         dropped &= np.broadcast_to(options.get("penalty_factor", 1.0), len(scale)) > 0
     return dropped

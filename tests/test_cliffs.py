@@ -5,6 +5,7 @@ that only grew, must not happen.
 """
 
 import warnings
+from fractions import Fraction
 
 import fuzz
 import numpy as np
@@ -24,6 +25,11 @@ from fastlasso import (
     fit_schedule,
     verify,
 )
+from fastlasso.judge.columns import read_columns
+from fastlasso.matrices.choose import as_matrix
+from fastlasso.parallel import Pool
+from fastlasso.problem.design import Design
+from fastlasso.reference import standard_deviation
 from fastlasso.solver import cost
 from fastlasso.solver.gram_form import GramForm
 from fastlasso.solver.newton import NewtonSolver
@@ -31,6 +37,7 @@ from fastlasso.solver.quadratic_model import SweepModel
 from fastlasso.solver.residual_form import ResidualForm
 from fastlasso.solver.row_systems import RowNewton
 from fastlasso.solver.solver import Solver
+from fastlasso.validation import ROUNDING_SHARE
 from fastlasso.ways import going
 
 
@@ -221,6 +228,55 @@ def test_a_column_that_is_constant_but_for_rounding_is_constant(kind, weights, l
     assert fitted.coef[1] != 0.0
     assert fitted.certified
     assert verify(X, [1.0, 0, 1, 3], fitted.coef, fitted.intercept, alpha=0.01, **options).relative_gap <= 1e-6
+
+
+def exactly_constant(A, weights):
+    """Which columns are constant but for rounding, in rational numbers."""
+    w, constant = [Fraction(weight) for weight in weights], []
+    for column in A.T:
+        x = [Fraction(value) for value in column]
+        mean = sum(a * b for a, b in zip(w, x, strict=True)) / sum(w)
+        variance = sum(a * (b - mean) ** 2 for a, b in zip(w, x, strict=True)) / sum(w)
+        constant.append(variance <= (Fraction(ROUNDING_SHARE) * mean) ** 2)
+    return np.array(constant)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", [np.array, np.asfortranarray, sparse.csr_array, sparse.csc_array])
+def test_solver_judge_and_reference_agree_on_which_columns_are_constant(kind, weighted):
+    """Columns of few values, whole last places apart, with standard deviations of some 3 to 6 of these."""
+    rng = np.random.default_rng(int(weighted))
+    n, p = 5, 40_000
+    weights = rng.integers(1, 4, n).astype(float) if weighted else np.ones(n)
+    value = rng.choice([0.1, 0.3, 0.7, 1.0, -3.0, 1e8], p)
+    A = value + rng.integers(-8, 9, (n, p)) * np.spacing(value)
+    if weighted:
+        A, weights = np.vstack([np.zeros(p), A]), np.append(0.0, weights)     # sparse X stores nothing in this row
+    q = weights / weights.sum()
+    with Pool() as pool:
+        design, _ = Design.measured(as_matrix(kind(A)), q if weighted else None, True, pool, np.zeros(len(A)))
+    exact = exactly_constant(A, weights)
+    assert 0.1 < exact.mean() < 0.9
+    np.testing.assert_array_equal(design.flat, exact)
+    np.testing.assert_array_equal(read_columns(kind(A), q, True, True).sd == 0, exact)
+    given = sparse.csr_array(A) if sparse.issparse(kind(A)) else A
+    np.testing.assert_array_equal(standard_deviation(given, q, A.T @ q) == 0, exact)
+
+
+@pytest.mark.parametrize(("loss", "deviation"), [
+    ("squared_error", 1e-6), ("squared_error", 3e-8), ("squared_error", 1e-10), ("huber", 1e-6)])
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array, sparse.csc_array])
+def test_a_column_absent_only_from_rows_of_no_weight_may_vary_little(kind, loss, deviation, judge):
+    """The mean square less the squared mean is rounding: the column was taken for a constant, or misread."""
+    rng = np.random.default_rng(0)
+    weights = np.arange(30) % 3 + 0.0
+    A = np.where(weights[:, None] > 0, 0.7 + deviation * rng.standard_normal((30, 3)), 0.0)
+    y = (A[:, 0] - 0.7) / deviation + 0.1 * rng.standard_normal(30)
+    options = {"sample_weight": weights, "standardize": True, "loss": loss}
+    path = fit_path(kind(A), y, alphas=5, **options)
+    assert path.certified.all()
+    assert path.coefs.toarray()[0, -1] * deviation == pytest.approx(0.98, abs=0.02)
+    judge(A, y, path, **options)
 
 
 def test_a_column_that_is_constant_but_for_rounding_in_a_fold_is_not_used_there():

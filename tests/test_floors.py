@@ -17,9 +17,8 @@ import fastlasso
 PACKAGE = Path(fastlasso.__file__).parent
 FLOORS = [
     {"annotations"},        # types, and no code
-    {"_engine", "validation", "frames", "ways", "plotting", "progress", "reference",
-     "_version"},       # import nothing else of ours
-    {"parallel"},
+    {"_engine", "validation", "frames", "ways", "plotting", "progress", "_version"},    # import nothing else of ours
+    {"parallel", "reference"},                  # side by side
     {"judge", "datasets"},
     {"losses", "penalties", "matrices"},        # side by side
     {"problem"},

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from scipy import sparse
 
-from ..validation import sound_sparse
+from ..validation import ROUNDING_SHARE, sound_sparse
 from .rounding import QUIET
 
 # A dense block has this many values: 2 MB of float64 stays in cache, where 32 MB would not.
@@ -121,10 +121,6 @@ class Columns:
             parts.append(block[:, chosen[first:last] - cols.start])
             by_row = cols == slice(0, self.X.shape[1])
         return (sparse.vstack if by_row else sparse.hstack)(parts, format="csc")
-
-
-# A standard deviation up to this share of the mean is rounding of the values.
-ROUNDING_SHARE = 2.0**-50
 
 
 def read_columns(X, q, fit_intercept, standardize):

@@ -7,12 +7,10 @@ import numpy as np
 from .._engine import engine
 from ..matrices.summed import CONSTANT
 from ..matrices.tiling import equal_weights, products, root_weights, row_products
-from ..validation import SMALLEST_SQUARE
+from ..validation import ROUNDING_SHARE, SMALLEST_SQUARE
 
 # (mean / standard deviation)^2 from which both factors of a product must be centred.
 FAR_MEAN = 1e6
-# A column varies by rounding alone if its standard deviation is at most this share of its mean, as of .1 + .2 and .3.
-FLAT = 4 * float(np.finfo(float).eps)
 # A variance below this share of the mean square is measured anew, about the mean: rounding left it fewer than 6 digits.
 UNSURE = 1e-9
 # Columns that are measured anew at once, and the values that they may take (32 MB) unless one alone takes more.
@@ -139,7 +137,7 @@ class Design:
             raise ValueError("X is too large: squares of its columns overflow; divide X by a constant")
         if sums[:, 1].max() < SMALLEST_SQUARE and 0 < np.abs(sums[:, 0]).max() < SMALLEST_SQUARE**0.48:
             raise ValueError("X is too small: squares of its columns underflow; multiply X by a constant")
-        self._measure_anew(np.flatnonzero((self.variance < UNSURE * sums[:, 1]) & ~self.flat), mean)
+        self._measure_anew(np.flatnonzero(self.variance < UNSURE * sums[:, 1]), mean)
         return correlation
 
     def _set_moments(self, first, sums):
@@ -151,19 +149,24 @@ class Design:
         self.mean = mean if self.fit_intercept else np.zeros(len(mean))
         self.norm2 = self.variance if self.fit_intercept else second
         self._may_be_far = bool((self.mean * self.mean > FAR_MEAN * self.norm2).any())
-        self.flat = self.variance <= np.maximum(CONSTANT * s1, (FLAT * mean) ** 2)
+        self.flat = self.variance <= np.maximum(CONSTANT * s1, (ROUNDING_SHARE * mean) ** 2)
         self.constant = self.variance <= CONSTANT * s1 if self.fit_intercept else second <= 0
         return mean
 
     def _measure_anew(self, cols, mean):
-        """Set the variances of some columns from their distances from the mean, and whether these are rounding."""
+        """Set the variances of some columns from their distances from the mean, and whether these are rounding.
+
+        Of a constant column they are the rounding of numbers as small as ROUNDING_SHARE of the mean.
+        """
         at_once = max(1, min(MOST_ANEW, ANEW_VALUES // self.n_samples))
         for start in range(0, len(cols), at_once):
             part = cols[start:start + at_once]
             R = np.require(self.matrix.combine(part, np.eye(len(part)), self.pool), np.float64, "CW")
             self.variance[part] = self.norms2(self._less_mean(R))
-            self.flat[part] = self.variance[part] <= (FLAT * mean[part]) ** 2
-            self.constant[part] |= self.norm2[part] <= 0
+            rounding = (ROUNDING_SHARE * mean[part]) ** 2
+            self.flat[part] = self.variance[part] <= rounding
+            if self.fit_intercept:
+                self.constant[part] = self.variance[part] <= CONSTANT * rounding
             self.passes += self.matrix.share_of_sum(part)
 
     def correlations(self, R):

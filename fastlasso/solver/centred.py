@@ -5,8 +5,9 @@ by alpha s, so that rounding moves it by a share eps |m| / (alpha s) of the boun
 made of such scores does not have the products that the model claims for it, nor is its feasibility known. x - m is
 exact where x and m are near each other, and X b less the intercept is the same for centred columns.
 
-Squared error needs copies only at larger means: its dual point is the computed residual itself, so that only products
-with it are rounded.
+Squared error on dense X needs copies only at larger means: its dual point is the computed residual itself, so that only
+products with it are rounded. On sparse X a column may be absent from rows of weight 0 alone. Its square about the mean
+is then a difference of two sums, and has a rounding error of eps (m/s)^2.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ from ..ways import ways
 
 # A column is replaced where its mean is this many times its norm about the mean: rounding of 1e-12 of that norm.
 FAR = 1e4
-# As FAR, for squared error, whose residual is formed anew from X: rounding of 1e-6 of the norm.
+# As FAR, for squared error on dense X, whose residual is formed anew from X: rounding of 1e-6 of the norm.
 FAR_OF_SQUARES = 1e10
 # Columns that are copied at a time.
 AT_ONCE = 64
@@ -61,7 +62,8 @@ class InCentred:
 
 def with_centred_columns(problem):
     """Return the problem with centred copies of the columns far from the origin; itself where there are none."""
-    design, far = problem.design, FAR_OF_SQUARES if problem.loss.is_quadratic else FAR
+    design = problem.design
+    far = FAR_OF_SQUARES if problem.loss.is_quadratic and not design.matrix.is_sparse else FAR
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.where(problem.penalty.usable, np.abs(design.mean) / np.sqrt(design.norm2), 0.0)
     cols = np.flatnonzero(distance > far)
