@@ -6,6 +6,7 @@ Problem number s is a function of s alone, so a violation is named by its seed a
 a run that was stopped goes on at any seed. From STRUCTURED_FROM on X is structured: copies, sums, spectra. From
 LOSSES_FROM on the loss is one of LOSSES. Both ranges begin with problems of up to 40 x 150 and 30 alphas; SMALL_AFTER
 seeds later begin small ones, of up to 30 x 30 and few alphas, of which a core judges two to three times as many.
+Problem ABSENT_FROM + s is problem s with columns that vary little, some of them 0 in the rows that do not count.
 
 A violation is a crash of the process, an exception, a coefficient outside its bounds or not finite, a gap larger than
 the one claimed (by `verify`, and where that cannot tell by 60 digits), or a solution that is not certified without a
@@ -53,6 +54,7 @@ from fastlasso import (
 from fastlasso.ways import going
 
 IN_MEMORY = [name for name in LAYOUTS if "memmap" not in name]
+IN_SPARSE = [name for name in IN_MEMORY if name.startswith("cs")]
 CHUNK = 200             # problems per piece of work of a run
 COPIES = 8              # of each problem in a run that judges nothing
 SLACK = 1e-8            # of P(0), and
@@ -144,6 +146,7 @@ STRUCTURES = {function.__name__: function
 STRUCTURED_FROM = 10**13
 LOSSES_FROM = 2 * 10**13
 SMALL_AFTER = 5 * 10**12
+ABSENT_FROM = 10**14
 SIZES = {       # (rows, their odds), (columns, theirs)
     False: (([1, 2, 3, 5, 10, 20, 40], [0.03, 0.05, 0.07, 0.15, 0.3, 0.25, 0.15]),
             ([1, 2, 3, 8, 20, 70, 150], [0.05, 0.05, 0.1, 0.25, 0.3, 0.2, 0.05])),
@@ -203,11 +206,41 @@ def structured(rng, A, options):
     Where no column carries a penalty, nothing is promised of columns that nearly depend on each other
     (docs/promises.md): every column gets one.
     """
+    penalise_all(options)
+    kind = str(rng.choice(list(STRUCTURES)))
+    return STRUCTURES[kind](rng, rng.standard_normal(A.shape))
+
+
+def penalise_all(options):
+    """Give every column an l1 penalty."""
     if np.any(options.get("penalty_factor", 1.0) == 0):
         options["penalty_factor"] = np.where(options["penalty_factor"] == 0, 1.0, options["penalty_factor"])
     options["l1_ratio"] = max(options.get("l1_ratio", 1.0), 0.01)
-    kind = str(rng.choice(list(STRUCTURES)))
-    return STRUCTURES[kind](rng, rng.standard_normal(A.shape))
+
+
+def with_absent_columns(rng, case):
+    """Return the problem with columns that vary little, and columns of zeros in the rows that do not count.
+
+    These rows have no weight, or are the test rows of a fold. Mostly X is standardized and sparse.
+    """
+    penalise_all(case.options)
+    n, p = case.A.shape
+    absent = np.zeros(n, bool)
+    if "cv" in case.how:
+        absent[case.how["cv"][0][1]] = True
+    elif rng.random() < 0.8:
+        weights = case.options.setdefault("sample_weight", (rng.random(n) < 0.7).astype(float))
+        weights[:2] = 1.0
+        absent = weights == 0
+    value, digits = rng.choice([0.1, 0.3, 1.0, -7.0, 1e5, 1e-3], p), rng.uniform(0, 17, p)
+    little = value * (1 + 10.0**-digits * rng.standard_normal((n, p)))
+    A = np.where(rng.random(p) < 0.5, little, case.A)
+    A[np.ix_(absent, rng.random(p) < 0.5)] = 0.0
+    dtype = str(rng.choice(list(DTYPES)))
+    A = A.astype(DTYPES[dtype]).astype(float)
+    layouts = IN_SPARSE if rng.random() < 0.6 else IN_MEMORY
+    options = case.options | {"standardize": bool(rng.random() < 0.8)}
+    return replace(case, X=build(rng.choice(layouts), A, dtype=dtype), A=A, options=options)
 
 
 def random_weights(rng, n):
@@ -282,6 +315,8 @@ def is_small(seed):
 def random_case(seed, way="usual"):
     """Return problem number `seed`."""
     rng = np.random.default_rng(seed)
+    if seed >= ABSENT_FROM:
+        return with_absent_columns(rng, random_case(seed - ABSENT_FROM, way))
     small = is_small(seed)
     n, p = (int(rng.choice(sizes, p=odds)) for sizes, odds in SIZES[small])
     layout, dtype = rng.choice(IN_MEMORY), rng.choice(list(DTYPES))

@@ -28,7 +28,8 @@ def test_random_problems_are_solved_as_promised(start):
 
 @pytest.mark.parametrize("start", [
     fuzz.STRUCTURED_FROM, fuzz.LOSSES_FROM, fuzz.STRUCTURED_FROM + fuzz.SMALL_AFTER,
-    fuzz.LOSSES_FROM + fuzz.SMALL_AFTER], ids=["structured", "losses", "small structured", "small losses"])
+    fuzz.LOSSES_FROM + fuzz.SMALL_AFTER, fuzz.ABSENT_FROM, fuzz.ABSENT_FROM + fuzz.LOSSES_FROM + fuzz.SMALL_AFTER],
+    ids=["structured", "losses", "small structured", "small losses", "absent columns", "absent columns, losses"])
 def test_structured_problems_and_other_losses_are_solved_as_promised(start):
     violations, *_ = fuzz.outcomes(range(start, start + CHUNK))
     assert not violations
