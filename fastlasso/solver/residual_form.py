@@ -22,8 +22,8 @@ ROW_ROUNDS = 3
 # Sweeps stop at this share of the gap asked for, since the gap of all columns comes out a little larger.
 INNER_SHARE = 0.3
 # `screening.CANDIDATE_SHARE` where Newton's method on the rows solves every alpha of a batch again for a column that is
-# missed. With 0.95 paths on copies of columns took 1.1 times as long.
-ROWS_SHARE = 0.9
+# missed. With 0.9 paths on copies of columns took 1.05 to 1.1 times as long.
+ROWS_SHARE = 0.8
 
 
 class Descent:
@@ -179,10 +179,11 @@ class ResidualForm:
         b, most, known = before.copy(), min(max_iter, ways().max_sweeps or max_iter), None
         self.swept = 0
         for k in range(start, len(alphas)):
-            if self._rows_first and B[k].any():
-                b, known = B[k].copy(), None    # of the round before: only columns that joined since change pieces
+            again = bool(B[k].any())            # in a round before: only columns that joined since are missing
+            if again:
+                b, known = B[k].copy(), None
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
-                known = self._descend(alphas[k], b, known, INNER_SHARE * target_gap, most)
+                known = self._descend(alphas[k], b, known, INNER_SHARE * target_gap, most, again)
             B[k] = b
             if self.has_ended:
                 return k + 1
@@ -193,11 +194,12 @@ class ResidualForm:
 
     # ------------------------------------------------------------ descent
 
-    def _descend(self, alpha, b, known, target, max_iter):
+    def _descend(self, alpha, b, known, target, max_iter, again=False):
         """Sweep and extrapolate from b (updated) until the gap on the working set is at most `target`.
 
         `known` are the state of b and its correlations, or None. Those of the new b are returned, or None where sweeps
-        have updated the state, which rounds it.
+        have updated the state, which rounds it. Where the alpha is solved again, b is the solution without the columns
+        that have joined.
 
         With means far from zero, rounding can keep the gap above target. So descent stops, too, after STALLED
         extrapolations that improve neither the gap (by 1 %) nor the objective. Where the objective doubles its
@@ -209,10 +211,11 @@ class ResidualForm:
         penalty = self._norm2, *self.penalty.prox_arrays(alpha)
         run = Descent(ROUNDING * self.loss.null_value)
         by_rows = self._rows_first and self._sweeps_per_solution(alpha) < np.inf
-        if by_rows:
+        if by_rows or again:
             z = self.gathered.correlations(state) if z is None else z
             if self._gap(alpha, b, state, z) <= target:
                 return state, z
+        if by_rows:
             self._newton(alpha, b, state, target, run, [*self._ahead(alpha), (b, state, z), *self._at_dual(alpha)])
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
