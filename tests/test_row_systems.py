@@ -6,6 +6,7 @@ from layouts import PLAIN, build, exact_matrix
 from scipy import sparse
 
 from fastlasso import fit_path
+from fastlasso._engine import engine
 from fastlasso.parallel import Pool
 from fastlasso.problem.options import Options
 from fastlasso.problem.problem import pose
@@ -100,6 +101,40 @@ def test_newton_by_rows_takes_few_full_steps_along_a_path(case, monkeypatch):
         b = newton.solve(problem.loss, alpha, [(b, gathered.residual(problem.loss.y, b), None)], 1e-24)
     assert np.count_nonzero(b) >= ROWS - 1
     assert len(steps) <= 3 * len(alphas)
+
+
+def test_steps_of_nearly_the_same_columns_share_a_factor(case, monkeypatch):
+    """Conjugate gradients with the last factor lead to the same solutions, and the slope that they leave is counted."""
+    problem, penalty, gathered, cols, *_ = case(l1_ratio=0.99)
+    alphas, paths, factors = np.geomspace(0.3, 1e-3, 30), [], []
+    for least_rows, energy_left in ((np.inf, 0.0), (0, 1e-16), (0, 1e-2)):
+        monkeypatch.setattr(row_systems, "LEAST_ROWS", least_rows)
+        monkeypatch.setattr(row_systems, "ENERGY_LEFT", energy_left)
+        newton, b, path = RowNewton(problem.design, penalty, cols, gathered), np.zeros(len(cols)), []
+        for alpha in alphas:
+            b = newton.solve(problem.loss, alpha, [(b, gathered.residual(problem.loss.y, b), None)], 1e-24)
+            path.append(b)
+        paths.append(path)
+        factors.append(newton.steps)
+    np.testing.assert_allclose(paths[1], paths[0], atol=1e-9)
+    np.testing.assert_allclose(paths[2], paths[0], atol=1e-9)
+    assert factors[1] < factors[0]
+
+
+def test_gradients_that_take_too_long_leave_a_step_to_a_factor(case, monkeypatch):
+    problem, penalty, gathered, cols, *_ = case(l1_ratio=0.99)
+    monkeypatch.setattr(row_systems, "LEAST_ROWS", 0)
+    monkeypatch.setattr(row_systems, "MOST_GRADIENTS", 1)
+    newton, rng = RowNewton(problem.design, penalty, cols, gathered), np.random.default_rng(0)
+    slope, inside = rng.standard_normal(problem.design.n_samples), np.ones(len(cols), bool)
+    newton._step(0.01, inside, slope)
+    inside[:5] = False
+    d, left = newton._step(0.01, inside, slope)
+    assert newton.steps == 2
+    assert not left.any()
+    system = newton._sum / 0.01 + np.eye(len(slope))
+    np.testing.assert_allclose(engine.symmetric_product(system, d), -slope, atol=1e-9)
+    assert newton._by_gradients(0.01, np.full(len(slope), np.nan)) is None
 
 
 def test_full_steps_that_go_round_in_circles_end_in_searches(case, monkeypatch):

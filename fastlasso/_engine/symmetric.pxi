@@ -81,8 +81,8 @@ cdef void take_out(double* L, ptrdiff_t ldl, ptrdiff_t n, ptrdiff_t first, ptrdi
     cdef ptrdiff_t i, j
     if first == start:
         return
-    for j in range(start, end):
-        for i in range(first, start):
+    for i in range(first, start):
+        for j in range(start, end):
             minus[(j - start) * ldm + i] = -L[i * ldl + j]
     KERNELS.combine_f64(L + first * ldl + start, ldl, NULL, start - first, minus + first, 1, ldm, end - start,
                         n - start, L + start * ldl + start, ldl)
