@@ -156,7 +156,7 @@ class Design:
     def _measure_anew(self, cols, mean):
         """Set the variances of some columns from their distances from the mean, and whether these are rounding.
 
-        Of a constant column they are the rounding of numbers as small as ROUNDING_SHARE of the mean.
+        The distances of a constant column are at most ROUNDING_SHARE of its mean, and its variance is their rounding.
         """
         at_once = max(1, min(MOST_ANEW, ANEW_VALUES // self.n_samples))
         for start in range(0, len(cols), at_once):
