@@ -179,11 +179,10 @@ class ResidualForm:
         b, most, known = before.copy(), min(max_iter, ways().max_sweeps or max_iter), None
         self.swept = 0
         for k in range(start, len(alphas)):
-            again = bool(B[k].any())            # in a round before: only columns that joined since are missing
-            if again:
-                b, known = B[k].copy(), None
+            if self._rows_first and B[k].any():
+                b, known = B[k].copy(), None    # of the round before: only columns that joined since change pieces
             with np.errstate(over="ignore", invalid="ignore"):      # of sweeps that blow up
-                known = self._descend(alphas[k], b, known, INNER_SHARE * target_gap, most, again)
+                known = self._descend(alphas[k], b, known, INNER_SHARE * target_gap, most)
             B[k] = b
             if self.has_ended:
                 return k + 1
@@ -194,12 +193,11 @@ class ResidualForm:
 
     # ------------------------------------------------------------ descent
 
-    def _descend(self, alpha, b, known, target, max_iter, again=False):
+    def _descend(self, alpha, b, known, target, max_iter):
         """Sweep and extrapolate from b (updated) until the gap on the working set is at most `target`.
 
         `known` are the state of b and its correlations, or None. Those of the new b are returned, or None where sweeps
-        have updated the state, which rounds it. Where the alpha is solved again, b is the solution without the columns
-        that have joined.
+        have updated the state, which rounds it.
 
         With means far from zero, rounding can keep the gap above target. So descent stops, too, after STALLED
         extrapolations that improve neither the gap (by 1 %) nor the objective. Where the objective doubles its
@@ -211,11 +209,10 @@ class ResidualForm:
         penalty = self._norm2, *self.penalty.prox_arrays(alpha)
         run = Descent(ROUNDING * self.loss.null_value)
         by_rows = self._rows_first and self._sweeps_per_solution(alpha) < np.inf
-        if by_rows or again:
+        if by_rows:
             z = self.gathered.correlations(state) if z is None else z
             if self._gap(alpha, b, state, z) <= target:
                 return state, z
-        if by_rows:
             self._newton(alpha, b, state, target, run, [*self._ahead(alpha), (b, state, z), *self._at_dual(alpha)])
         most = int(min(max_iter, self._limit))
         for epoch in range(0, most, ANDERSON):
