@@ -109,7 +109,7 @@ def test_the_judge_pushes_the_dual_point_to_where_near_copies_are_feasible():
 
 @pytest.mark.parametrize("seed", [15000010760672, 15000011103989])
 def test_solver_and_judge_agree_on_which_columns_are_constant(seed):
-    """Standard deviations of 4.000 and 4.009 times 2^-52 of the mean, which each compared with a limit of its own."""
+    """Standard deviations of 4.000 and 4.009 times 2^-52 of the mean. Solver and judge had two limits."""
     assert fuzz.outcome(seed, way="working set")[0] == []
 
 

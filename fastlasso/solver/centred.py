@@ -6,8 +6,8 @@ made of such scores does not have the products that the model claims for it, nor
 exact where x and m are near each other, and X b less the intercept is the same for centred columns.
 
 Squared error on dense X needs copies only at larger means: its dual point is the computed residual itself, so that only
-products with it are rounded. On sparse X a column may be absent from rows of weight 0 alone. Then its
-variance is a difference of two sums, and has a relative rounding error of eps (m/s)^2.
+products with it are rounded. On sparse X a column may be absent from rows of weight 0 alone. Then its variance is a
+difference of two sums, and has a relative rounding error of eps (m/s)^2.
 """
 
 from dataclasses import replace

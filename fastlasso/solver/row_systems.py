@@ -83,12 +83,12 @@ class RowNewton:
 
     def __init__(self, design, penalty, columns, gathered):
         self.inside, self._sum, self.steps = np.zeros(0, dtype=bool), None, 0
-        self._factor = None             # of the last H: (the factor, alpha, F), while the columns stay
         self.extend(design, penalty, columns, gathered)
 
     def extend(self, design, penalty, columns, gathered):
         """Go on with the same columns and further ones; what is known of F stays."""
-        self.penalty, self.gathered, self.least_alpha, self._factor = penalty, gathered, np.inf, None
+        self.penalty, self.gathered, self.least_alpha = penalty, gathered, np.inf
+        self._factor = None             # of the last H: (the factor, alpha, F), while the columns stay
         self.inside = np.append(self.inside, np.zeros(len(columns) - len(self.inside), dtype=bool))
         self.root = np.sqrt(penalty.ridge_curvature(1.0))
         least, passes = self.root.min(initial=np.inf) ** 2, newton_passes(design, gathered.stored, len(columns))
@@ -182,7 +182,10 @@ class RowNewton:
         return (slope @ slope + slope @ engine.symmetric_product(self._sum, slope) / alpha) / 2
 
     def _step(self, alpha, inside, slope):
-        """Return (d, slope + H d), d = -H^-1 slope for the columns `inside`; d is None where rounding leaves none."""
+        """Return (d, slope + H d), d = -H^-1 slope for the columns `inside`.
+
+        d is None where rounding leaves H indefinite.
+        """
         self._gather(inside)
         found = self._by_gradients(alpha, slope) if self._is_near(alpha, inside) else None
         if found is not None:
